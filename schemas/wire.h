@@ -1,0 +1,108 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The wire types under short names: what protoc-c makes of schemas/*.proto is called
+// Qkdnf__V1__Order; here it is WireOrder, and an empty one is WIRE_ORDER_INIT.
+//
+// A message that a core sends lives on the stack and points at strings that it does not own; the
+// outbox packs it at once. A message that was received belongs to the dispatcher.
+
+#include "schemas/admin.pb-c.h"
+#include "schemas/application.pb-c.h"
+#include "schemas/discovery.pb-c.h"
+#include "schemas/event.pb-c.h"
+#include "schemas/fault.pb-c.h"
+#include "schemas/frame.pb-c.h"
+#include "schemas/ledger.pb-c.h"
+#include "schemas/membership.pb-c.h"
+#include "schemas/order.pb-c.h"
+#include "schemas/presence.pb-c.h"
+#include "schemas/relay.pb-c.h"
+#include "schemas/request.pb-c.h"
+#include "schemas/resource.pb-c.h"
+
+#include <glib.h>
+
+typedef Qkdnf__V1__Admin WireAdmin;
+typedef Qkdnf__V1__AdminReply WireAdminReply;
+typedef Qkdnf__V1__Application WireApplication;
+typedef Qkdnf__V1__Block WireBlock;
+typedef Qkdnf__V1__BorderLink WireBorderLink;
+typedef Qkdnf__V1__Branch WireBranch;
+typedef Qkdnf__V1__Delivery WireDelivery;
+typedef Qkdnf__V1__Discover WireDiscover;
+typedef Qkdnf__V1__Drill WireDrill;
+typedef Qkdnf__V1__Event WireEvent;
+typedef Qkdnf__V1__Fault WireFault;
+typedef Qkdnf__V1__Fill WireFill;
+typedef Qkdnf__V1__Filled WireFilled;
+typedef Qkdnf__V1__Frame WireFrame;
+typedef Qkdnf__V1__Header WireHeader;
+typedef Qkdnf__V1__LinkStock WireLinkStock;
+typedef Qkdnf__V1__Member WireMember;
+typedef Qkdnf__V1__Node WireNode;
+typedef Qkdnf__V1__Order WireOrder;
+typedef Qkdnf__V1__Outcome WireOutcome;
+typedef Qkdnf__V1__Presence WirePresence;
+typedef Qkdnf__V1__ProviderPath WireProviderPath;
+typedef Qkdnf__V1__Register WireRegister;
+typedef Qkdnf__V1__Registered WireRegistered;
+typedef Qkdnf__V1__Relay WireRelay;
+typedef Qkdnf__V1__Release WireRelease;
+typedef Qkdnf__V1__Reply WireReply;
+typedef Qkdnf__V1__Request WireRequest;
+typedef Qkdnf__V1__Resource WireResource;
+typedef Qkdnf__V1__Service WireService;
+typedef Qkdnf__V1__Services WireServices;
+typedef Qkdnf__V1__SlotRange WireSlotRange;
+typedef Qkdnf__V1__Stock WireStock;
+typedef Qkdnf__V1__VirtualLink WireVirtualLink;
+
+#define WIRE_ADMIN_INIT         QKDNF__V1__ADMIN__INIT
+#define WIRE_ADMIN_REPLY_INIT   QKDNF__V1__ADMIN_REPLY__INIT
+#define WIRE_APPLICATION_INIT   QKDNF__V1__APPLICATION__INIT
+#define WIRE_BLOCK_INIT         QKDNF__V1__BLOCK__INIT
+#define WIRE_BORDER_LINK_INIT   QKDNF__V1__BORDER_LINK__INIT
+#define WIRE_BRANCH_INIT        QKDNF__V1__BRANCH__INIT
+#define WIRE_DELIVERY_INIT      QKDNF__V1__DELIVERY__INIT
+#define WIRE_DISCOVER_INIT      QKDNF__V1__DISCOVER__INIT
+#define WIRE_DRILL_INIT         QKDNF__V1__DRILL__INIT
+#define WIRE_EVENT_INIT         QKDNF__V1__EVENT__INIT
+#define WIRE_FAULT_INIT         QKDNF__V1__FAULT__INIT
+#define WIRE_FILL_INIT          QKDNF__V1__FILL__INIT
+#define WIRE_FILLED_INIT        QKDNF__V1__FILLED__INIT
+#define WIRE_FRAME_INIT         QKDNF__V1__FRAME__INIT
+#define WIRE_HEADER_INIT        QKDNF__V1__HEADER__INIT
+#define WIRE_LINK_STOCK_INIT    QKDNF__V1__LINK_STOCK__INIT
+#define WIRE_MEMBER_INIT        QKDNF__V1__MEMBER__INIT
+#define WIRE_NODE_INIT          QKDNF__V1__NODE__INIT
+#define WIRE_ORDER_INIT         QKDNF__V1__ORDER__INIT
+#define WIRE_OUTCOME_INIT       QKDNF__V1__OUTCOME__INIT
+#define WIRE_PRESENCE_INIT      QKDNF__V1__PRESENCE__INIT
+#define WIRE_PROVIDER_PATH_INIT QKDNF__V1__PROVIDER_PATH__INIT
+#define WIRE_REGISTER_INIT      QKDNF__V1__REGISTER__INIT
+#define WIRE_REGISTERED_INIT    QKDNF__V1__REGISTERED__INIT
+#define WIRE_RELAY_INIT         QKDNF__V1__RELAY__INIT
+#define WIRE_RELEASE_INIT       QKDNF__V1__RELEASE__INIT
+#define WIRE_REPLY_INIT         QKDNF__V1__REPLY__INIT
+#define WIRE_REQUEST_INIT       QKDNF__V1__REQUEST__INIT
+#define WIRE_RESOURCE_INIT      QKDNF__V1__RESOURCE__INIT
+#define WIRE_SERVICE_INIT       QKDNF__V1__SERVICE__INIT
+#define WIRE_SERVICES_INIT      QKDNF__V1__SERVICES__INIT
+#define WIRE_SLOT_RANGE_INIT    QKDNF__V1__SLOT_RANGE__INIT
+#define WIRE_STOCK_INIT         QKDNF__V1__STOCK__INIT
+#define WIRE_VIRTUAL_LINK_INIT  QKDNF__V1__VIRTUAL_LINK__INIT
+
+// Frees any unpacked message; takes NULL.
+static inline void wire_free(gpointer message)
+{
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+
+typedef enum {
+    ROLE_PLATFORM = QKDNF__V1__ROLE__ROLE_PLATFORM,
+    ROLE_AGENT = QKDNF__V1__ROLE__ROLE_AGENT,
+    ROLE_APPLICATION = QKDNF__V1__ROLE__ROLE_APPLICATION,
+    ROLE_MONITOR = QKDNF__V1__ROLE__ROLE_MONITOR,
+    ROLE_OPERATOR = QKDNF__V1__ROLE__ROLE_OPERATOR,
+} Role;

@@ -1,0 +1,65 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Configuration: YAML text in, a C struct out, by a table. Every error is found in one reading and
+// says file, line, column, key, value and what was expected, with the line that it is about:
+// unknown, missing and duplicate keys, wrong types, values out of range. What a table cannot say (a
+// link to a node that does not exist) the owner of the struct checks afterwards and reports through
+// settings_fail(), which knows where each field came from.
+//
+// Bytes in, struct out; no I/O but settings_load(). Loop thread only.
+
+#include <glib.h>
+
+typedef enum {
+    SETTING_TEXT,    // char *; min and max bound the length in bytes
+    SETTING_ID,      // char *; a member, node or link ID (id_is_valid() of topics/topic.h)
+    SETTING_UINT,    // guint64; min and max bound the value
+    SETTING_REAL,    // double; min and max bound the value
+    SETTING_BOOL,    // gboolean; `true` or `false`
+    SETTING_CHOICE,  // int; the index in `choices`
+    SETTING_TEXTS,   // char **, NULL-terminated, never NULL itself
+    SETTING_SECTION, // a struct embedded at the offset, by `table`; where it is absent and not
+                     // required, its fields have their fallbacks
+    SETTING_LIST,    // GPtrArray * of structs allocated by `table`, never NULL itself
+} SettingType;
+
+typedef struct SettingTable SettingTable;
+
+typedef struct {
+    const char *key;
+    SettingType type;
+    gsize offset;
+    gboolean required;
+    double min, max;            // both 0: no bounds
+    const char *fallback;       // as it would stand in the file; NULL: NULL, 0, FALSE, first choice
+    const char *const *choices; // NULL-terminated
+    const SettingTable *table;
+    const char *expects;        // for people, such as "a distance in km"
+} Setting;
+
+struct SettingTable {
+    const Setting *settings; // up to one without a key
+    gsize n_bytes;           // of the struct
+};
+
+typedef struct Settings Settings;
+
+// Never NULL; errors wait in it until settings_finish(). `name` is the file's name in messages.
+Settings *settings_parse(const SettingTable *table, const char *name, const char *text,
+                         gsize n_bytes);
+Settings *settings_load(const SettingTable *table, const char *path);
+void settings_free(Settings *settings);
+
+// The struct, owned by the settings; complete only if there was no error. NULL when the text could
+// not be read as a mapping at all.
+gpointer settings_root(Settings *settings);
+
+// Adds an error about a field of the struct (its address) or an item of a list (the item).
+void settings_fail(Settings *settings, gconstpointer field, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+// FALSE when there were errors: all of them in one message, one after another.
+gboolean settings_finish(Settings *settings, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "topics/dispatch.h"
+
+#include <string.h>
+
+// Clocks of members may differ by this much before a frame counts as expired.
+#define CLOCK_SKEW_US (60 * G_USEC_PER_SEC)
+
+// Senders whose quotas are remembered; beyond it the table starts afresh.
+#define QUOTA_SENDERS_MAX 20000
+
+struct Dispatcher {
+    char *self;
+    const DispatchTable *table;
+    gpointer core;
+    GHashTable *quotas; // "kind/sender" → Quota
+    guint64 n_refused[N_REFUSALS];
+};
+
+// Frames of one sender and kind in the current second.
+typedef struct {
+    gint64 since_us;
+    guint n_frames;
+} Quota;
+
+Dispatcher *dispatcher_new(const char *self, const DispatchTable *table, gpointer core)
+{
+    Dispatcher *dispatcher = g_new0(Dispatcher, 1);
+    dispatcher->self = g_strdup(self);
+    dispatcher->table = table;
+    dispatcher->core = core;
+    dispatcher->quotas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return dispatcher;
+}
+
+void dispatcher_free(Dispatcher *dispatcher)
+{
+    if (!dispatcher)
+        return;
+    g_hash_table_unref(dispatcher->quotas);
+    g_free(dispatcher->self);
+    g_free(dispatcher);
+}
+
+static gboolean is_over_quota(Dispatcher *dispatcher, const Topic *topic, gint64 now_us)
+{
+    const Kind *kind = kind_get(topic->kind);
+    if (kind->frames_per_s == 0)
+        return FALSE;
+    g_autofree char *key = g_strconcat(kind->name, "/", topic->from, NULL);
+    Quota *quota = g_hash_table_lookup(dispatcher->quotas, key);
+    if (!quota) {
+        if (g_hash_table_size(dispatcher->quotas) >= QUOTA_SENDERS_MAX)
+            g_hash_table_remove_all(dispatcher->quotas);
+        quota = g_new0(Quota, 1);
+        quota->since_us = now_us;
+        g_hash_table_insert(dispatcher->quotas, g_steal_pointer(&key), quota);
+    }
+    if (now_us - quota->since_us >= G_USEC_PER_SEC || now_us < quota->since_us)
+        *quota = (Quota){.since_us = now_us};
+    return ++quota->n_frames > kind->frames_per_s;
+}
+
+static Refusal check_topic(Dispatcher *dispatcher, const char *text, gint64 now_us,
+                           Topic *ret_topic, Role *ret_role)
+{
+    if (!topic_parse(text, ret_topic))
+        return REFUSAL_TOPIC;
+    const Kind *kind = kind_get(ret_topic->kind);
+    const char *address = kind->to_all ? KIND_TO_ALL : dispatcher->self;
+    if (strcmp(ret_topic->to, address) != 0)
+        return REFUSAL_ADDRESS;
+    if (!dispatcher->table->handlers[ret_topic->kind])
+        return REFUSAL_UNHANDLED;
+    *ret_role = dispatcher->table->role_of(dispatcher->core, ret_topic->from);
+    if (!(kind->from & ROLE_BIT(*ret_role)))
+        return REFUSAL_ROLE;
+    return is_over_quota(dispatcher, ret_topic, now_us) ? REFUSAL_QUOTA : REFUSAL_NONE;
+}
+
+static gboolean is_expired(const WireHeader *header, gint64 now_us)
+{
+    return header->expires_at_us > 0 && now_us > CLOCK_SKEW_US &&
+           header->expires_at_us < (guint64)(now_us - CLOCK_SKEW_US);
+}
+
+static Refusal dispatch(Dispatcher *dispatcher, const char *text, const guint8 *payload,
+                        gsize n_bytes, gint64 now_us)
+{
+    Topic topic;
+    Role role;
+    Refusal refusal = check_topic(dispatcher, text, now_us, &topic, &role);
+    if (refusal != REFUSAL_NONE)
+        return refusal;
+    g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
+    if (!frame)
+        return refusal;
+    if (is_expired(frame->header, now_us))
+        return REFUSAL_EXPIRED;
+    Sender sender = {topic.from, role, frame->header->incarnation};
+    for (gsize i = 0; i < frame->n_messages; i++)
+        dispatcher->table->handlers[topic.kind](dispatcher->core, &sender, frame->messages[i]);
+    return REFUSAL_NONE;
+}
+
+Refusal dispatcher_receive(Dispatcher *dispatcher, const char *topic, const guint8 *payload,
+                           gsize n_bytes, gint64 now_us)
+{
+    Refusal refusal = dispatch(dispatcher, topic, payload, n_bytes, now_us);
+    if (refusal != REFUSAL_NONE)
+        dispatcher->n_refused[refusal]++;
+    return refusal;
+}
+
+guint64 dispatcher_n_refused(const Dispatcher *dispatcher, Refusal refusal)
+{
+    g_assert(refusal < N_REFUSALS);
+    return dispatcher->n_refused[refusal];
+}

@@ -1,0 +1,39 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a publish to the handlers of a core: topic, address, size, decoding, header, expiry, role and
+// quota are checked here, once, in this order, by the table of kinds. A handler holds only meaning.
+// No I/O; loop thread only.
+
+#include "topics/frame.h"
+
+// Who sent a message: its ID as the broker guarantees it by the topic.
+typedef struct {
+    const char *id;
+    Role role;
+    guint64 incarnation;
+} Sender;
+
+// `message` is of the kind's type and belongs to the dispatcher.
+typedef void (*HandlerFn)(gpointer core, const Sender *sender, gconstpointer message);
+
+typedef struct {
+    // Indexed by kind; NULL where this core has no use for a kind.
+    HandlerFn handlers[N_KINDS];
+    // The role of a member ID as this core knows it; unknown senders count as applications.
+    Role (*role_of)(gpointer core, const char *member);
+} DispatchTable;
+
+typedef struct Dispatcher Dispatcher;
+
+Dispatcher *dispatcher_new(const char *self, const DispatchTable *table, gpointer core);
+void dispatcher_free(Dispatcher *dispatcher);
+
+// Calls the handler for each message of a publish, or refuses all of it.
+Refusal dispatcher_receive(Dispatcher *dispatcher, const char *topic, const guint8 *payload,
+                           gsize n_bytes, gint64 now_us);
+
+// How many publishes were refused for this reason.
+guint64 dispatcher_n_refused(const Dispatcher *dispatcher, Refusal refusal);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dispatcher, dispatcher_free)

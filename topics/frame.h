@@ -1,0 +1,53 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The envelope: what is in the payload of a publish. Bytes in, checked messages out, and back; no
+// I/O. Sizes are bounded before anything is unpacked.
+
+#include "topics/topic.h"
+
+// No payload on the bus is larger, in bytes.
+#define FRAME_MAX_BYTES (1024 * 1024)
+
+// Why a publish was ignored; counted by the dispatcher.
+typedef enum {
+    REFUSAL_NONE,
+    REFUSAL_TOPIC,     // not of the grammar, or of an unknown kind
+    REFUSAL_ADDRESS,   // not addressed to this member
+    REFUSAL_SIZE,      // larger than the kind allows
+    REFUSAL_DECODE,    // not decodable, no message, or text that is not UTF-8
+    REFUSAL_MISMATCH,  // header and topic disagree
+    REFUSAL_EXPIRED,   // too late
+    REFUSAL_ROLE,      // the sender's role may not send this kind
+    REFUSAL_UNHANDLED, // this member has no use for this kind
+    REFUSAL_QUOTA,     // more than the sender's share
+    N_REFUSALS,
+} Refusal;
+
+const char *refusal_name(Refusal refusal);
+
+typedef struct {
+    WireHeader *header;
+    ProtobufCMessage **messages; // of the kind's type
+    gsize n_messages;
+} Frame;
+
+// Reads the payload of a publish on `topic`. NULL when it is refused, and then why.
+Frame *frame_parse(const Topic *topic, const guint8 *bytes, gsize n_bytes, Refusal *ret_refusal);
+void frame_free(Frame *frame);
+
+// Packs a frame of `n_messages` packed messages; times in microseconds since 1970-01-01 UTC.
+typedef struct {
+    KindId kind;
+    const char *from;
+    const char *to;
+    guint64 incarnation;
+    guint64 sequence;
+    gint64 sent_at_us;
+} FrameHead;
+GBytes *frame_pack(const FrameHead *head, GBytes *const *messages, gsize n_messages);
+
+// One message, packed.
+GBytes *message_pack(const ProtobufCMessage *message);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Frame, frame_free)

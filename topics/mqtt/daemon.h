@@ -1,0 +1,50 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The shell around a core: bus session, timers, durable state. One pass of the loop is: drain what
+// has arrived (bounded), let the core handle all of it, commit the store once, then publish the
+// outbox. So what is promised on the bus was durable first, and a busy daemon batches by itself.
+
+#include "topics/base/random.h"
+#include "topics/base/store.h"
+#include "topics/mqtt/session.h"
+
+// What the shell needs of a core; `core` is passed to each.
+typedef struct {
+    Refusal (*receive)(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
+                       gint64 now_us);
+    // Does what is due; returns when it wants to be called next, in the same clock.
+    gint64 (*tick)(gpointer core, gint64 now_us);
+    // The bus is there, for the first time or again: whatever it should know must be said again.
+    void (*connected)(gpointer core, gint64 now_us);
+    Outbox *(*outbox)(gpointer core);
+    // The pass is durable: what was held back for that may go (HTTP answers). May be NULL.
+    void (*committed)(gpointer data);
+} DaemonCore;
+
+typedef struct {
+    const char *id;
+    Role role;
+    const Connection *connection;
+    const DaemonCore *core_ops;
+    gpointer core;
+    gpointer committed_data;
+    Store *store;
+    struct event_base *base;
+} DaemonSetup;
+
+// Runs until SIGINT or SIGTERM (returns TRUE), or until something of ours fails for good, such as a
+// commit (FALSE; nothing of that pass was published). Tells the service manager through sd_notify's
+// protocol when the bus is reached first, and prints one line on standard output then:
+// "ready ID". Logs refusals once per sender, kind and reason, rate-limited.
+gboolean daemon_run(const DaemonSetup *setup, GError **error);
+
+// Microseconds since 1970-01-01 UTC that never go back while the process lives.
+gint64 daemon_now_us(void);
+
+// OpenSSL's generator; ends the process when it fails.
+const Random *daemon_random(void);
+
+// Structured log lines `LEVEL message key=value ...` on standard error, or the journal when started
+// by it; SIGPIPE ignored; no core dumps.
+void daemon_init(const char *program);

@@ -1,0 +1,37 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a core wants published. Messages of one pass to the same topic share a frame, so that load
+// batches itself; within a topic they keep their order. Loop thread only, no I/O.
+
+#include "topics/frame.h"
+
+typedef struct Outbox Outbox;
+
+// One publish, ready for the bus.
+typedef struct {
+    KindId kind;
+    const char *topic;
+    GBytes *payload;
+} Publish;
+
+typedef void (*OutboxSendFn)(gpointer data, const Publish *publish);
+
+// `from` is the member that sends; `incarnation` grows with every start of it.
+Outbox *outbox_new(const char *from, guint64 incarnation);
+void outbox_free(Outbox *outbox);
+
+const char *outbox_from(const Outbox *outbox);
+guint64 outbox_incarnation(const Outbox *outbox);
+
+// Packs the message at once: the caller keeps what it points at. `to` is a member ID, ignored for a
+// kind that is addressed to all.
+void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMessage *message);
+
+gboolean outbox_is_empty(const Outbox *outbox);
+
+// Hands over everything as frames, oldest topic first, and empties the outbox. `now_us` becomes the
+// frames' time of sending.
+void outbox_flush(Outbox *outbox, gint64 now_us, OutboxSendFn send, gpointer data);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Outbox, outbox_free)
