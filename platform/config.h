@@ -11,17 +11,17 @@ typedef struct {
 } FederationMember;
 
 typedef struct {
-    char *id;            // the platform's member ID
-    GPtrArray *members;  // FederationMember: approved beforehand
-    char **operators;    // member IDs
+    char *id;           // the platform's member ID
+    GPtrArray *members; // FederationMember: approved beforehand
+    char **operators;   // member IDs
     guint64 max_keys_per_request;
     guint64 max_key_size_bits;
     guint64 max_targets;
     guint64 max_timeout_ms;
-    guint64 max_running;  // requests under way of one sender
-    guint64 attempt_ms;   // how long the outcomes of one attempt are waited for
+    guint64 max_running;   // requests under way of one sender
+    guint64 attempt_ms;    // how long the outcomes of one attempt are waited for
     guint64 horizon_slots; // how far ahead of use a border link's allocation is persisted
-    guint64 stale_ms;     // an agent that was silent for this long is taken for gone
+    guint64 stale_ms;      // an agent that was silent for this long is taken for gone
 } FederationConfig;
 
 // The table by which the YAML of a platform is read, but for the daemon's own parts.

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The federation core: the platform's whole state and rules. No I/O, no clock, no thread: messages
-// come in with the time, what is to be published goes to the outbox, what must survive to the store.
-// Runs unchanged in the daemon, the simulator, fuzzers and benchmarks. It never sees a key bit.
+// come in with the time, what is to be published goes to the outbox, what must survive to the
+// store. Runs unchanged in the daemon, the simulator, fuzzers and benchmarks. It never sees a key
+// bit.
 
 #include "platform/config.h"
 #include "topics/base/random.h"

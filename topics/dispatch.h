@@ -1,9 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a publish to the handlers of a core: topic, address, size, decoding, header, expiry, role and
-// quota are checked here, once, in this order, by the table of kinds. A handler holds only meaning.
-// No I/O; loop thread only.
+// From a publish to the handlers of a core: topic, address, size, decoding, header, expiry, role
+// and quota are checked here, once, in this order, by the table of kinds. A handler holds only
+// meaning. No I/O; loop thread only.
 
 #include "topics/frame.h"
 

@@ -12,8 +12,8 @@
 #define ANY         (PLATFORM | AGENT | APPLICATION | OPERATOR)
 #define KIB         1024u
 
-// QoS: what repeats itself until it is answered needs no second guarantee (0); what states or starts
-// something once is 1. Expiry bounds how stale a queued frame may be when it arrives.
+// QoS: what repeats itself until it is answered needs no second guarantee (0); what states or
+// starts something once is 1. Expiry bounds how stale a queued frame may be when it arrives.
 // clang-format off
 static const Kind kinds[N_KINDS] = {
     //                      name           message                              from                 to                   to_all  retained  qos  expiry  max_bytes  /s    carries

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // THE table of message kinds. Topic strings, the dispatch of both cores, the broker's access rules,
-// the decoder behind `qkdnf tap` and the fuzz seeds come from it; nothing else names a kind's rules.
+// the decoder behind `qkdnf tap` and the fuzz seeds come from it; nothing else names a kind's
+// rules.
 
 #include "schemas/wire.h"
 

@@ -10,7 +10,7 @@ struct Outbox {
     char *from;
     guint64 incarnation;
     guint64 sequence;
-    GPtrArray *frames;   // OpenFrame, oldest first
+    GPtrArray *frames;    // OpenFrame, oldest first
     GHashTable *by_topic; // topic → the OpenFrame that still takes messages
 };
 

@@ -1,18 +1,13 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// The topic grammar: `qkdnf/v1/<kind>/<from>/<to>`, where from and to are member IDs, or to is `all`.
+// The topic grammar: `qkdnf/v1/<kind>/<from>/<to>`, where from and to are member IDs, or to is
+// `all`.
 
+#include "topics/base/id.h"
 #include "topics/kind.h"
 
 #define TOPIC_PREFIX "qkdnf/v1"
-
-// The longest member ID, in bytes; the shortest is one.
-#define ID_MAX_BYTES 64
-
-// Whether `id` is `[a-z0-9]([-a-z0-9.]{0,62}[a-z0-9])?`: legal in topics, URLs and certificates
-// (the ID pattern of GSMA OPG.04, with dots).
-gboolean id_is_valid(const char *id);
 
 typedef struct {
     KindId kind;

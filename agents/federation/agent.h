@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The agent core: one provider's whole state and rules in the federation. No I/O, no clock, no
-// thread: messages and calls come in with the time, what is to be published goes to the outbox, what
-// must survive to the store. Runs unchanged in the daemon, the simulator, fuzzers and benchmarks.
+// thread: messages and calls come in with the time, what is to be published goes to the outbox,
+// what must survive to the store. Runs unchanged in the daemon, the simulator, fuzzers and
+// benchmarks.
 
 #include "agents/federation/config.h"
 #include "agents/qkdn/driver.h"

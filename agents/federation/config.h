@@ -33,7 +33,7 @@ typedef struct {
 
 // How border ledgers are kept filled, in slots of 32 bytes per link.
 typedef struct {
-    guint64 high_slots; // fill up to here
+    guint64 high_slots;  // fill up to here
     guint64 low_percent; // of that: fill again from here
 } LedgerPolicy;
 

@@ -92,8 +92,8 @@ typedef struct {
     const char *name;
     void (*listen)(Driver *driver, const DriverListener *listener, gpointer agent);
     DriverMap *(*discover)(Driver *driver);
-    // Spends interior QKD key so that node `to` holds `n_bytes` that node `from` holds. The same node
-    // twice costs nothing.
+    // Spends interior QKD key so that node `to` holds `n_bytes` that node `from` holds. The same
+    // node twice costs nothing.
     void (*relay)(Driver *driver, guint64 call, const char *from, const char *to, gsize n_bytes);
     // The next key block of a border link at this end; every block has the same size on one link.
     void (*take)(Driver *driver, guint64 call, const char *border);

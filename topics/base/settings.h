@@ -13,7 +13,7 @@
 
 typedef enum {
     SETTING_TEXT,    // char *; min and max bound the length in bytes
-    SETTING_ID,      // char *; a member, node or link ID (id_is_valid() of topics/topic.h)
+    SETTING_ID,      // char *; a member, node or link ID (topics/base/id.h)
     SETTING_UINT,    // guint64; min and max bound the value
     SETTING_REAL,    // double; min and max bound the value
     SETTING_BOOL,    // gboolean; `true` or `false`
@@ -35,7 +35,7 @@ typedef struct {
     const char *fallback;       // as it would stand in the file; NULL: NULL, 0, FALSE, first choice
     const char *const *choices; // NULL-terminated
     const SettingTable *table;
-    const char *expects;        // for people, such as "a distance in km"
+    const char *expects; // for people, such as "a distance in km"
 } Setting;
 
 struct SettingTable {

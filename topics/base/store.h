@@ -39,8 +39,7 @@ Store *store_new(const StoreBackend *backend, gpointer backend_data);
 void store_free(Store *store);
 
 // Only before the first put or delete.
-gboolean store_load(Store *store, const char *table, StoreLoadFn fn, gpointer data,
-                    GError **error);
+gboolean store_load(Store *store, const char *table, StoreLoadFn fn, gpointer data, GError **error);
 
 // `table` is a literal name, [a-z_]+; it is not copied.
 void store_put(Store *store, const char *table, GBytes *key, GBytes *value);

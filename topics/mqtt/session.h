@@ -15,10 +15,11 @@
 
 // How to reach the broker; part of every daemon's and client's configuration.
 typedef struct {
-    char *url;         // mqtts://HOST:PORT
-    char *ca;          // PEM file: who may have certified the broker
-    char *certificate; // PEM file: this member's certificate chain; its common name is the member ID
-    char *key;         // PEM file: PKCS#8
+    char *url; // mqtts://HOST:PORT
+    char *ca;  // PEM file: who may have certified the broker
+    char
+        *certificate; // PEM file: this member's certificate chain; its common name is the member ID
+    char *key;        // PEM file: PKCS#8
     guint64 keep_alive_s;
 } Connection;
 
@@ -34,8 +35,8 @@ typedef struct Session Session;
 // Starts to connect in the background. Fails only on what no retry can mend: an unusable URL, a
 // certificate or key file that cannot be read, a certificate that is not `id`'s.
 Session *session_new(struct event_base *base, const Connection *connection, const char *id,
-                     Role role, guint64 incarnation, const SessionListener *listener,
-                     gpointer data, GError **error);
+                     Role role, guint64 incarnation, const SessionListener *listener, gpointer data,
+                     GError **error);
 
 // Disconnects cleanly (which announces the death, too) and frees; takes NULL.
 void session_free(Session *session);

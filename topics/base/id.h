@@ -1,0 +1,13 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// IDs of members, applications, nodes and links.
+
+#include <glib.h>
+
+// The longest ID, in bytes; the shortest is one.
+#define ID_MAX_BYTES 64
+
+// Whether `id` is `[a-z0-9]([-a-z0-9.]{0,62}[a-z0-9])?`: legal in topics, URLs and certificates
+// (the ID pattern of GSMA OPG.04, with dots).
+gboolean id_is_valid(const char *id);
