@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/federation/config.h"
+
+#include <string.h>
+
+#define OF(type, field) .offset = offsetof(type, field)
+
+static const Setting application_settings[] = {
+    {"sae", SETTING_ID, OF(AgentApplication, sae), .required = TRUE},
+    {"node", SETTING_ID, OF(AgentApplication, node), .required = TRUE},
+    {"service", SETTING_TEXT, OF(AgentApplication, service), .max = 64, .fallback = ""},
+    {"visible", SETTING_BOOL, OF(AgentApplication, visible), .fallback = "true"},
+    {NULL},
+};
+static const SettingTable application_table = {application_settings, sizeof(AgentApplication)};
+
+static const Setting limits_settings[] = {
+    {"key_size_bits", SETTING_UINT, OF(KeyLimits, key_size_bits), .min = 8, .max = 65536,
+     .fallback = "256", .expects = "a multiple of 8"},
+    {"min_key_size_bits", SETTING_UINT, OF(KeyLimits, min_key_size_bits), .min = 8, .max = 65536,
+     .fallback = "64", .expects = "a multiple of 8"},
+    {"max_key_size_bits", SETTING_UINT, OF(KeyLimits, max_key_size_bits), .min = 8, .max = 8192,
+     .fallback = "8192", .expects = "a multiple of 8"},
+    {"max_keys_per_request", SETTING_UINT, OF(KeyLimits, max_keys_per_request), .min = 1,
+     .max = 128, .fallback = "128"},
+    {"max_keys_stored", SETTING_UINT, OF(KeyLimits, max_keys_stored), .min = 1, .max = 1000000,
+     .fallback = "10000"},
+    {"max_additional_targets", SETTING_UINT, OF(KeyLimits, max_additional_targets), .max = 15,
+     .fallback = "7"},
+    {NULL},
+};
+static const SettingTable limits_table = {limits_settings, sizeof(KeyLimits)};
+
+static const Setting policy_settings[] = {
+    {"nodes", SETTING_TEXTS, OF(AgentPolicy, nodes)},
+    {"borders", SETTING_TEXTS, OF(AgentPolicy, borders)},
+    {"share_percent", SETTING_UINT, OF(AgentPolicy, share_percent), .min = 1, .max = 100,
+     .fallback = "100"},
+    {NULL},
+};
+static const SettingTable policy_table = {policy_settings, sizeof(AgentPolicy)};
+
+static const Setting ledger_settings[] = {
+    {"high_slots", SETTING_UINT, OF(LedgerPolicy, high_slots), .min = 32, .max = 10000000,
+     .fallback = "8192", .expects = "slots of 32 bytes"},
+    {"low_percent", SETTING_UINT, OF(LedgerPolicy, low_percent), .min = 1, .max = 100,
+     .fallback = "80"},
+    {NULL},
+};
+static const SettingTable ledger_table = {ledger_settings, sizeof(LedgerPolicy)};
+
+const Setting agent_settings[] = {
+    {"id", SETTING_ID, OF(AgentConfig, id), .required = TRUE},
+    {"region", SETTING_TEXT, OF(AgentConfig, region), .max = 64, .fallback = ""},
+    {"platform", SETTING_ID, OF(AgentConfig, platform), .fallback = "platform"},
+    {"kme_id", SETTING_ID, OF(AgentConfig, kme_id), .required = TRUE},
+    {"kme_url", SETTING_TEXT, OF(AgentConfig, kme_url), .required = TRUE, .max = 256,
+     .expects = "the URL at which applications reach the KME"},
+    {"request_timeout_ms", SETTING_UINT, OF(AgentConfig, request_timeout_ms), .min = 100,
+     .max = 600000, .fallback = "10000"},
+    {"key_lifetime_s", SETTING_UINT, OF(AgentConfig, key_lifetime_s), .min = 1, .max = 31536000,
+     .fallback = "86400"},
+    {"operators", SETTING_TEXTS, OF(AgentConfig, operators)},
+    {"applications", SETTING_LIST, OF(AgentConfig, applications), .table = &application_table},
+    {"limits", SETTING_SECTION, OF(AgentConfig, limits), .table = &limits_table},
+    {"policy", SETTING_SECTION, OF(AgentConfig, policy), .table = &policy_table},
+    {"ledger", SETTING_SECTION, OF(AgentConfig, ledger), .table = &ledger_table},
+    {NULL},
+};
+
+static void check_applications(const AgentConfig *config, Settings *settings)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < config->applications->len; i++) {
+        const AgentApplication *application = config->applications->pdata[i];
+        if (application->sae && !g_hash_table_add(seen, application->sae))
+            settings_fail(settings, &application->sae, "application '%s' is listed twice",
+                          application->sae);
+    }
+}
+
+static void check_size(Settings *settings, const guint64 *size_bits, const char *key)
+{
+    if (*size_bits % 8 != 0)
+        settings_fail(settings, size_bits, "%s is %" G_GUINT64_FORMAT "; expected a multiple of 8",
+                      key, *size_bits);
+}
+
+void agent_config_check(const AgentConfig *config, Settings *settings)
+{
+    const KeyLimits *limits = &config->limits;
+    check_applications(config, settings);
+    check_size(settings, &limits->key_size_bits, "key_size_bits");
+    check_size(settings, &limits->min_key_size_bits, "min_key_size_bits");
+    check_size(settings, &limits->max_key_size_bits, "max_key_size_bits");
+    if (limits->key_size_bits < limits->min_key_size_bits ||
+        limits->key_size_bits > limits->max_key_size_bits)
+        settings_fail(settings, &limits->key_size_bits,
+                      "key_size_bits must lie between min_key_size_bits and max_key_size_bits");
+}

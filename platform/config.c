@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "platform/config.h"
+
+#define OF(type, field) .offset = offsetof(type, field)
+
+static const Setting member_settings[] = {
+    {"id", SETTING_ID, OF(FederationMember, id), .required = TRUE},
+    {NULL},
+};
+static const SettingTable member_table = {member_settings, sizeof(FederationMember)};
+
+const Setting federation_settings[] = {
+    {"id", SETTING_ID, OF(FederationConfig, id), .fallback = "platform"},
+    {"members", SETTING_LIST, OF(FederationConfig, members), .table = &member_table},
+    {"operators", SETTING_TEXTS, OF(FederationConfig, operators)},
+    {"max_keys_per_request", SETTING_UINT, OF(FederationConfig, max_keys_per_request), .min = 1,
+     .max = 128, .fallback = "128"},
+    {"max_key_size_bits", SETTING_UINT, OF(FederationConfig, max_key_size_bits), .min = 8,
+     .max = 8192, .fallback = "8192", .expects = "a multiple of 8"},
+    {"max_targets", SETTING_UINT, OF(FederationConfig, max_targets), .min = 1, .max = 16,
+     .fallback = "8"},
+    {"max_timeout_ms", SETTING_UINT, OF(FederationConfig, max_timeout_ms), .min = 100,
+     .max = 3600000, .fallback = "60000"},
+    {"max_running", SETTING_UINT, OF(FederationConfig, max_running), .min = 1, .max = 100000,
+     .fallback = "4096"},
+    {"attempt_ms", SETTING_UINT, OF(FederationConfig, attempt_ms), .min = 50, .max = 600000,
+     .fallback = "3000"},
+    {"horizon_slots", SETTING_UINT, OF(FederationConfig, horizon_slots), .min = 1, .max = 1000000,
+     .fallback = "64"},
+    {"stale_ms", SETTING_UINT, OF(FederationConfig, stale_ms), .min = 1000, .max = 3600000,
+     .fallback = "30000"},
+    {NULL},
+};
+
+void federation_config_check(const FederationConfig *config, Settings *settings)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < config->members->len; i++) {
+        const FederationMember *member = config->members->pdata[i];
+        if (member->id && !g_hash_table_add(seen, member->id))
+            settings_fail(settings, &member->id, "member '%s' is listed twice", member->id);
+    }
+    if (config->max_key_size_bits % 8 != 0)
+        settings_fail(settings, &config->max_key_size_bits,
+                      "max_key_size_bits is %" G_GUINT64_FORMAT "; expected a multiple of 8",
+                      config->max_key_size_bits);
+}
