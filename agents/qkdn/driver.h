@@ -5,9 +5,10 @@
 //
 // Contract. Everything is on the loop thread. No call blocks; a driver with blocking work does it
 // in a worker of its own and wakes the loop. relay(), take() and claim() complete exactly once
-// each, by the call number that the agent chose, and never before the call has returned:
-// completions and events are handed to the listener from within tick(). cancel() completes the call
-// with STATUS_VOIDED, unless it has completed. After free() nothing completes any more.
+// each, by the call number that the agent chose (unique among all open calls), and never before the
+// call has returned: completions and events are handed to the listener from within tick(), which
+// must follow a call soon. The listener may call anything but tick() and free(). cancel() completes
+// the call with STATUS_VOIDED, unless it has completed. After free() nothing completes any more.
 // Times are microseconds since 1970-01-01 UTC; a driver reads no clock of its own for decisions.
 
 #include "schemas/status.h"
@@ -69,6 +70,9 @@ typedef enum {
     DRIVER_SCOPE_PROVIDER,
 } DriverScope;
 
+// "link", "node", "border", "provider", by DriverScope; NULL-terminated.
+extern const char *const driver_scope_names[];
+
 typedef struct {
     DriverEventType type;
     // FAULT only:
@@ -78,10 +82,12 @@ typedef struct {
     gboolean cleared;
 } DriverEvent;
 
+// STATUS_BAD_REQUEST: no such node or border link; STATUS_QKDN_FAILED: it, or every way there, is
+// down; STATUS_INSUFFICIENT_KEY: not enough key there yet.
 typedef struct {
     void (*relayed)(gpointer agent, guint64 call, Status status);
-    // `block` is NULL unless the status is STATUS_OK. STATUS_INSUFFICIENT_KEY: none there yet;
-    // STATUS_BLOCK_UNKNOWN: this ID cannot be claimed; STATUS_QKDN_FAILED: the link is down.
+    // `block` is NULL unless the status is STATUS_OK. STATUS_BLOCK_UNKNOWN: this ID cannot be
+    // claimed, or was before.
     void (*block)(gpointer agent, guint64 call, Status status, const DriverBlock *block);
     void (*event)(gpointer agent, const DriverEvent *event);
 } DriverListener;
@@ -103,8 +109,9 @@ typedef struct {
     // Makes time pass; hands over completions and events. Returns when it wants to be called next
     // (G_MAXINT64: not before the next call).
     gint64 (*tick)(Driver *driver, gint64 now_us);
-    // Drill: inject or clear a fault, or list those that are in force, one line of text each (free
-    // with g_strfreev()). NULL where the driver cannot.
+    // Drill: inject or clear a fault (from the next tick on; again changes nothing), or list those
+    // that are in force, one line of text each (free with g_strfreev()). `ret_text`, for a person,
+    // is to be freed. NULL where the driver cannot.
     Status (*drill)(Driver *driver, gboolean inject, DriverScope scope, const char *subject,
                     char **ret_text);
     char **(*drills)(Driver *driver);
