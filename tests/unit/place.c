@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/unit/place.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void place_set_up(Place *place, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    place->dir = g_dir_make_tmp("qkdnf-store-XXXXXX", &error);
+    g_assert_no_error(error);
+    place->path = g_build_filename(place->dir, "agent.db", NULL);
+}
+
+void place_tear_down(Place *place, gconstpointer data)
+{
+    g_chmod(place->dir, 0700);
+    g_autoptr(GDir) dir = g_dir_open(place->dir, 0, NULL);
+    for (const char *name = g_dir_read_name(dir); name; name = g_dir_read_name(dir)) {
+        g_autofree char *path = g_build_filename(place->dir, name, NULL);
+        g_unlink(path);
+    }
+    g_assert_cmpint(g_rmdir(place->dir), ==, 0);
+    g_free(place->path);
+    g_free(place->dir);
+}
+
+Store *place_open(const Place *place)
+{
+    g_autoptr(GError) error = NULL;
+    Store *store = store_open_sqlite(place->path, PLACE_OWNER, &error);
+    g_assert_no_error(error);
+    return store;
+}
+
+void place_put(Store *store, const char *table, const char *key, const char *value)
+{
+    g_autoptr(GBytes) bytes = g_bytes_new(value, strlen(value));
+    store_put_text(store, table, key, bytes);
+}
+
+void place_commit(Store *store)
+{
+    g_autoptr(GError) error = NULL;
+    store_commit(store, &error);
+    g_assert_no_error(error);
+}
+
+static void collect(gpointer data, GBytes *key, GBytes *value)
+{
+    g_string_append_printf(data, "%.*s=%.*s ", (int)g_bytes_get_size(key),
+                           (const char *)g_bytes_get_data(key, NULL), (int)g_bytes_get_size(value),
+                           (const char *)g_bytes_get_data(value, NULL));
+}
+
+char *place_contents(const Place *place, const char *table)
+{
+    g_autoptr(Store) store = place_open(place);
+    g_autoptr(GError) error = NULL;
+    GString *text = g_string_new(NULL);
+    store_load(store, table, collect, text, &error);
+    g_assert_no_error(error);
+    return g_string_free(text, FALSE);
+}
+
+GBytes *place_bytes(const Place *place)
+{
+    g_autoptr(GError) error = NULL;
+    char *bytes = NULL;
+    gsize n_bytes = 0;
+    g_file_get_contents(place->path, &bytes, &n_bytes, &error);
+    g_assert_no_error(error);
+    return g_bytes_new_take(bytes, n_bytes);
+}
+
+int place_in_child(void (*fn)(const Place *place), const Place *place)
+{
+    pid_t pid = fork();
+    g_assert_cmpint(pid, >=, 0);
+    if (pid == 0) {
+        fn(place);
+        _exit(0);
+    }
+    int status = 0;
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}

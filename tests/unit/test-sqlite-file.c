@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/unit/place.h"
+
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+static void put_and_commit(const Place *place, const char *key, const char *value)
+{
+    g_autoptr(Store) store = place_open(place);
+    place_put(store, "things", key, value);
+    place_commit(store);
+}
+
+// Opening must fail with a message that names the file and says `what`, and change nothing.
+static void assert_refused(const Place *place, const char *what)
+{
+    g_autoptr(GBytes) before = place_bytes(place);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Store) store = store_open_sqlite(place->path, PLACE_OWNER, &error);
+    g_assert_null(store);
+    g_assert_nonnull(error);
+    g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, place->path));
+    g_assert_nonnull(strstr(error->message, what));
+    g_assert_null(strchr(error->message, '\n'));
+    g_autoptr(GBytes) after = place_bytes(place);
+    g_assert_true(g_bytes_equal(before, after));
+}
+
+static void change_file(const Place *place, const char *sql)
+{
+    sqlite3 *db = NULL;
+    g_assert_cmpint(sqlite3_open(place->path, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void test_the_file_is_private(Place *place, gconstpointer data)
+{
+    GStatBuf status;
+    put_and_commit(place, "a", "1");
+    g_assert_cmpint(g_stat(place->path, &status), ==, 0);
+    g_assert_cmpint(status.st_mode & 0777, ==, 0600);
+    g_assert_cmpint(g_chmod(place->path, 0644), ==, 0);
+    store_free(place_open(place));
+    g_assert_cmpint(g_stat(place->path, &status), ==, 0);
+    g_assert_cmpint(status.st_mode & 0777, ==, 0600);
+}
+
+static void assert_in_use(const Place *place)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, &error));
+    g_assert_nonnull(strstr(error->message, "in use by another process"));
+}
+
+static void test_only_one_may_use_it(Place *place, gconstpointer data)
+{
+    Store *store = place_open(place);
+    assert_in_use(place);
+    store_free(store);
+    store_free(place_open(place));
+}
+
+static void test_only_one_process_may_use_it(Place *place, gconstpointer data)
+{
+    int ready[2], done[2];
+    char byte = 0;
+    g_assert_cmpint(pipe(ready) | pipe(done), ==, 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        g_assert_nonnull(place_open(place));
+        g_assert_cmpint(write(ready[1], &byte, 1), ==, 1);
+        close(done[1]);
+        g_assert_cmpint(read(done[0], &byte, 1), ==, 0);
+        _exit(0);
+    }
+    g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+    assert_in_use(place);
+    close(done[1]);
+    g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+    store_free(place_open(place));
+    close(done[0]);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static void test_damage_is_found(Place *place, gconstpointer data)
+{
+    g_autofree char *value = g_strnfill(20000, 'v');
+    put_and_commit(place, "a", value);
+    g_autoptr(GBytes) whole = place_bytes(place);
+    gsize n_bytes = 0;
+    const char *bytes = g_bytes_get_data(whole, &n_bytes);
+
+    g_assert_true(g_file_set_contents(place->path, bytes, (gssize)n_bytes / 2, NULL));
+    assert_refused(place, "is damaged");
+    g_assert_true(g_file_set_contents(place->path, bytes, 100, NULL));
+    assert_refused(place, "is damaged");
+    g_assert_true(g_file_set_contents(place->path, "", 0, NULL));
+    assert_refused(place, "is damaged (empty)");
+    g_assert_true(g_file_set_contents(place->path, value, 20000, NULL));
+    assert_refused(place, "is damaged, or is not a store");
+
+    // One page of those that hold the table.
+    g_autofree char *damaged = g_memdup2(bytes, n_bytes);
+    memset(damaged + n_bytes / 4096 / 2 * 4096, 0xa5, 4096);
+    g_assert_true(g_file_set_contents(place->path, damaged, (gssize)n_bytes, NULL));
+    assert_refused(place, "is damaged");
+}
+
+static void test_a_lost_file_is_not_begun_afresh(Place *place, gconstpointer data)
+{
+    g_autofree char *journal = g_strconcat(place->path, "-wal", NULL);
+    g_assert_true(g_file_set_contents(journal, "left", -1, NULL));
+    g_autoptr(GError) error = NULL;
+    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, &error));
+    g_assert_nonnull(strstr(error->message, "gone, but its journal is there"));
+    g_assert_false(g_file_test(place->path, G_FILE_TEST_EXISTS));
+    g_assert_true(g_file_test(journal, G_FILE_TEST_EXISTS));
+}
+
+static void test_what_is_not_ours_is_refused(Place *place, gconstpointer data)
+{
+    put_and_commit(place, "a", "1");
+    change_file(place, "UPDATE \"store-owner\" SET owner = 'agent graz'");
+    assert_refused(place, "belongs to agent graz, not to agent vienna");
+    change_file(place, "DELETE FROM \"store-owner\"");
+    assert_refused(place, "not to agent vienna");
+    change_file(place, "PRAGMA user_version = 1000");
+    assert_refused(place, "newer version");
+    change_file(place, "PRAGMA application_id = 7");
+    assert_refused(place, "another program (application ID 7)");
+    change_file(place, "PRAGMA application_id = 0");
+    assert_refused(place, "another program");
+}
+
+static void test_a_missing_directory(Place *place, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(place->dir, "none", "agent.db", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(store_open_sqlite(path, PLACE_OWNER, &error));
+    g_assert_nonnull(strstr(error->message, path));
+    g_assert_nonnull(strstr(error->message, "its directory must exist"));
+}
+
+// Root may write everywhere, so another user tries.
+static void become_nobody(void)
+{
+    if (geteuid() == 0)
+        g_assert_cmpint(setresgid(NOBODY, NOBODY, NOBODY) | setresuid(NOBODY, NOBODY, NOBODY), ==,
+                        0);
+}
+
+static void open_as_nobody(const Place *place)
+{
+    become_nobody();
+    g_autoptr(GError) error = NULL;
+    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, &error));
+    g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, place->path));
+    g_assert_nonnull(strstr(error->message, "writ"));
+}
+
+static void give_to_nobody(const Place *place, const char *path, int mode)
+{
+    if (geteuid() == 0)
+        g_assert_cmpint(chown(path, NOBODY, NOBODY), ==, 0);
+    g_assert_cmpint(g_chmod(path, mode), ==, 0);
+}
+
+static void test_a_read_only_file(Place *place, gconstpointer data)
+{
+    put_and_commit(place, "a", "1");
+    give_to_nobody(place, place->dir, 0700);
+    give_to_nobody(place, place->path, 0400);
+    g_assert_cmpint(place_in_child(open_as_nobody, place), ==, 0);
+}
+
+static void test_a_read_only_directory(Place *place, gconstpointer data)
+{
+    give_to_nobody(place, place->dir, 0500);
+    g_assert_cmpint(place_in_child(open_as_nobody, place), ==, 0);
+    g_assert_cmpint(g_chmod(place->dir, 0700), ==, 0);
+    put_and_commit(place, "a", "1");
+    give_to_nobody(place, place->path, 0600);
+    give_to_nobody(place, place->dir, 0500);
+    g_assert_cmpint(place_in_child(open_as_nobody, place), ==, 0);
+}
+
+#define ADD(name, fn)                                                                              \
+    g_test_add("/sqlite-file/" name, Place, NULL, place_set_up, fn, place_tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("the-file-is-private", test_the_file_is_private);
+    ADD("only-one-may-use-it", test_only_one_may_use_it);
+    ADD("only-one-process-may-use-it", test_only_one_process_may_use_it);
+    ADD("damage-is-found", test_damage_is_found);
+    ADD("a-lost-file-is-not-begun-afresh", test_a_lost_file_is_not_begun_afresh);
+    ADD("what-is-not-ours-is-refused", test_what_is_not_ours_is_refused);
+    ADD("a-missing-directory", test_a_missing_directory);
+    ADD("a-read-only-file", test_a_read_only_file);
+    ADD("a-read-only-directory", test_a_read_only_directory);
+    return g_test_run();
+}

@@ -1,0 +1,26 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// A SQLite file of ours, opened with care: created whole or not at all, checked, brought to this
+// version's format, locked against every other process, in WAL mode with every commit synced. Loop
+// thread only.
+
+#include <glib.h>
+#include <sqlite3.h>
+
+typedef struct {
+    sqlite3 *db;
+    char *path; // for messages
+} SqliteFile;
+
+// Refuses, as store-sqlite.h says; each error names the file, what is wrong, and what to do.
+SqliteFile *sqlite_file_open(const char *path, const char *owner, GError **error);
+void sqlite_file_free(SqliteFile *file);
+
+// Runs statements that return no rows.
+gboolean sqlite_file_run(const SqliteFile *file, const char *sql, GError **error);
+
+// Says what SQLite's result means for this file; always FALSE.
+gboolean sqlite_file_fail(const SqliteFile *file, int result, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SqliteFile, sqlite_file_free)
