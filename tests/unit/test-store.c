@@ -58,7 +58,8 @@ static void test_the_last_change_wins(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/store/only-what-was-committed-survives", test_only_what_was_committed_survives);
+    g_test_add_func("/store/only-what-was-committed-survives",
+                    test_only_what_was_committed_survives);
     g_test_add_func("/store/the-last-change-wins", test_the_last_change_wins);
     return g_test_run();
 }
