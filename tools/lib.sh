@@ -65,14 +65,11 @@ build() {
     local dir=$1 compiler=$2
     shift 2
     say "building with $compiler${*:+ $*} in $dir"
-    if [ -f "$dir/build.ninja" ]; then
-        meson configure "$dir" "$@"
-    else
-        mkdir -p "$dir"
-        CC=$compiler meson setup "$dir" "$@" >"$dir/setup.log" 2>&1 || {
-            cat "$dir/setup.log"
-            return 1
-        }
-    fi
+    mkdir -p "$dir"
+    [ ! -f "$dir/build.ninja" ] || set -- --reconfigure "$@"
+    CC=$compiler meson setup "$dir" "$@" >"$dir/setup.log" 2>&1 || {
+        cat "$dir/setup.log"
+        return 1
+    }
     ninja --quiet -C "$dir"
 }
