@@ -50,4 +50,7 @@ GBytes *frame_pack(const FrameHead *head, GBytes *const *messages, gsize n_messa
 // One message, packed.
 GBytes *message_pack(const ProtobufCMessage *message);
 
+// A copy that outlives the dispatcher's; free with wire_free().
+gpointer message_copy(const ProtobufCMessage *message);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Frame, frame_free)

@@ -3,6 +3,7 @@
 #include "topics/base/id.h"
 
 #include <string.h>
+#include <uuid/uuid.h>
 
 static gboolean is_edge_char(char c)
 {
@@ -19,4 +20,23 @@ gboolean id_is_valid(const char *id)
             return FALSE;
     }
     return TRUE;
+}
+
+gboolean uuid_is_valid(const char *text)
+{
+    uuid_t id;
+    char canonical[UUID_CHARS + 1];
+    if (strnlen(text, UUID_CHARS + 1) != UUID_CHARS || uuid_parse(text, id) != 0)
+        return FALSE;
+    uuid_unparse_lower(id, canonical);
+    return strcmp(text, canonical) == 0;
+}
+
+void uuid_new(const Random *random, char ret_uuid[UUID_CHARS + 1])
+{
+    uuid_t id;
+    random_fill(random, id, sizeof id);
+    id[6] = (id[6] & 0x0f) | 0x40;
+    id[8] = (id[8] & 0x3f) | 0x80;
+    uuid_unparse_lower(id, ret_uuid);
 }

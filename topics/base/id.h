@@ -3,7 +3,7 @@
 //
 // IDs of members, applications, nodes and links.
 
-#include <glib.h>
+#include "topics/base/random.h"
 
 // The longest ID, in bytes; the shortest is one.
 #define ID_MAX_BYTES 64
@@ -11,3 +11,12 @@
 // Whether `id` is `[a-z0-9]([-a-z0-9.]{0,62}[a-z0-9])?`: legal in topics, URLs and certificates
 // (the ID pattern of GSMA OPG.04, with dots).
 gboolean id_is_valid(const char *id);
+
+// The length of a UUID as text.
+#define UUID_CHARS 36
+
+// Whether `text` is a UUID in lower case.
+gboolean uuid_is_valid(const char *text);
+
+// A fresh random UUID (version 4, RFC 9562).
+void uuid_new(const Random *random, char ret_uuid[UUID_CHARS + 1]);

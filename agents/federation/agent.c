@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/federation/core.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+// Completions of one pass may ask the driver for more; so often the driver is asked again at once.
+#define DRIVER_ROUNDS_MAX 8
+
+// --- what the parts share
+// -------------------------------------------------------------------------
+
+static void driver_call_free(gpointer data)
+{
+    DriverCall *call = data;
+    g_free(call->id);
+    g_free(call);
+}
+
+guint64 agent_driver_call(Agent *agent, DriverCallType type, const char *id, guint index)
+{
+    DriverCall *call = g_new(DriverCall, 1);
+    *call = (DriverCall){type, ++agent->n_driver_calls, g_strdup(id), index};
+    g_hash_table_insert(agent->driver_calls, &call->number, call);
+    return call->number;
+}
+
+void agent_send(Agent *agent, KindId kind, const char *to, const ProtobufCMessage *message)
+{
+    outbox_add(agent->outbox, kind, to, message);
+}
+
+void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, const char *subject,
+                 const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    WireEvent event = WIRE_EVENT_INIT;
+    event.at_us = (guint64)agent->now;
+    event.severity = severity;
+    event.name = (char *)name;
+    event.subject = (char *)subject;
+    event.text = text;
+    agent_send(agent, KIND_EVENT, NULL, &event.base);
+}
+
+// --- messages in
+// ----------------------------------------------------------------------------------
+
+// Only the platform and the operators are known by role; what others say counts by who they are:
+// the neighbour of a link, a provider on the path of an order.
+static Role role_of(gpointer data, const char *member)
+{
+    const Agent *agent = data;
+    if (strcmp(member, agent->config->platform) == 0)
+        return ROLE_PLATFORM;
+    if (agent->config->operators &&
+        g_strv_contains((const char *const *)agent->config->operators, member))
+        return ROLE_OPERATOR;
+    return ROLE_AGENT;
+}
+
+static const DispatchTable dispatch_table = {
+    .handlers =
+        {
+            [KIND_PRESENCE] = discovery_on_presence,
+            [KIND_MEMBER] = discovery_on_member,
+            [KIND_ADMIN] = discovery_on_admin,
+            [KIND_FILL] = border_on_fill,
+            [KIND_FILLED] = border_on_filled,
+            [KIND_ORDER] = order_on_order,
+            [KIND_RELEASE] = order_on_release,
+            [KIND_RELAY] = order_on_relay,
+            [KIND_REPLY] = service_on_reply,
+            [KIND_SERVICES] = service_on_services,
+        },
+    .role_of = role_of,
+};
+
+Refusal agent_receive(Agent *agent, const char *topic, const guint8 *payload, gsize n_bytes,
+                      gint64 now_us)
+{
+    agent->now = now_us;
+    return dispatcher_receive(agent->dispatcher, topic, payload, n_bytes, now_us);
+}
+
+guint64 agent_n_refused(const Agent *agent, Refusal refusal)
+{
+    return dispatcher_n_refused(agent->dispatcher, refusal);
+}
+
+// --- the driver's word
+// ----------------------------------------------------------------------------
+
+static DriverCall *take_driver_call(Agent *agent, guint64 number)
+{
+    gpointer call = NULL;
+    g_hash_table_steal_extended(agent->driver_calls, &number, NULL, &call);
+    return call;
+}
+
+static void on_relayed(gpointer data, guint64 number, Status status)
+{
+    DriverCall *call = take_driver_call(data, number);
+    if (!call)
+        return;
+    order_on_relayed(data, call, status);
+    driver_call_free(call);
+}
+
+static void on_block(gpointer data, guint64 number, Status status, const DriverBlock *block)
+{
+    DriverCall *call = take_driver_call(data, number);
+    if (!call)
+        return;
+    border_on_block(data, call, status, block);
+    driver_call_free(call);
+}
+
+static const DriverListener driver_listener = {
+    .relayed = on_relayed,
+    .block = on_block,
+    .event = discovery_on_driver_event,
+};
+
+// --- time
+// -----------------------------------------------------------------------------------------
+
+static void on_timer(Agent *agent, TimerId timer, const char *id)
+{
+    switch (timer) {
+    case TIMER_RESOURCE:
+        discovery_announce(agent);
+        break;
+    case TIMER_HEARTBEAT:
+        border_report(agent, TRUE);
+        break;
+    case TIMER_TAKE:
+    case TIMER_FILL:
+    case TIMER_CLAIM:
+        border_on_timer(agent, timer, id);
+        break;
+    case TIMER_ORDER:
+    case TIMER_RELAYS:
+        order_on_timer(agent, timer, id);
+        break;
+    case TIMER_REQUEST:
+    case TIMER_CALL:
+    case TIMER_LOOKUP:
+        service_on_timer(agent, timer, id);
+        break;
+    case TIMER_KEYS:
+        timers_arm(agent->timers, TIMER_KEYS, "", keystore_expire(agent->keys, agent->now));
+        break;
+    }
+}
+
+gint64 agent_tick(Agent *agent, gint64 now_us)
+{
+    agent->now = now_us;
+    guint what;
+    char *id;
+    while (timers_pop(agent->timers, now_us, &what, &id)) {
+        on_timer(agent, (TimerId)what, id);
+        g_free(id);
+    }
+    gint64 driver_next = 0;
+    for (guint i = 0; i < DRIVER_ROUNDS_MAX && driver_next <= now_us; i++) {
+        driver_next = agent->driver->ops->tick(agent->driver, now_us);
+        border_pump(agent);
+    }
+    return MIN(driver_next, timers_next(agent->timers));
+}
+
+void agent_connected(Agent *agent, gint64 now_us)
+{
+    agent->now = now_us;
+    discovery_announce(agent);
+    border_report(agent, TRUE);
+}
+
+Outbox *agent_outbox(Agent *agent)
+{
+    return agent->outbox;
+}
+
+// --- life
+// -----------------------------------------------------------------------------------------
+
+static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
+{
+    return strcmp(a, b);
+}
+
+static void create_tables(Agent *agent)
+{
+    agent->timers = timers_new();
+    agent->driver_calls =
+        g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, driver_call_free);
+    agent->borders = g_tree_new_full(compare_ids, NULL, NULL, border_free);
+    agent->orders = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, order_free);
+    agent->early = order_early_new();
+    agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    agent->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, service_call_free);
+    agent->waiting =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    agent->directory =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, service_directory_free);
+}
+
+static gboolean open_borders(Agent *agent, GError **error)
+{
+    g_autoptr(DriverMap) map = agent->driver->ops->discover(agent->driver);
+    for (guint i = 0; i < map->borders->len; i++) {
+        if (!border_open(agent, map->borders->pdata[i], error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean load(Agent *agent, GError **error)
+{
+    guint64 incarnation = 0;
+    if (!discovery_load(agent, &incarnation, error))
+        return FALSE;
+    agent->outbox = outbox_new(agent->config->id, incarnation);
+    agent->dispatcher = dispatcher_new(agent->config->id, &dispatch_table, agent);
+    agent->keys = keystore_open(agent->store, agent->config->master_key, agent->random, error);
+    return agent->keys && open_borders(agent, error) && order_load(agent, error);
+}
+
+Agent *agent_new(const AgentConfig *config, Store *store, Driver *driver, const Random *random,
+                 gint64 now_us, GError **error)
+{
+    g_autoptr(Agent) agent = g_new0(Agent, 1);
+    agent->config = config;
+    agent->store = store;
+    agent->driver = driver;
+    agent->random = random;
+    agent->now = now_us;
+    create_tables(agent);
+    if (!load(agent, error))
+        return NULL;
+    driver->ops->listen(driver, &driver_listener, agent);
+    discovery_refresh(agent);
+    timers_arm(agent->timers, TIMER_HEARTBEAT, "", now_us);
+    timers_arm(agent->timers, TIMER_KEYS, "", keystore_expire(agent->keys, now_us));
+    return g_steal_pointer(&agent);
+}
+
+void agent_free(Agent *agent)
+{
+    if (!agent)
+        return;
+    g_clear_pointer(&agent->calls, g_hash_table_unref);
+    g_clear_pointer(&agent->waiting, g_hash_table_unref);
+    g_clear_pointer(&agent->directory, g_hash_table_unref);
+    g_clear_pointer(&agent->faults, g_hash_table_unref);
+    g_clear_pointer(&agent->early, g_hash_table_unref);
+    g_clear_pointer(&agent->orders, g_hash_table_unref);
+    g_clear_pointer(&agent->borders, g_tree_unref);
+    g_clear_pointer(&agent->driver_calls, g_hash_table_unref);
+    wire_free(agent->resource);
+    keystore_free(agent->keys);
+    dispatcher_free(agent->dispatcher);
+    outbox_free(agent->outbox);
+    timers_free(agent->timers);
+    g_free(agent);
+}

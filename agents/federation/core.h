@@ -1,0 +1,126 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The inside of the agent core, shared by its parts and by nobody else:
+//
+//   agent.c      creation, messages in, time, the tables that tie the parts together
+//   discovery.c  what the provider has, registered with the platform (RD)
+//   border.c     border links: filling ledgers together with the neighbour
+//   order.c      orders and releases (RO), relay values
+//   keystore.c   keys of this provider's users
+//   service.c    what users ask of the KME
+//
+// `now` is the time of the call that is being handled.
+
+#include "agents/federation/agent.h"
+#include "agents/federation/keystore.h"
+#include "agents/federation/ledger.h"
+#include "topics/base/timers.h"
+#include "topics/presence.h"
+
+typedef enum {
+    TIMER_RESOURCE,  // "": register again until acknowledged
+    TIMER_HEARTBEAT, // "": report stock
+    TIMER_TAKE,      // link: try for key again
+    TIMER_FILL,      // link: say again what was not answered
+    TIMER_CLAIM,     // link: try to claim again
+    TIMER_ORDER,     // order: forget it
+    TIMER_RELAYS,    // order: forget relay values that came before it
+    TIMER_REQUEST,   // request: ask again
+    TIMER_CALL,      // call number: answer that it took too long
+    TIMER_LOOKUP,    // SAE: ask the platform again
+    TIMER_KEYS,      // "": wipe keys that were not fetched
+} TimerId;
+
+// Which part a driver call belongs to, and to what in it.
+typedef enum { CALL_TAKE, CALL_CLAIM, CALL_RELAY } DriverCallType;
+
+typedef struct {
+    DriverCallType type;
+    guint64 number;
+    char *id;    // link, or order
+    guint index; // of the order's branch
+} DriverCall;
+
+struct Agent {
+    const AgentConfig *config;
+    Store *store;
+    Driver *driver;
+    const Random *random;
+    gint64 now;
+    Outbox *outbox;
+    Dispatcher *dispatcher;
+    Timers *timers;
+
+    guint64 n_driver_calls;
+    GHashTable *driver_calls; // call number → DriverCall
+
+    GTree *borders; // link ID → Border
+    KeyStore *keys;
+    GHashTable *orders; // order ID → Order
+    GHashTable *early;  // order ID → relay values that came before the order
+    gsize n_early_bytes;
+
+    // discovery
+    WireResource *resource; // as last registered
+    guint64 last_version;
+    PresenceState platform;
+    GHashTable *faults; // scope and subject → number by which it is told
+
+    // service
+    KeyAnswerFn answer;
+    gpointer answer_data;
+    GHashTable *calls;     // call number → Call
+    GHashTable *waiting;   // what calls wait for → GPtrArray of Call
+    GHashTable *directory; // SAE → where it is served
+};
+
+// Starts to track a driver call; its number.
+guint64 agent_driver_call(Agent *agent, DriverCallType type, const char *id, guint index);
+
+void agent_send(Agent *agent, KindId kind, const char *to, const ProtobufCMessage *message);
+void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, const char *subject,
+                 const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+// discovery.c
+gboolean discovery_load(Agent *agent, guint64 *ret_incarnation, GError **error);
+void discovery_refresh(Agent *agent);
+void discovery_announce(Agent *agent);
+void discovery_on_member(gpointer agent, const Sender *sender, gconstpointer message);
+void discovery_on_presence(gpointer agent, const Sender *sender, gconstpointer message);
+void discovery_on_driver_event(gpointer agent, const DriverEvent *event);
+void discovery_on_admin(gpointer agent, const Sender *sender, gconstpointer message);
+const AgentApplication *discovery_find_application(const Agent *agent, const char *sae);
+
+// border.c
+typedef struct Border Border;
+gboolean border_open(Agent *agent, const DriverBorder *description, GError **error);
+void border_free(gpointer border);
+void border_update(Agent *agent, const DriverBorder *description);
+Ledger *border_find_ledger(const Agent *agent, const char *link);
+void border_on_block(Agent *agent, const DriverCall *call, Status status, const DriverBlock *block);
+void border_on_fill(gpointer agent, const Sender *sender, gconstpointer message);
+void border_on_filled(gpointer agent, const Sender *sender, gconstpointer message);
+void border_on_timer(Agent *agent, TimerId timer, const char *link);
+// At the end of a pass: takes key where ledgers want it, says what became due to say.
+void border_pump(Agent *agent);
+void border_report(Agent *agent, gboolean all);
+
+// order.c
+gboolean order_load(Agent *agent, GError **error);
+void order_free(gpointer order);
+GHashTable *order_early_new(void);
+void order_on_order(gpointer agent, const Sender *sender, gconstpointer message);
+void order_on_release(gpointer agent, const Sender *sender, gconstpointer message);
+void order_on_relay(gpointer agent, const Sender *sender, gconstpointer message);
+void order_on_relayed(Agent *agent, const DriverCall *call, Status status);
+void order_on_timer(Agent *agent, TimerId timer, const char *order);
+
+// service.c
+void service_call_free(gpointer call);
+void service_directory_free(gpointer entry);
+void service_on_reply(gpointer agent, const Sender *sender, gconstpointer message);
+void service_on_services(gpointer agent, const Sender *sender, gconstpointer message);
+void service_on_timer(Agent *agent, TimerId timer, const char *id);
+// Keys of this request became deliverable, or were voided.
+void service_on_release(Agent *agent, const char *request);

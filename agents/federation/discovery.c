@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Resource discovery: what the provider's QKDN has, cut down to what its policy federates, and
+// registered with the platform until the platform says that it has it.
+
+#include "agents/federation/core.h"
+#include "agents/federation/state.pb-c.h"
+
+#include <string.h>
+
+#define REPEAT_US (1 * G_TIME_SPAN_SECOND)
+
+// --- durable
+// --------------------------------------------------------------------------------------
+
+static void save_self(Agent *agent, guint64 incarnation, guint64 resource_version)
+{
+    Agent__State__Self self = AGENT__STATE__SELF__INIT;
+    self.incarnation = incarnation;
+    self.resource_version = resource_version;
+    g_autoptr(GBytes) value = message_pack(&self.base);
+    store_put_text(agent->store, "self", "self", value);
+}
+
+static void load_self(gpointer data, GBytes *key, GBytes *value)
+{
+    Agent__State__Self *ret_self = data;
+    gsize n_bytes = 0;
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    Agent__State__Self *self = agent__state__self__unpack(NULL, n_bytes, bytes);
+    if (self) {
+        ret_self->incarnation = self->incarnation;
+        ret_self->resource_version = self->resource_version;
+    }
+    wire_free(self);
+}
+
+gboolean discovery_load(Agent *agent, guint64 *ret_incarnation, GError **error)
+{
+    Agent__State__Self self = AGENT__STATE__SELF__INIT;
+    if (!store_load(agent->store, "self", load_self, &self, error))
+        return FALSE;
+    *ret_incarnation = MAX(self.incarnation + 1, (guint64)agent->now);
+    agent->last_version = self.resource_version;
+    return TRUE;
+}
+
+// --- the abstract QKDN
+// ----------------------------------------------------------------------------
+
+// An empty list allows all.
+static gboolean allows(char **list, const char *id)
+{
+    return !list || !list[0] || g_strv_contains((const char *const *)list, id);
+}
+
+static gpointer new_node(const DriverNode *from)
+{
+    WireNode node = WIRE_NODE_INIT;
+    node.id = from->id;
+    node.access = from->access;
+    node.gateway = from->gateway;
+    return message_copy(&node.base);
+}
+
+static gpointer new_border(const Agent *agent, const DriverBorder *from)
+{
+    WireBorderLink border = WIRE_BORDER_LINK_INIT;
+    border.id = from->id;
+    border.node = from->node;
+    border.peer = from->peer;
+    border.rate_bps = from->rate_bps * agent->config->policy.share_percent / 100;
+    return message_copy(&border.base);
+}
+
+static gpointer new_virtual_link(const Agent *agent, const DriverVirtualLink *from)
+{
+    WireVirtualLink link = WIRE_VIRTUAL_LINK_INIT;
+    link.a = from->a;
+    link.b = from->b;
+    link.rate_bps = from->rate_bps * agent->config->policy.share_percent / 100;
+    link.latency_us = from->latency_us;
+    link.up = from->up;
+    return message_copy(&link.base);
+}
+
+static gpointer new_application(const AgentApplication *from)
+{
+    WireApplication application = WIRE_APPLICATION_INIT;
+    application.sae = from->sae;
+    application.node = from->node;
+    application.service = from->service;
+    application.visible = from->visible;
+    return message_copy(&application.base);
+}
+
+// Everything registered, as arrays of messages until it is packed.
+typedef struct {
+    GPtrArray *nodes, *borders, *virtual_links, *applications;
+} Parts;
+
+static void parts_collect(const Agent *agent, const DriverMap *map, Parts *parts)
+{
+    const AgentPolicy *policy = &agent->config->policy;
+    for (guint i = 0; i < map->nodes->len; i++) {
+        const DriverNode *node = map->nodes->pdata[i];
+        if (allows(policy->nodes, node->id))
+            g_ptr_array_add(parts->nodes, new_node(node));
+    }
+    for (guint i = 0; i < map->borders->len; i++) {
+        const DriverBorder *border = map->borders->pdata[i];
+        if (allows(policy->borders, border->id) && allows(policy->nodes, border->node))
+            g_ptr_array_add(parts->borders, new_border(agent, border));
+    }
+    for (guint i = 0; i < map->virtual_links->len; i++) {
+        const DriverVirtualLink *link = map->virtual_links->pdata[i];
+        if (allows(policy->nodes, link->a) && allows(policy->nodes, link->b))
+            g_ptr_array_add(parts->virtual_links, new_virtual_link(agent, link));
+    }
+    for (guint i = 0; i < agent->config->applications->len; i++)
+        g_ptr_array_add(parts->applications,
+                        new_application(agent->config->applications->pdata[i]));
+}
+
+static WireResource *build_resource(const Agent *agent, const DriverMap *map)
+{
+    g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func(wire_free);
+    g_autoptr(GPtrArray) borders = g_ptr_array_new_with_free_func(wire_free);
+    g_autoptr(GPtrArray) virtual_links = g_ptr_array_new_with_free_func(wire_free);
+    g_autoptr(GPtrArray) applications = g_ptr_array_new_with_free_func(wire_free);
+    parts_collect(agent, map, &(Parts){nodes, borders, virtual_links, applications});
+
+    WireResource resource = WIRE_RESOURCE_INIT;
+    resource.version = agent->last_version;
+    resource.n_nodes = nodes->len;
+    resource.nodes = (WireNode **)nodes->pdata;
+    resource.n_border_links = borders->len;
+    resource.border_links = (WireBorderLink **)borders->pdata;
+    resource.n_virtual_links = virtual_links->len;
+    resource.virtual_links = (WireVirtualLink **)virtual_links->pdata;
+    resource.n_applications = applications->len;
+    resource.applications = (WireApplication **)applications->pdata;
+    resource.kme_url = agent->config->kme_url;
+    resource.kme_id = agent->config->kme_id;
+    resource.region = agent->config->region;
+    return message_copy(&resource.base);
+}
+
+static gboolean resources_equal(const WireResource *a, const WireResource *b)
+{
+    if (!a || !b)
+        return FALSE;
+    g_autoptr(GBytes) x = message_pack(&a->base);
+    g_autoptr(GBytes) y = message_pack(&b->base);
+    return g_bytes_equal(x, y);
+}
+
+static void refresh_borders(Agent *agent, const DriverMap *map)
+{
+    for (guint i = 0; i < map->borders->len; i++)
+        border_update(agent, map->borders->pdata[i]);
+}
+
+void discovery_refresh(Agent *agent)
+{
+    g_autoptr(DriverMap) map = agent->driver->ops->discover(agent->driver);
+    refresh_borders(agent, map);
+    WireResource *resource = build_resource(agent, map);
+    if (resources_equal(resource, agent->resource)) {
+        wire_free(resource);
+        return;
+    }
+    resource->version = ++agent->last_version;
+    save_self(agent, outbox_incarnation(agent->outbox), agent->last_version);
+    wire_free(agent->resource);
+    agent->resource = resource;
+    discovery_announce(agent);
+}
+
+void discovery_announce(Agent *agent)
+{
+    agent_send(agent, KIND_RESOURCE, agent->config->platform, &agent->resource->base);
+    timers_arm(agent->timers, TIMER_RESOURCE, "", agent->now + REPEAT_US);
+}
+
+// --- the platform
+// ---------------------------------------------------------------------------------
+
+void discovery_on_member(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    const WireMember *member = message;
+    guint64 version = agent->resource->version;
+    if (member->resource_version == version) {
+        timers_disarm(agent->timers, TIMER_RESOURCE, "");
+    } else if (member->refused_version == version) {
+        timers_disarm(agent->timers, TIMER_RESOURCE, "");
+        agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_WARNING, "resource.refused",
+                    agent->config->id, "%s", member->text);
+    }
+}
+
+void discovery_on_presence(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    if (strcmp(sender->id, agent->config->platform) != 0 ||
+        !presence_update(&agent->platform, message) || !agent->platform.alive)
+        return;
+    discovery_announce(agent);
+    border_report(agent, TRUE);
+}
+
+const AgentApplication *discovery_find_application(const Agent *agent, const char *sae)
+{
+    for (guint i = 0; i < agent->config->applications->len; i++) {
+        const AgentApplication *application = agent->config->applications->pdata[i];
+        if (strcmp(application->sae, sae) == 0)
+            return application;
+    }
+    return NULL;
+}
+
+// --- faults and drills
+// ----------------------------------------------------------------------------
+
+static const Qkdnf__V1__FaultScope fault_scopes[] = {
+    [DRIVER_SCOPE_LINK] = QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_LINK,
+    [DRIVER_SCOPE_NODE] = QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_NODE,
+    [DRIVER_SCOPE_BORDER] = QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_BORDER,
+    [DRIVER_SCOPE_PROVIDER] = QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_PROVIDER,
+};
+
+// A fault of the interior is told without saying where it is.
+static char *fault_id(Agent *agent, const DriverEvent *event)
+{
+    g_autofree char *name = g_strdup_printf("%d %s", event->scope, event->subject);
+    gpointer number = g_hash_table_lookup(agent->faults, name);
+    if (!number) {
+        number = GUINT_TO_POINTER(g_hash_table_size(agent->faults) + 1);
+        g_hash_table_insert(agent->faults, g_steal_pointer(&name), number);
+    }
+    return g_strdup_printf("%" G_GUINT64_FORMAT "-%u", outbox_incarnation(agent->outbox),
+                           GPOINTER_TO_UINT(number));
+}
+
+void discovery_on_driver_event(gpointer data, const DriverEvent *event)
+{
+    Agent *agent = data;
+    if (event->type == DRIVER_EVENT_MAP_CHANGED) {
+        discovery_refresh(agent);
+        return;
+    }
+    g_autofree char *id = fault_id(agent, event);
+    gboolean is_border = event->scope == DRIVER_SCOPE_BORDER;
+    WireFault fault = WIRE_FAULT_INIT;
+    fault.id = id;
+    fault.scope = fault_scopes[event->scope];
+    fault.subject = (char *)(is_border ? event->subject : "");
+    fault.cause = (char *)event->cause;
+    fault.cleared = event->cleared;
+    agent_send(agent, KIND_FAULT, agent->config->platform, &fault.base);
+}
+
+static Status run_drill(Agent *agent, const WireDrill *drill, char **ret_text, char ***ret_lines)
+{
+    const DriverOps *ops = agent->driver->ops;
+    if (!ops->drill)
+        return STATUS_UNSUPPORTED;
+    if (drill->action == QKDNF__V1__DRILL_ACTION__DRILL_ACTION_LIST) {
+        *ret_lines = ops->drills(agent->driver);
+        return STATUS_OK;
+    }
+    for (guint scope = 0; scope < G_N_ELEMENTS(fault_scopes); scope++) {
+        if (fault_scopes[scope] == drill->scope)
+            return ops->drill(agent->driver,
+                              drill->action == QKDNF__V1__DRILL_ACTION__DRILL_ACTION_INJECT,
+                              (DriverScope)scope, drill->subject, ret_text);
+    }
+    *ret_text = g_strdup("unknown fault scope");
+    return STATUS_BAD_REQUEST;
+}
+
+void discovery_on_admin(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    const WireAdmin *admin = message;
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    Status status = STATUS_UNSUPPORTED;
+    if (admin->command_case == QKDNF__V1__ADMIN__COMMAND_DRILL)
+        status = run_drill(agent, admin->drill, &text, &lines);
+    WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
+    reply.id = admin->id;
+    reply.status = status;
+    reply.text = text ? text : (char *)status_text(status);
+    reply.n_lines = lines ? g_strv_length(lines) : 0;
+    reply.lines = lines;
+    agent_send(agent, KIND_ADMIN_REPLY, sender->id, &reply.base);
+}

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Orders: this provider's part in the platform's requests. An order is worked on in memory until it
+// is done; then its slots are spent, its keys stored and its answer recorded in one commit, before
+// anything of it leaves the process. Until then a crash forgets it, and the platform, which repeats
+// what is not answered, starts it again. The same order again gets the same answer again.
+
+#include "agents/federation/order.h"
+
+#include "agents/federation/relay.h"
+#include "agents/federation/state.pb-c.h"
+
+#include <string.h>
+
+// An answered order is kept for longer than a frame that repeats it can be under way.
+#define KEEP_US (3 * G_TIME_SPAN_MINUTE)
+
+// Relay values that came before their order: how much of them, and for how long.
+#define EARLY_MAX_BYTES (16 * 1024 * 1024)
+#define EARLY_KEEP_US   (30 * G_TIME_SPAN_SECOND)
+
+#define BRANCHES_MAX       64
+#define PATH_MAX_PROVIDERS 32
+
+static void sent_free(gpointer data)
+{
+    OrderSent *sent = data;
+    g_free(sent->to);
+    wire_free(sent->relay);
+    g_free(sent);
+}
+
+void order_free(gpointer data)
+{
+    Order *order = data;
+    g_free(order->id);
+    g_free(order->text);
+    g_ptr_array_unref(order->sent);
+    g_ptr_array_unref(order->values);
+    wire_free(order->order);
+    g_free(order);
+}
+
+static char *order_name(const char *request, guint attempt)
+{
+    return g_strdup_printf("%s/%u", request, attempt);
+}
+
+static Order *order_new(Agent *agent, const char *id, OrderState state)
+{
+    Order *order = g_new0(Order, 1);
+    order->id = g_strdup(id);
+    order->state = state;
+    order->sent = g_ptr_array_new_with_free_func(sent_free);
+    order->values = g_ptr_array_new_with_free_func(wire_free);
+    g_hash_table_insert(agent->orders, order->id, order);
+    return order;
+}
+
+// --- answers
+// --------------------------------------------------------------------------------------
+
+static void send_outcome(Agent *agent, const char *request, guint attempt, Status status,
+                         const char *text, Qkdnf__V1__OutcomeStage stage)
+{
+    WireOutcome outcome = WIRE_OUTCOME_INIT;
+    outcome.request = (char *)request;
+    outcome.attempt = attempt;
+    outcome.status = status;
+    outcome.text = (char *)(text ? text : "");
+    outcome.stage = stage;
+    agent_send(agent, KIND_OUTCOME, agent->config->platform, &outcome.base);
+}
+
+static void send_relays(Agent *agent, const Order *order)
+{
+    for (guint i = 0; i < order->sent->len; i++) {
+        const OrderSent *sent = order->sent->pdata[i];
+        agent_send(agent, KIND_RELAY, sent->to, &sent->relay->base);
+    }
+}
+
+static void order_answer(Agent *agent, const Order *order, const WireOrder *wire)
+{
+    send_relays(agent, order);
+    send_outcome(agent, wire->request, wire->attempt, order->status, order->text,
+                 QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+}
+
+static void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
+{
+    g_autofree Agent__State__Sent *sent = g_new(Agent__State__Sent, order->sent->len + 1);
+    g_autofree Agent__State__Sent **pointers = g_new(Agent__State__Sent *, order->sent->len + 1);
+    for (guint i = 0; i < order->sent->len; i++) {
+        const OrderSent *one = order->sent->pdata[i];
+        sent[i] = (Agent__State__Sent)AGENT__STATE__SENT__INIT;
+        sent[i].to = one->to;
+        sent[i].relay = one->relay;
+        pointers[i] = &sent[i];
+    }
+    Agent__State__Order state = AGENT__STATE__ORDER__INIT;
+    state.status = order->status;
+    state.text = order->text ? order->text : (char *)"";
+    state.forget_at_us = (guint64)forget_at_us;
+    state.n_sent = order->sent->len;
+    state.sent = pointers;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(agent->store, "order", order->id, value);
+}
+
+// From here on the order only repeats its answer, until it is forgotten.
+static void order_close(Agent *agent, Order *order, OrderState state, Status status,
+                        const char *text)
+{
+    order->state = state;
+    order->status = status;
+    g_free(order->text);
+    order->text = g_strdup(text);
+    g_clear_pointer(&order->order, wire_free);
+    g_ptr_array_set_size(order->values, 0);
+    gint64 forget_at = agent->now + KEEP_US;
+    order_save(agent, order, forget_at);
+    timers_arm(agent->timers, TIMER_ORDER, order->id, forget_at);
+}
+
+// --- slots
+// ----------------------------------------------------------------------------------------
+
+typedef void (*RangeFn)(Ledger *ledger, Slots slots);
+
+static void for_each_range(Agent *agent, const WireOrder *wire, gsize n_branches, RangeFn fn)
+{
+    for (gsize i = 0; i < n_branches; i++) {
+        const WireSlotRange *ranges[] = {wire->branches[i]->ingress, wire->branches[i]->egress};
+        for (gsize j = 0; j < G_N_ELEMENTS(ranges); j++) {
+            if (ranges[j])
+                fn(border_find_ledger(agent, ranges[j]->link), order_slots(ranges[j]));
+        }
+    }
+}
+
+static Status reserve_range(Agent *agent, const WireSlotRange *range)
+{
+    return range ? ledger_reserve(border_find_ledger(agent, range->link), order_slots(range))
+                 : STATUS_OK;
+}
+
+// All slots of the order, or none.
+static Status reserve_all(Agent *agent, const WireOrder *wire)
+{
+    for (gsize i = 0; i < wire->n_branches; i++) {
+        const WireBranch *branch = wire->branches[i];
+        Status status = reserve_range(agent, branch->ingress);
+        if (status == STATUS_OK) {
+            status = reserve_range(agent, branch->egress);
+            if (status != STATUS_OK && branch->ingress)
+                ledger_unreserve(border_find_ledger(agent, branch->ingress->link),
+                                 order_slots(branch->ingress));
+        }
+        if (status != STATUS_OK) {
+            for_each_range(agent, wire, i, ledger_unreserve);
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+// --- working
+// --------------------------------------------------------------------------------------
+
+// Answers the order, for good. What it did not use of its slots will serve nothing else.
+static void order_finish(Agent *agent, Order *order, Status status, const char *text)
+{
+    WireOrder *wire = g_steal_pointer(&order->order);
+    if (status != STATUS_OK)
+        for_each_range(agent, wire, wire->n_branches, ledger_burn);
+    order_close(agent, order, ORDER_DONE, status, text);
+    order_answer(agent, order, wire);
+    wire_free(wire);
+}
+
+// Everything that waits for nobody is done and said at once; the rest when all relay values are
+// here.
+static void order_proceed(Agent *agent, Order *order)
+{
+    const WireOrder *wire = order->order;
+    if (order->n_relaying > 0)
+        return;
+    gboolean is_complete = order_has_all_values(order);
+    if (!order->has_transit) {
+        order_relay_transit(agent, order);
+        if (!is_complete && order->sent->len > 0) {
+            order_save(agent, order, agent->now + KEEP_US);
+            send_relays(agent, order);
+        }
+    }
+    if (!is_complete)
+        return;
+    g_autoptr(Secret) keys = NULL;
+    if (order_is_home(agent, wire))
+        keys = order_make_keys(agent, order);
+    else if (order_is_target(wire))
+        keys = order_open_keys(agent, order);
+    if (!keys && order_is_target(wire)) {
+        agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "relay.tag_mismatch", wire->request,
+                    "attempt %u: what arrived is not what was sent", wire->attempt);
+        order_finish(agent, order, STATUS_TAG_MISMATCH, NULL);
+        return;
+    }
+    if (keys)
+        order_store_keys(agent, order, keys);
+    order_finish(agent, order, STATUS_OK, NULL);
+}
+
+void order_on_relayed(Agent *agent, const DriverCall *call, Status status)
+{
+    Order *order = g_hash_table_lookup(agent->orders, call->id);
+    if (!order || order->state != ORDER_WORKING)
+        return;
+    order->n_relaying--;
+    if (status == STATUS_OK)
+        order_proceed(agent, order);
+    else
+        order_finish(agent, order, STATUS_QKDN_FAILED, status_text(status));
+}
+
+// --- orders in
+// ------------------------------------------------------------------------------------
+
+static gboolean range_is_ours(const Agent *agent, const WireSlotRange *range, gboolean wanted,
+                              gsize n_slots)
+{
+    if (!wanted)
+        return !range;
+    return range && range->n_slots == n_slots && border_find_ledger(agent, range->link);
+}
+
+// What this provider has to do with a branch must fit its role.
+static const char *find_branch_fault(const Agent *agent, const WireOrder *wire,
+                                     const WireBranch *branch)
+{
+    gboolean is_transit = branch->role == BRANCH(TRANSIT);
+    gboolean has_ingress = is_transit || branch->role == BRANCH(TARGET);
+    gboolean has_egress = is_transit || branch->role == BRANCH(INITIATOR);
+    if (!has_ingress && !has_egress && branch->role != BRANCH(LOCAL))
+        return "unknown branch role";
+    if (branch->target >= wire->n_targets || branch->path >= MAX(branch->n_paths, 1))
+        return "branch to no target of the order";
+    if (branch->n_providers < 1 || branch->n_providers > PATH_MAX_PROVIDERS)
+        return "path too short or too long";
+    gsize n_slots = relay_slots(wire);
+    if (!range_is_ours(agent, branch->ingress, has_ingress, n_slots) ||
+        !range_is_ours(agent, branch->egress, has_egress, n_slots))
+        return "slots of a link that is not held here, or not as many as the keys need";
+    gboolean is_initiator = branch->role == BRANCH(INITIATOR) || branch->role == BRANCH(LOCAL);
+    return is_initiator && !order_is_home(agent, wire) ? "not the initiator's home" : NULL;
+}
+
+static gboolean is_user(const Agent *agent, const char *sae)
+{
+    return discovery_find_application(agent, sae) != NULL;
+}
+
+// NULL when the order makes sense here, else why not.
+static const char *find_fault(const Agent *agent, const WireOrder *wire)
+{
+    if (!uuid_is_valid(wire->request))
+        return "request ID is not a UUID";
+    if (wire->number < 1 || wire->number > 128 || wire->size_bits < 8 || wire->size_bits > 8192 ||
+        wire->size_bits % 8 != 0)
+        return "number or size of keys outside the limits";
+    if (wire->n_targets < 1 || wire->n_branches < 1 || wire->n_branches > BRANCHES_MAX)
+        return "no target, or no or too many branches";
+    if (order_is_home(agent, wire) && order_is_target(wire))
+        return "a provider that is home to the initiator serves targets as LOCAL";
+    if (order_is_home(agent, wire) && !is_user(agent, wire->initiator))
+        return "the initiator is not a user here";
+    for (gsize i = 0; i < wire->n_branches; i++) {
+        const WireBranch *branch = wire->branches[i];
+        const char *fault = find_branch_fault(agent, wire, branch);
+        if (fault)
+            return fault;
+        gboolean serves_target = branch->role == BRANCH(TARGET) || branch->role == BRANCH(LOCAL);
+        if (serves_target && !is_user(agent, wire->targets[branch->target]))
+            return "a target is not a user here";
+    }
+    return NULL;
+}
+
+static void start_relays(Agent *agent, Order *order)
+{
+    const WireOrder *wire = order->order;
+    order->n_relaying = (guint)wire->n_branches;
+    for (guint i = 0; i < wire->n_branches; i++) {
+        const WireBranch *branch = wire->branches[i];
+        guint64 call = agent_driver_call(agent, CALL_RELAY, order->id, i);
+        agent->driver->ops->relay(agent->driver, call, branch->from_node, branch->to_node,
+                                  relay_payload_bytes(wire));
+    }
+}
+
+static void take_early_values(Agent *agent, Order *order);
+
+static void order_start(Agent *agent, const char *id, const WireOrder *wire)
+{
+    Status status = reserve_all(agent, wire);
+    if (status != STATUS_OK) {
+        agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "order.slots", wire->request,
+                    "attempt %u refused: %s", wire->attempt, status_text(status));
+        send_outcome(agent, wire->request, wire->attempt, status, status_text(status),
+                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        return;
+    }
+    Order *order = order_new(agent, id, ORDER_WORKING);
+    order->order = message_copy(&wire->base);
+    gint64 wait_us = MIN(wire->timeout_ms, 600000) * G_TIME_SPAN_MILLISECOND;
+    timers_arm(agent->timers, TIMER_ORDER, id, agent->now + wait_us);
+    take_early_values(agent, order);
+    start_relays(agent, order);
+}
+
+void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    const WireOrder *wire = message;
+    g_autofree char *id = order_name(wire->request, wire->attempt);
+    Order *order = g_hash_table_lookup(agent->orders, id);
+    const char *fault = order ? NULL : find_fault(agent, wire);
+    if (fault)
+        send_outcome(agent, wire->request, wire->attempt, STATUS_BAD_REQUEST, fault,
+                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+    else if (!order)
+        order_start(agent, id, wire);
+    else if (order->state == ORDER_WORKING)
+        send_relays(agent, order);
+    else
+        order_answer(agent, order, wire);
+}
+
+// --- relay values in
+// ------------------------------------------------------------------------------
+
+static void early_free(gpointer data)
+{
+    g_ptr_array_unref(data);
+}
+
+GHashTable *order_early_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, early_free);
+}
+
+// A value that came before its order: kept for a while, with the name of who sent it, since only
+// the order says who may.
+typedef struct {
+    char *from;
+    WireRelay *relay;
+} Early;
+
+static void early_value_free(gpointer data)
+{
+    Early *early = data;
+    g_free(early->from);
+    wire_free(early->relay);
+    g_free(early);
+}
+
+static void keep_early_value(Agent *agent, const char *id, const char *from, const WireRelay *relay)
+{
+    if (agent->n_early_bytes + relay->value.len > EARLY_MAX_BYTES)
+        return;
+    GPtrArray *values = g_hash_table_lookup(agent->early, id);
+    if (!values) {
+        values = g_ptr_array_new_with_free_func(early_value_free);
+        g_hash_table_insert(agent->early, g_strdup(id), values);
+        timers_arm(agent->timers, TIMER_RELAYS, id, agent->now + EARLY_KEEP_US);
+    }
+    if (values->len >= BRANCHES_MAX)
+        return;
+    Early *early = g_new(Early, 1);
+    early->from = g_strdup(from);
+    early->relay = message_copy(&relay->base);
+    agent->n_early_bytes += relay->value.len;
+    g_ptr_array_add(values, early);
+}
+
+static void forget_early_values(Agent *agent, const char *id)
+{
+    const GPtrArray *values = g_hash_table_lookup(agent->early, id);
+    for (guint i = 0; values && i < values->len; i++)
+        agent->n_early_bytes -= ((Early *)values->pdata[i])->relay->value.len;
+    g_hash_table_remove(agent->early, id);
+    timers_disarm(agent->timers, TIMER_RELAYS, id);
+}
+
+static void take_early_values(Agent *agent, Order *order)
+{
+    const GPtrArray *values = g_hash_table_lookup(agent->early, order->id);
+    for (guint i = 0; values && i < values->len; i++) {
+        const Early *early = values->pdata[i];
+        if (order_expects(order, early->relay, early->from))
+            g_ptr_array_add(order->values, message_copy(&early->relay->base));
+    }
+    forget_early_values(agent, order->id);
+}
+
+void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    const WireRelay *relay = message;
+    g_autofree char *id = order_name(relay->request, relay->attempt);
+    Order *order = g_hash_table_lookup(agent->orders, id);
+    if (!order) {
+        keep_early_value(agent, id, sender->id, relay);
+        return;
+    }
+    if (order->state != ORDER_WORKING || !order_expects(order, relay, sender->id))
+        return;
+    g_ptr_array_add(order->values, message_copy(&relay->base));
+    order_proceed(agent, order);
+}
+
+// --- releases
+// -------------------------------------------------------------------------------------
+
+static void void_attempt(Agent *agent, const WireRelease *release, const char *id)
+{
+    Order *order = g_hash_table_lookup(agent->orders, id);
+    if (order && order->state == ORDER_WORKING)
+        for_each_range(agent, order->order, order->order->n_branches, ledger_burn);
+    keystore_void(agent->keys, release->request, release->attempt);
+    if (!order)
+        order = order_new(agent, id, ORDER_VOIDED);
+    g_ptr_array_set_size(order->sent, 0);
+    order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
+    forget_early_values(agent, id);
+}
+
+void order_on_release(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    const WireRelease *release = message;
+    if (!uuid_is_valid(release->request))
+        return;
+    for (gsize i = 0; i < release->n_burn; i++) {
+        Ledger *ledger = border_find_ledger(agent, release->burn[i]->link);
+        if (ledger)
+            ledger_burn(ledger, order_slots(release->burn[i]));
+    }
+    if (release->disposition == QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER) {
+        keystore_deliver(agent->keys, release->request, release->attempt);
+    } else {
+        g_autofree char *id = order_name(release->request, release->attempt);
+        void_attempt(agent, release, id);
+    }
+    send_outcome(agent, release->request, release->attempt, STATUS_OK, NULL,
+                 QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE);
+    service_on_release(agent, release->request);
+}
+
+// --- time and store
+// -------------------------------------------------------------------------------
+
+static void order_forget(Agent *agent, const char *id)
+{
+    Order *order = g_hash_table_lookup(agent->orders, id);
+    if (!order)
+        return;
+    // The platform never said what became of it; it will not use these slots again.
+    if (order->state == ORDER_WORKING)
+        for_each_range(agent, order->order, order->order->n_branches, ledger_burn);
+    store_delete_text(agent->store, "order", id);
+    g_hash_table_remove(agent->orders, id);
+}
+
+void order_on_timer(Agent *agent, TimerId timer, const char *id)
+{
+    if (timer == TIMER_ORDER)
+        order_forget(agent, id);
+    else
+        forget_early_values(agent, id);
+}
+
+static void load_order(gpointer data, GBytes *key, GBytes *value)
+{
+    Agent *agent = data;
+    gsize n_key = 0, n_value = 0;
+    const char *text = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_value);
+    Agent__State__Order *state = agent__state__order__unpack(NULL, n_value, bytes);
+    if (!state)
+        return;
+    g_autofree char *id = g_strndup(text, n_key);
+    Order *order = order_new(agent, id, ORDER_DONE);
+    order->status = (Status)state->status;
+    order->text = g_strdup(state->text);
+    if (order->status == STATUS_VOIDED)
+        order->state = ORDER_VOIDED;
+    // Some of its slots were spent, but what it had at hand in memory is gone.
+    if (order->status == 0)
+        order->status = STATUS_INTERNAL;
+    for (gsize i = 0; i < state->n_sent; i++) {
+        OrderSent *sent = g_new(OrderSent, 1);
+        sent->to = g_strdup(state->sent[i]->to);
+        sent->relay = message_copy(&state->sent[i]->relay->base);
+        g_ptr_array_add(order->sent, sent);
+    }
+    timers_arm(agent->timers, TIMER_ORDER, id, (gint64)state->forget_at_us);
+    wire_free(state);
+}
+
+gboolean order_load(Agent *agent, GError **error)
+{
+    return store_load(agent->store, "order", load_order, agent, error);
+}

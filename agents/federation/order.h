@@ -1,0 +1,57 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// One order as the agent works on it. Inside the agent core: order.c is the conversation, this and
+// order-relay.c what an order does with slots and keys.
+
+#include "agents/federation/core.h"
+
+#define BRANCH(role) QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_##role
+
+typedef enum {
+    ORDER_WORKING,
+    ORDER_DONE, // answered, well or badly
+    ORDER_VOIDED,
+} OrderState;
+
+// A relay value that was published, kept to be published again.
+typedef struct {
+    char *to;
+    WireRelay *relay;
+} OrderSent;
+
+typedef struct {
+    char *id; // "request/attempt"
+    OrderState state;
+    Status status;
+    char *text;
+    GPtrArray *sent; // OrderSent
+
+    // While working
+    WireOrder *order;
+    guint n_relaying;     // interior relays under way
+    gboolean has_transit; // its TRANSIT branches are done
+    GPtrArray *values;    // WireRelay that arrived for its TARGET branches
+} Order;
+
+Slots order_slots(const WireSlotRange *range);
+
+// Whether a branch of this role leads to this target.
+gboolean order_has_role(const WireOrder *wire, Qkdnf__V1__BranchRole role, guint target);
+gboolean order_is_target(const WireOrder *wire);
+gboolean order_is_home(const Agent *agent, const WireOrder *wire);
+
+// Whether every relay value that its TARGET branches need has arrived.
+gboolean order_has_all_values(const Order *order);
+// The branch and place that a relay value belongs to, if `from` is the one to send it; else FALSE.
+gboolean order_expects(const Order *order, const WireRelay *relay, const char *from);
+
+// Each spends reserved slots and adds what is to be published to `sent`.
+void order_relay_transit(Agent *agent, Order *order);
+// The initiator's side: fresh keys, sent to all targets elsewhere.
+Secret *order_make_keys(Agent *agent, Order *order);
+// The targets' side; NULL when what was relayed does not authenticate.
+Secret *order_open_keys(Agent *agent, Order *order);
+
+// Puts the keys into the store for those of the applications that are users of this provider.
+void order_store_keys(Agent *agent, const Order *order, const Secret *keys);

@@ -1,0 +1,32 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The arithmetic of the key relay: payloads, one-time pads, the one-time authentication, key IDs.
+// Pure functions; what they protect and why is said in the key plane's description in README.md and
+// at relay_tag().
+//
+// For N keys of S bits the payload is P = K1 ‖ … ‖ KN ‖ A, where A is a 32-byte one-time Poly1305
+// key, fresh for every attempt and every target. With k disjoint paths, P is the XOR of k shares.
+
+#include "schemas/wire.h"
+#include "topics/base/id.h"
+#include "topics/base/secret.h"
+
+#define SLOT_BYTES                32
+#define RELAY_AUTHENTICATOR_BYTES 32
+#define RELAY_TAG_BYTES           16
+
+// The bytes of all keys of an order together, and of its payload; the slots that carry a payload.
+gsize relay_keys_bytes(const WireOrder *order);
+gsize relay_payload_bytes(const WireOrder *order);
+gsize relay_slots(const WireOrder *order);
+
+// The tag over what the keys are for and the keys: one tag per A, ever, which makes Poly1305 an
+// information-theoretic authentication. `target` counts the order's targets; the paths to it are
+// taken from the order's branches. `payload` is P.
+void relay_tag(const WireOrder *order, guint target, const Secret *payload,
+               guint8 ret_tag[RELAY_TAG_BYTES]);
+
+// key_ID = UUIDv5(namespace = request ID, name = "<attempt>/<index>"): both ends derive the same
+// IDs with no message, and a retry can never give one ID two values. The request must be a UUID.
+void relay_key_id(const char *request, guint attempt, guint index, char ret_id[UUID_CHARS + 1]);

@@ -1,0 +1,28 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a core has to do later. A timer is named by what it is for and an ID, not by a pointer: what
+// is gone by then is simply not found. Same arms, same order of firing: timers that are due at the
+// same time fire in the order in which they were armed. No clock: the time comes with each call.
+
+#include <glib.h>
+
+typedef struct Timers Timers;
+
+// Later than any time.
+#define TIMERS_NEVER G_MAXINT64
+
+Timers *timers_new(void);
+void timers_free(Timers *timers);
+
+// Replaces what was armed for the same `what` and `id`.
+void timers_arm(Timers *timers, guint what, const char *id, gint64 at_us);
+void timers_disarm(Timers *timers, guint what, const char *id);
+
+// Takes the earliest timer out when it is due; `ret_id` is to be freed.
+gboolean timers_pop(Timers *timers, gint64 now_us, guint *ret_what, char **ret_id);
+
+// When the earliest is due, or TIMERS_NEVER.
+gint64 timers_next(const Timers *timers);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Timers, timers_free)
