@@ -60,14 +60,22 @@ install_packages() {
         die "these packages cannot be installed: ${missing[*]}: see the lines above"
 }
 
-# build DIR COMPILER OPTION...: configures what is not configured, and builds what has changed.
-build() {
+configure() {
     local dir=$1 compiler=$2
     shift 2
-    say "building with $compiler${*:+ $*} in $dir"
+    if [ -f "$dir/build.ninja" ]; then
+        meson configure "$dir" "$@" && ninja -C "$dir" build.ninja
+    else
+        CC=$compiler meson setup "$dir" "$@"
+    fi
+}
+
+# build DIR COMPILER OPTION...: configures and builds what has changed.
+build() {
+    local dir=$1
+    say "building in $dir with ${*:2}"
     mkdir -p "$dir"
-    [ ! -f "$dir/build.ninja" ] || set -- --reconfigure "$@"
-    CC=$compiler meson setup "$dir" "$@" >"$dir/setup.log" 2>&1 || {
+    configure "$@" >"$dir/setup.log" 2>&1 || {
         cat "$dir/setup.log"
         return 1
     }
