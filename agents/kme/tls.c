@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/kme/tls.h"
+
+#include "topics/base/id.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+// A resumed session is not verified again, so this bounds how long a client that lost its right to
+// connect can go on connecting.
+#define SESSION_LIFETIME_S 300
+
+// TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing else.
+#define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SSL_CTX, SSL_CTX_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
+
+// Says what failed and why; empties OpenSSL's queue of errors, which would confuse later calls.
+static gboolean fail(GError **error, const char *what, const char *path)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    g_set_error(error, g_quark_from_static_string("kme"), 0, "%s %s: %s", what, path,
+                reason ? reason : "not usable");
+    ERR_clear_error();
+    return FALSE;
+}
+
+static gboolean load_files(SSL_CTX *context, const KmeSettings *settings, GError **error)
+{
+    if (SSL_CTX_load_verify_file(context, settings->ca) != 1)
+        return fail(error, "cannot read certificate authority", settings->ca);
+    // Sent to clients that hold several certificates, so that they choose the right one.
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->ca);
+    if (!names)
+        return fail(error, "cannot read certificate authority", settings->ca);
+    SSL_CTX_set_client_CA_list(context, names);
+    if (SSL_CTX_use_certificate_chain_file(context, settings->certificate) != 1)
+        return fail(error, "cannot read certificate", settings->certificate);
+    if (SSL_CTX_use_PrivateKey_file(context, settings->key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(context) != 1)
+        return fail(error, "cannot use private key", settings->key);
+    return TRUE;
+}
+
+SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
+{
+    static const unsigned char session_context[] = "qkdnf-kme";
+    g_autoptr(SSL_CTX) context = SSL_CTX_new(TLS_server_method());
+    g_assert(context);
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    if (SSL_CTX_set_cipher_list(context, CIPHERS_OF_1_2) != 1) {
+        fail(error, "cannot use ciphers", CIPHERS_OF_1_2);
+        return NULL;
+    }
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    // Without a session context OpenSSL refuses to resume sessions that had a client certificate.
+    SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1);
+    SSL_CTX_set_timeout(context, SESSION_LIFETIME_S);
+    // Tickets hold the state, so nothing has to be kept here for clients that never come back.
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context, 1);
+    if (!load_files(context, settings, error))
+        return NULL;
+    return g_steal_pointer(&context);
+}
+
+static char *common_name(X509 *certificate)
+{
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
+        return NULL;
+    unsigned char *text = NULL;
+    int n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (n < 0)
+        return NULL;
+    // A NUL inside would make the rest of the name invisible.
+    char *name = memchr(text, 0, (gsize)n) ? NULL : g_strndup((const char *)text, (gsize)n);
+    OPENSSL_free(text);
+    return name;
+}
+
+char *tls_peer_id(SSL *ssl)
+{
+    g_autoptr(X509) certificate = SSL_get1_peer_certificate(ssl);
+    if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK)
+        return NULL;
+    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
+        return NULL;
+    g_autofree char *name = common_name(certificate);
+    return name && id_is_valid(name) ? g_steal_pointer(&name) : NULL;
+}

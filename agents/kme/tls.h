@@ -1,0 +1,17 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Transport security of the key delivery API (ETSI GS QKD 014 V1.1.1 clause 4.1): TLS 1.2 or later,
+// both sides with certificates.
+
+#include "agents/kme/settings.h"
+
+#include <openssl/ssl.h>
+
+// Reads the files of the settings. Free with SSL_CTX_free().
+SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error);
+
+// The SAE ID of a connection: the one common name of the certificate that the client proved to
+// hold. NULL when it is not an ID, or the certificate's time has passed since a resumed session
+// began.
+char *tls_peer_id(SSL *ssl);

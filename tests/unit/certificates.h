@@ -1,0 +1,17 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Certificates for tests, made with the openssl command in a directory of their own: NAME.crt and
+// NAME.key each. Every failure fails the test.
+
+#include <glib.h>
+
+// A new directory under the one for temporary files.
+char *certificates_new(void);
+// Removes it with everything in it, and frees the path.
+void certificates_free(char *dir);
+
+// A certificate authority.
+void certificates_add_authority(const char *dir, const char *authority);
+// A certificate for client or server, for the host 127.0.0.1, of this common name.
+void certificates_add(const char *dir, const char *authority, const char *file, const char *name);
