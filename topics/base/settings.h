@@ -7,21 +7,25 @@
 // link to a node that does not exist) the owner of the struct checks afterwards and reports through
 // settings_fail(), which knows where each field came from.
 //
-// Bytes in, struct out; no I/O but settings_load(). Loop thread only.
+// Bytes in, struct out; no I/O but settings_load(). Loop thread only. The text may be hostile: size
+// and depth are bounded, anchors and aliases refused.
 
 #include <glib.h>
 
 typedef enum {
-    SETTING_TEXT,    // char *; min and max bound the length in bytes
+    SETTING_TEXT,    // char *, without control characters; min and max bound the length in bytes
     SETTING_ID,      // char *; a member, node or link ID (topics/base/id.h)
     SETTING_UINT,    // guint64; min and max bound the value
     SETTING_REAL,    // double; min and max bound the value
     SETTING_BOOL,    // gboolean; `true` or `false`
     SETTING_CHOICE,  // int; the index in `choices`
-    SETTING_TEXTS,   // char **, NULL-terminated, never NULL itself
+    SETTING_TEXTS,   // char **, NULL-terminated, never NULL itself; min and max bound the number
     SETTING_SECTION, // a struct embedded at the offset, by `table`; where it is absent and not
                      // required, its fields have their fallbacks
-    SETTING_LIST,    // GPtrArray * of structs allocated by `table`, never NULL itself
+    SETTING_LIST,    // GPtrArray * of structs allocated by `table`, never NULL itself; min and max
+                     // bound the number
+    SETTING_INCLUDE, // a struct embedded at the offset, by `table`, whose keys stand among those of
+                     // this table; has no key of its own but a name for programmers
 } SettingType;
 
 typedef struct SettingTable SettingTable;
@@ -31,8 +35,8 @@ typedef struct {
     SettingType type;
     gsize offset;
     gboolean required;
-    double min, max;            // both 0: no bounds
-    const char *fallback;       // as it would stand in the file; NULL: NULL, 0, FALSE, first choice
+    double min, max;            // both 0: no bounds; a max of INFINITY: at least min
+    const char *fallback;       // of a scalar; NULL: NULL, 0, FALSE, first choice
     const char *const *choices; // NULL-terminated
     const SettingTable *table;
     const char *expects; // for people, such as "a distance in km"
@@ -51,15 +55,20 @@ Settings *settings_parse(const SettingTable *table, const char *name, const char
 Settings *settings_load(const SettingTable *table, const char *path);
 void settings_free(Settings *settings);
 
-// The struct, owned by the settings; complete only if there was no error. NULL when the text could
-// not be read as a mapping at all.
+// The struct, owned by the settings; NULL when the text could not be read as a mapping at all.
+// After an error it is still safe to check: what was wrong or missing is NULL or 0, lists lack that
+// item.
 gpointer settings_root(Settings *settings);
 
-// Adds an error about a field of the struct (its address) or an item of a list (the item).
+// Adds an error about a field of the struct (its address), an item of a list (the item) or one text
+// of texts (the text). For what is absent, it shows where it would have stood.
 void settings_fail(Settings *settings, gconstpointer field, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
 // FALSE when there were errors: all of them in one message, one after another.
 gboolean settings_finish(Settings *settings, GError **error);
+
+// The YAML text that would be read as this struct; free with g_free().
+char *settings_format(const SettingTable *table, gconstpointer root);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
