@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "agents/kme/listener.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/kme-fixture.h"
 
@@ -348,20 +347,6 @@ static void test_what_cannot_start(KmeFixture *f, gconstpointer dir)
     assert_not_started(f, &settings, "/nowhere/ca.crt");
 }
 
-static void test_addresses(void)
-{
-    static const char *const good[] = {"127.0.0.1:8443", "0.0.0.0:0", "[::1]:8443", "[::]:1"};
-    static const char *const bad[] = {"",         "127.0.0.1",   "localhost:8443", "127.0.0.1:",
-                                      "::1:8443", "1.2.3.4:x",   "1.2.3.4:65536",  ":8443",
-                                      "[::1]",    "127.0.0:443", "[::1:8443",      "1.2.3.4:5:6"};
-    struct sockaddr_storage address;
-    int n_bytes;
-    for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
-        g_assert_true(listener_parse_address(good[i], &address, &n_bytes));
-    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
-        g_assert_false(listener_parse_address(bad[i], &address, &n_bytes));
-}
-
 static void add(const char *name, const char *dir, void (*test)(KmeFixture *, gconstpointer))
 {
     g_test_add(name, KmeFixture, dir, kme_fixture_set_up, test, kme_fixture_tear_down);
@@ -373,7 +358,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_ALL);
     char *dir = make_certificates();
-    g_test_add_func("/kme-server/addresses", test_addresses);
     add("/kme-server/every-form", dir, test_every_form);
     add("/kme-server/errors-do-not-reach-the-agent", dir, test_errors_do_not_reach_the_agent);
     add("/kme-server/other-methods", dir, test_other_methods);
