@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     const guint8 *end = n_bytes > 0 ? memchr(bytes, '\n', n_bytes) : NULL;
     gsize n_head = end ? (gsize)(end - bytes) : n_bytes;
     gsize n_body = end ? n_bytes - n_head - 1 : 0;
-    g_autofree char *head = g_strndup((const char *)bytes, n_head);
+    g_autofree char *head = g_strndup(n_head > 0 ? (const char *)bytes : "", n_head);
     // An exact copy, so that a read past its end is seen.
     g_autofree guint8 *body = g_memdup2(end ? end + 1 : NULL, n_body);
     run(head, body, n_body);
