@@ -26,8 +26,6 @@ const Setting federation_settings[] = {
      .fallback = "4096"},
     {"attempt_ms", SETTING_UINT, OF(FederationConfig, attempt_ms), .min = 50, .max = 600000,
      .fallback = "3000"},
-    {"horizon_slots", SETTING_UINT, OF(FederationConfig, horizon_slots), .min = 1, .max = 1000000,
-     .fallback = "64"},
     {"stale_ms", SETTING_UINT, OF(FederationConfig, stale_ms), .min = 1000, .max = 3600000,
      .fallback = "30000"},
     {NULL},

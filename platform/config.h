@@ -18,10 +18,9 @@ typedef struct {
     guint64 max_key_size_bits;
     guint64 max_targets;
     guint64 max_timeout_ms;
-    guint64 max_running;   // requests under way of one sender
-    guint64 attempt_ms;    // how long the outcomes of one attempt are waited for
-    guint64 horizon_slots; // how far ahead of use a border link's allocation is persisted
-    guint64 stale_ms;      // an agent that was silent for this long is taken for gone
+    guint64 max_running; // requests under way of one sender
+    guint64 attempt_ms;  // how long the outcomes of one attempt are waited for
+    guint64 stale_ms;    // an agent that was silent for this long is taken for gone
 } FederationConfig;
 
 // The table by which the YAML of a platform is read, but for the daemon's own parts.

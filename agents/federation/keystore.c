@@ -2,9 +2,9 @@
 
 #include "agents/federation/keystore.h"
 
-#include "agents/federation/relay.h"
 #include "agents/federation/seal.h"
 #include "agents/federation/state.pb-c.h"
+#include "topics/base/id.h"
 #include "topics/base/timers.h"
 #include "topics/frame.h"
 
@@ -275,7 +275,7 @@ void keystore_add(KeyStore *keys, const KeyBatch *batch)
     guint number = (guint)(batch->keys->n_bytes / batch->n_key_bytes);
     for (guint i = 0; i < number; i++) {
         Key *key = g_new0(Key, 1);
-        relay_key_id(batch->request, batch->attempt, i, key->id);
+        key_id_derive(batch->request, batch->attempt, i, key->id);
         key->key = secret_new_copy(batch->keys->data + i * batch->n_key_bytes, batch->n_key_bytes);
         key->state = key_state_new(batch, i);
         key_seal(keys, key);

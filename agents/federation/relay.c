@@ -4,7 +4,6 @@
 
 #include <openssl/evp.h>
 #include <string.h>
-#include <uuid/uuid.h>
 
 gsize relay_keys_bytes(const WireOrder *order)
 {
@@ -89,14 +88,4 @@ void relay_tag(const WireOrder *order, guint target, const Secret *payload,
         EVP_MAC_update(mac, payload->data, n_keys_bytes) == 1 &&
         EVP_MAC_final(mac, ret_tag, &n_tag, RELAY_TAG_BYTES) == 1;
     g_assert(ok && n_tag == RELAY_TAG_BYTES);
-}
-
-void relay_key_id(const char *request, guint attempt, guint index, char ret_id[UUID_CHARS + 1])
-{
-    uuid_t name_space, id;
-    gboolean ok = uuid_parse(request, name_space) == 0;
-    g_assert(ok);
-    g_autofree char *name = g_strdup_printf("%u/%u", attempt, index);
-    uuid_generate_sha1(id, name_space, name, strlen(name));
-    uuid_unparse_lower(id, ret_id);
 }

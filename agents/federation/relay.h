@@ -26,7 +26,3 @@ gsize relay_slots(const WireOrder *order);
 // taken from the order's branches. `payload` is P.
 void relay_tag(const WireOrder *order, guint target, const Secret *payload,
                guint8 ret_tag[RELAY_TAG_BYTES]);
-
-// key_ID = UUIDv5(namespace = request ID, name = "<attempt>/<index>"): both ends derive the same
-// IDs with no message, and a retry can never give one ID two values. The request must be a UUID.
-void relay_key_id(const char *request, guint attempt, guint index, char ret_id[UUID_CHARS + 1]);

@@ -1,0 +1,106 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The inside of the federation core, shared by its parts and by nobody else:
+//
+//   federation.c   creation, messages in, time
+//   member.c       members, what they registered, who is there
+//   directory.c    applications, and finding them
+//   topology.c     the graph of domains; route.c, route-disjoint.c search it
+//   plan.c         from a request to the split: routes, slots, orders
+//   request.c      the life of a request
+//
+// `now` is the time of the call that is being handled.
+
+#include "platform/federation.h"
+#include "platform/topology.h"
+#include "schemas/status.h"
+#include "topics/base/timers.h"
+#include "topics/presence.h"
+
+typedef enum {
+    TIMER_STALE,   // member: not heard of for too long
+    TIMER_REPEAT,  // request: say again what was not answered
+    TIMER_ATTEMPT, // request: the attempt has taken too long
+    TIMER_FORGET,  // request: its answer need not be repeated any more
+} TimerId;
+
+// A provider that may take part.
+typedef struct {
+    Provider *provider;
+    Qkdnf__V1__MemberState state;
+    PresenceState presence;
+    gint64 heard_at_us;
+    guint64 refused_version;
+    char *refused_text;
+} Member;
+
+// An SAE and its home.
+typedef struct {
+    char *sae;
+    Provider *home;
+    const WireApplication *registration; // in the home's resource
+    char *service; // what it announced itself; NULL: as registered by its home
+    gboolean visible;
+} Application;
+
+struct Federation {
+    const FederationConfig *config;
+    Store *store;
+    const Random *random;
+    gint64 now;
+    Outbox *outbox;
+    Dispatcher *dispatcher;
+    Timers *timers;
+    Topology *topology;
+    GHashTable *members;   // ID → Member
+    GTree *applications;   // SAE → Application
+    GHashTable *requests;  // ID → Request
+    GHashTable *n_running; // sender → how many of its requests are under way
+};
+
+void federation_send(Federation *federation, KindId kind, const char *to,
+                     const ProtobufCMessage *message);
+
+typedef struct {
+    Qkdnf__V1__Severity severity;
+    const char *name;
+    const char *subject;
+    const char *cause;
+    char **old_path; // NULL-terminated, or NULL
+    char **new_path;
+    gint64 duration_us;
+} EventHead;
+void federation_event(Federation *federation, const EventHead *head, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+// member.c
+void member_free(gpointer member);
+gboolean member_load(Federation *federation, GError **error);
+Member *member_find(const Federation *federation, const char *id);
+void member_on_presence(gpointer federation, const Sender *sender, gconstpointer message);
+void member_on_resource(gpointer federation, const Sender *sender, gconstpointer message);
+void member_on_stock(gpointer federation, const Sender *sender, gconstpointer message);
+void member_on_fault(gpointer federation, const Sender *sender, gconstpointer message);
+void member_on_timer(Federation *federation, const char *id);
+
+// directory.c
+void directory_free(gpointer application);
+Application *directory_find(const Federation *federation, const char *sae);
+// Takes over the applications that a provider vouches for now, and drops those it does not any
+// more.
+void directory_update(Federation *federation, Provider *home);
+// The first of these that another provider vouches for, or NULL.
+const char *directory_find_conflict(const Federation *federation, const Provider *home,
+                                    const WireResource *resource);
+void directory_on_register(gpointer federation, const Sender *sender, gconstpointer message);
+void directory_on_discover(gpointer federation, const Sender *sender, gconstpointer message);
+
+// request.c
+void request_free(gpointer request);
+gboolean request_load(Federation *federation, GError **error);
+void request_on_request(gpointer federation, const Sender *sender, gconstpointer message);
+void request_on_outcome(gpointer federation, const Sender *sender, gconstpointer message);
+void request_on_timer(Federation *federation, TimerId timer, const char *id);
+// A member is gone: its part in running attempts will not be done.
+void request_on_member_lost(Federation *federation, const char *member);

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "platform/core.h"
+#include "platform/state.pb-c.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+// --- what the parts share
+// -------------------------------------------------------------------------
+
+void federation_send(Federation *federation, KindId kind, const char *to,
+                     const ProtobufCMessage *message)
+{
+    outbox_add(federation->outbox, kind, to, message);
+}
+
+void federation_event(Federation *federation, const EventHead *head, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    WireEvent event = WIRE_EVENT_INIT;
+    event.at_us = (guint64)federation->now;
+    event.severity = head->severity;
+    event.name = (char *)head->name;
+    event.subject = (char *)head->subject;
+    event.text = text;
+    event.cause = (char *)(head->cause ? head->cause : "");
+    event.old_path = head->old_path;
+    event.n_old_path = head->old_path ? g_strv_length(head->old_path) : 0;
+    event.new_path = head->new_path;
+    event.n_new_path = head->new_path ? g_strv_length(head->new_path) : 0;
+    event.duration_us = (guint64)head->duration_us;
+    federation_send(federation, KIND_EVENT, NULL, &event.base);
+}
+
+// --- messages in
+// ----------------------------------------------------------------------------------
+
+static Role role_of(gpointer data, const char *id)
+{
+    const Federation *federation = data;
+    if (member_find(federation, id))
+        return ROLE_AGENT;
+    if (federation->config->operators &&
+        g_strv_contains((const char *const *)federation->config->operators, id))
+        return ROLE_OPERATOR;
+    return ROLE_APPLICATION;
+}
+
+static const DispatchTable dispatch_table = {
+    .handlers =
+        {
+            [KIND_PRESENCE] = member_on_presence,
+            [KIND_RESOURCE] = member_on_resource,
+            [KIND_STOCK] = member_on_stock,
+            [KIND_FAULT] = member_on_fault,
+            [KIND_REGISTER] = directory_on_register,
+            [KIND_DISCOVER] = directory_on_discover,
+            [KIND_REQUEST] = request_on_request,
+            [KIND_OUTCOME] = request_on_outcome,
+        },
+    .role_of = role_of,
+};
+
+Refusal federation_receive(Federation *federation, const char *topic, const guint8 *payload,
+                           gsize n_bytes, gint64 now_us)
+{
+    federation->now = now_us;
+    return dispatcher_receive(federation->dispatcher, topic, payload, n_bytes, now_us);
+}
+
+guint64 federation_n_refused(const Federation *federation, Refusal refusal)
+{
+    return dispatcher_n_refused(federation->dispatcher, refusal);
+}
+
+// --- time
+// -----------------------------------------------------------------------------------------
+
+static void on_timer(Federation *federation, TimerId timer, const char *id)
+{
+    switch (timer) {
+    case TIMER_STALE:
+        member_on_timer(federation, id);
+        break;
+    case TIMER_REPEAT:
+    case TIMER_ATTEMPT:
+    case TIMER_FORGET:
+        request_on_timer(federation, timer, id);
+        break;
+    }
+}
+
+gint64 federation_tick(Federation *federation, gint64 now_us)
+{
+    federation->now = now_us;
+    guint what;
+    char *id;
+    while (timers_pop(federation->timers, now_us, &what, &id)) {
+        on_timer(federation, (TimerId)what, id);
+        g_free(id);
+    }
+    return timers_next(federation->timers);
+}
+
+void federation_connected(Federation *federation, gint64 now_us)
+{
+    federation->now = now_us;
+    // Nothing to say again: members answer the platform's birth, and requests repeat themselves.
+}
+
+Outbox *federation_outbox(Federation *federation)
+{
+    return federation->outbox;
+}
+
+// --- life
+// -----------------------------------------------------------------------------------------
+
+static void load_incarnation(gpointer data, GBytes *key, GBytes *value)
+{
+    guint64 *ret_incarnation = data;
+    gsize n_bytes = 0;
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    Platform__State__Self *self = platform__state__self__unpack(NULL, n_bytes, bytes);
+    if (self)
+        *ret_incarnation = self->incarnation;
+    wire_free(self);
+}
+
+static void save_incarnation(Federation *federation)
+{
+    Platform__State__Self self = PLATFORM__STATE__SELF__INIT;
+    self.incarnation = outbox_incarnation(federation->outbox);
+    g_autoptr(GBytes) value = message_pack(&self.base);
+    store_put_text(federation->store, "self", "self", value);
+}
+
+static void load_link(gpointer data, GBytes *key, GBytes *value)
+{
+    Federation *federation = data;
+    gsize n_key = 0, n_bytes = 0;
+    const char *text = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    g_autofree char *id = g_strndup(text, n_key);
+    Platform__State__Link *state = platform__state__link__unpack(NULL, n_bytes, bytes);
+    if (state)
+        topology_restore_link(federation->topology, id, state->next);
+    wire_free(state);
+}
+
+static gboolean load(Federation *federation, GError **error)
+{
+    guint64 incarnation = 0;
+    if (!store_load(federation->store, "self", load_incarnation, &incarnation, error))
+        return FALSE;
+    incarnation = MAX(incarnation + 1, (guint64)federation->now);
+    federation->outbox = outbox_new(federation->config->id, incarnation);
+    federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
+    return store_load(federation->store, "link", load_link, federation, error) &&
+           member_load(federation, error) && request_load(federation, error);
+}
+
+static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
+{
+    return strcmp(a, b);
+}
+
+Federation *federation_new(const FederationConfig *config, Store *store, const Random *random,
+                           gint64 now_us, GError **error)
+{
+    g_autoptr(Federation) federation = g_new0(Federation, 1);
+    federation->config = config;
+    federation->store = store;
+    federation->random = random;
+    federation->now = now_us;
+    federation->timers = timers_new();
+    federation->topology = topology_new();
+    federation->members = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, member_free);
+    federation->applications = g_tree_new_full(compare_ids, NULL, NULL, directory_free);
+    federation->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
+    federation->n_running = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (!load(federation, error))
+        return NULL;
+    save_incarnation(federation);
+    return g_steal_pointer(&federation);
+}
+
+void federation_free(Federation *federation)
+{
+    if (!federation)
+        return;
+    g_hash_table_unref(federation->n_running);
+    g_hash_table_unref(federation->requests);
+    g_tree_unref(federation->applications);
+    g_hash_table_unref(federation->members);
+    topology_free(federation->topology);
+    dispatcher_free(federation->dispatcher);
+    outbox_free(federation->outbox);
+    timers_free(federation->timers);
+    g_free(federation);
+}

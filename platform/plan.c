@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a request to its split: routes for all targets, slots on every border link that they cross,
+// one order for each provider that takes part.
+
+#include "platform/request.h"
+#include "platform/route.h"
+
+#include <string.h>
+
+#define SLOT_BYTES          32
+#define AUTHENTICATOR_BYTES 32
+
+#define BRANCH(role) QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_##role
+
+static guint64 slots_for(const WireRequest *wire, guint number)
+{
+    guint64 n_bytes = (guint64)number * wire->size_bits / 8 + AUTHENTICATOR_BYTES;
+    return (n_bytes + SLOT_BYTES - 1) / SLOT_BYTES;
+}
+
+// --- routes
+// ---------------------------------------------------------------------------------------
+
+// All routes of one attempt, with the slots that they will take together.
+typedef struct {
+    GPtrArray *routes;   // by target: GPtrArray of Route
+    GHashTable *planned; // Link → slots
+} Plan;
+
+static void plan_clear(Plan *plan)
+{
+    g_ptr_array_unref(plan->routes);
+    g_hash_table_unref(plan->planned);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Plan, plan_clear)
+
+static RouteQuery query_for(Federation *federation, const Request *request, guint target,
+                            const Plan *plan)
+{
+    const Application *from = directory_find(federation, request->wire->initiator);
+    const Application *to = directory_find(federation, request->wire->targets[target]);
+    return (RouteQuery){
+        .from = from->home,
+        .from_node = from->registration->node,
+        .to = to->home,
+        .to_node = to->registration->node,
+        .n_slots = slots_for(request->wire, request->wire->number),
+        .excluded_providers = request->excluded_providers,
+        .excluded_links = request->excluded_links,
+        .planned = plan->planned,
+    };
+}
+
+static GPtrArray *find_routes(const Topology *topology, const RouteQuery *query, guint n_paths)
+{
+    if (n_paths > 1 && query->from != query->to)
+        return route_find_disjoint(topology, query, n_paths);
+    Route *route = route_find(topology, query);
+    if (!route)
+        return NULL;
+    GPtrArray *routes = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+    g_ptr_array_add(routes, route);
+    return routes;
+}
+
+static void take_into_plan(Plan *plan, GPtrArray *routes, guint64 n_slots)
+{
+    g_ptr_array_add(plan->routes, routes);
+    for (guint i = 0; i < routes->len; i++) {
+        const Route *route = routes->pdata[i];
+        for (guint j = 0; j < route->len; j++) {
+            gsize planned = GPOINTER_TO_SIZE(g_hash_table_lookup(plan->planned, route->pdata[j]));
+            g_hash_table_insert(plan->planned, route->pdata[j],
+                                GSIZE_TO_POINTER(planned + n_slots));
+        }
+    }
+}
+
+// Why there are no routes: not the ways, or not the key.
+static Status explain(const Topology *topology, const RouteQuery *query, guint n_paths)
+{
+    RouteQuery without_stock = *query;
+    without_stock.ignores_stock = TRUE;
+    g_autoptr(GPtrArray) routes = find_routes(topology, &without_stock, n_paths);
+    if (routes)
+        return STATUS_INSUFFICIENT_KEY;
+    if (n_paths == 1)
+        return STATUS_NO_ROUTE;
+    g_autoptr(GPtrArray) single = find_routes(topology, &without_stock, 1);
+    return single ? STATUS_NO_DISJOINT_PATHS : STATUS_NO_ROUTE;
+}
+
+static Status find_all_routes(Federation *federation, const Request *request, Plan *plan)
+{
+    plan->routes = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+    plan->planned = g_hash_table_new(NULL, NULL);
+    for (guint target = 0; target < request->wire->n_targets; target++) {
+        RouteQuery query = query_for(federation, request, target, plan);
+        guint n_paths = MAX(request->wire->paths, 1);
+        if (!query.from->is_usable || !query.to->is_usable)
+            return STATUS_NO_ROUTE;
+        GPtrArray *routes = find_routes(federation->topology, &query, n_paths);
+        if (!routes)
+            return explain(federation->topology, &query, n_paths);
+        take_into_plan(plan, routes, query.n_slots);
+    }
+    return STATUS_OK;
+}
+
+// --- orders
+// ---------------------------------------------------------------------------------------
+
+// The order for one agent while it grows; what its branches point at lives as long as the split.
+typedef struct {
+    const char *agent;
+    GPtrArray *branches; // WireBranch
+} Draft;
+
+typedef struct {
+    Federation *federation;
+    const Request *request;
+    GArray *drafts;    // Draft
+    GPtrArray *memory; // everything that was allocated for them
+} Split;
+
+static gpointer split_alloc(Split *split, gsize n_bytes)
+{
+    gpointer memory = g_malloc0(n_bytes);
+    g_ptr_array_add(split->memory, memory);
+    return memory;
+}
+
+static void add_branch(Split *split, const char *agent, const WireBranch *branch)
+{
+    WireBranch *copy = split_alloc(split, sizeof *copy);
+    *copy = *branch;
+    for (guint i = 0; i < split->drafts->len; i++) {
+        Draft *draft = &g_array_index(split->drafts, Draft, i);
+        if (strcmp(draft->agent, agent) == 0) {
+            g_ptr_array_add(draft->branches, copy);
+            return;
+        }
+    }
+    Draft draft = {agent, g_ptr_array_new()};
+    g_ptr_array_add(draft.branches, copy);
+    g_array_append_val(split->drafts, draft);
+}
+
+static void save_link(Federation *federation, const Link *link)
+{
+    Platform__State__Link state = PLATFORM__STATE__LINK__INIT;
+    state.next = link->next;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(federation->store, "link", link->id, value);
+}
+
+static WireSlotRange *allocate(Split *split, Link *link, guint64 n_slots)
+{
+    WireSlotRange *range = split_alloc(split, sizeof *range);
+    *range = (WireSlotRange)WIRE_SLOT_RANGE_INIT;
+    range->link = link->id;
+    range->first = link_allocate(link, n_slots);
+    range->n_slots = (guint32)n_slots;
+    save_link(split->federation, link);
+    return range;
+}
+
+// One branch for each provider of a route.
+static void split_route(Split *split, const RouteQuery *query, const Route *route,
+                        const WireBranch *common)
+{
+    g_autoptr(GPtrArray) providers = route_providers(query, route);
+    char **names = split_alloc(split, sizeof(char *) * providers->len);
+    for (guint i = 0; i < providers->len; i++)
+        names[i] = ((Provider *)providers->pdata[i])->id;
+    const char *node = query->from_node;
+    WireSlotRange *ingress = NULL;
+    for (guint i = 0; i < providers->len; i++) {
+        Provider *provider = providers->pdata[i];
+        Link *link = i < route->len ? route->pdata[i] : NULL;
+        WireBranch branch = *common;
+        branch.role = route->len == 0 ? BRANCH(LOCAL)
+                      : i == 0        ? BRANCH(INITIATOR)
+                      : link          ? BRANCH(TRANSIT)
+                                      : BRANCH(TARGET);
+        branch.n_providers = providers->len;
+        branch.providers = names;
+        branch.target_agent = query->to->id;
+        branch.ingress = ingress;
+        branch.egress = link ? allocate(split, link, query->n_slots) : NULL;
+        branch.from_node = (char *)node;
+        branch.to_node = link ? link_end_of(link, provider)->node : (char *)query->to_node;
+        add_branch(split, provider->id, &branch);
+        ingress = branch.egress;
+        node = link ? link_end_beyond(link, provider)->node : NULL;
+    }
+}
+
+static void split_all(Split *split, const Plan *plan)
+{
+    for (guint target = 0; target < plan->routes->len; target++) {
+        const GPtrArray *routes = plan->routes->pdata[target];
+        RouteQuery query = query_for(split->federation, split->request, target, plan);
+        for (guint path = 0; path < routes->len; path++) {
+            WireBranch common = WIRE_BRANCH_INIT;
+            common.target = target;
+            common.path = path;
+            common.n_paths = routes->len;
+            split_route(split, &query, routes->pdata[path], &common);
+        }
+    }
+}
+
+static Part *finish_draft(const Split *split, const Draft *draft)
+{
+    const WireRequest *wire = split->request->wire;
+    WireOrder order = WIRE_ORDER_INIT;
+    order.request = wire->id;
+    order.attempt = split->request->attempt;
+    order.initiator = wire->initiator;
+    order.initiator_agent = directory_find(split->federation, wire->initiator)->home->id;
+    order.n_targets = wire->n_targets;
+    order.targets = wire->targets;
+    order.number = wire->number;
+    order.size_bits = wire->size_bits;
+    order.n_branches = draft->branches->len;
+    order.branches = (WireBranch **)draft->branches->pdata;
+    order.timeout_ms = (guint32)split->federation->config->attempt_ms;
+    return part_new(draft->agent, &order, NULL);
+}
+
+Status plan_make(Federation *federation, Request *request)
+{
+    g_auto(Plan) plan = {0};
+    Status status = find_all_routes(federation, request, &plan);
+    if (status != STATUS_OK)
+        return status;
+    g_autoptr(GArray) drafts = g_array_new(FALSE, FALSE, sizeof(Draft));
+    g_autoptr(GPtrArray) memory = g_ptr_array_new_with_free_func(g_free);
+    Split split = {federation, request, drafts, memory};
+    split_all(&split, &plan);
+    g_ptr_array_set_size(request->parts, 0);
+    for (guint i = 0; i < drafts->len; i++) {
+        Draft *draft = &g_array_index(drafts, Draft, i);
+        g_ptr_array_add(request->parts, finish_draft(&split, draft));
+        g_ptr_array_unref(draft->branches);
+    }
+    return STATUS_OK;
+}
+
+char **plan_path(const Request *request, guint target)
+{
+    for (guint i = 0; i < request->parts->len; i++) {
+        const WireOrder *order = ((Part *)request->parts->pdata[i])->order;
+        for (gsize j = 0; j < order->n_branches; j++) {
+            const WireBranch *branch = order->branches[j];
+            if (branch->target != target || branch->path != 0)
+                continue;
+            g_autoptr(GStrvBuilder) path = g_strv_builder_new();
+            for (gsize k = 0; k < branch->n_providers; k++)
+                g_strv_builder_add(path, branch->providers[k]);
+            return g_strv_builder_end(path);
+        }
+    }
+    return NULL;
+}
+
+// --- counter-offer
+// --------------------------------------------------------------------------------
+
+static gboolean has_routes_for(Federation *federation, const Request *request, guint number)
+{
+    WireRequest wire = *request->wire;
+    wire.number = number;
+    Request smaller = *request;
+    smaller.wire = &wire;
+    g_auto(Plan) plan = {0};
+    return find_all_routes(federation, &smaller, &plan) == STATUS_OK;
+}
+
+// How long until the route has enough on every link; 0: never at present rates.
+static guint64 route_wait_ms(const Route *route, guint64 n_slots)
+{
+    guint64 wait_ms = 1;
+    for (guint i = 0; i < route->len; i++) {
+        const Link *link = route->pdata[i];
+        guint64 available = link_n_available(link), bps = link_fill_bps(link);
+        if (available >= n_slots)
+            continue;
+        if (bps == 0)
+            return 0;
+        guint64 bits = (n_slots - available) * SLOT_BYTES * 8;
+        wait_ms = MAX(wait_ms, (bits * 1000 + bps - 1) / bps);
+    }
+    return wait_ms;
+}
+
+static guint64 target_wait_ms(Federation *federation, const Request *request, guint target)
+{
+    g_autoptr(GHashTable) nothing = g_hash_table_new(NULL, NULL);
+    RouteQuery query = query_for(federation, request, target, &(Plan){.planned = nothing});
+    query.ignores_stock = TRUE;
+    g_autoptr(GPtrArray) routes =
+        find_routes(federation->topology, &query, MAX(request->wire->paths, 1));
+    guint64 wait_ms = 1;
+    for (guint i = 0; routes && i < routes->len; i++) {
+        guint64 one = route_wait_ms(routes->pdata[i], query.n_slots);
+        if (one == 0)
+            return 0;
+        wait_ms = MAX(wait_ms, one);
+    }
+    return wait_ms;
+}
+
+void plan_counter_offer(Federation *federation, const Request *request, guint *ret_number,
+                        guint64 *ret_in_ms)
+{
+    guint can = 0, cannot = request->wire->number;
+    while (can + 1 < cannot) {
+        guint middle = (can + cannot) / 2;
+        if (has_routes_for(federation, request, middle))
+            can = middle;
+        else
+            cannot = middle;
+    }
+    *ret_number = can;
+    *ret_in_ms = 1;
+    for (guint target = 0; target<request->wire->n_targets && * ret_in_ms> 0; target++) {
+        guint64 wait_ms = target_wait_ms(federation, request, target);
+        *ret_in_ms = wait_ms == 0 ? 0 : MAX(*ret_in_ms, wait_ms);
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Requests as they survive the platform.
+
+#include "platform/request.h"
+
+#include <string.h>
+
+static int compare_texts(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// The members of a set in the order of the alphabet, so that what is stored does not depend on
+// hashing; the texts stay with the set.
+static GPtrArray *sort_set(GHashTable *set)
+{
+    GPtrArray *sorted = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer text;
+    g_hash_table_iter_init(&iter, set);
+    while (g_hash_table_iter_next(&iter, &text, NULL))
+        g_ptr_array_add(sorted, text);
+    g_ptr_array_sort(sorted, compare_texts);
+    return sorted;
+}
+
+// The parts as stored; what they point at stays with the request.
+static GPtrArray *list_parts(const GPtrArray *parts)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < parts->len; i++) {
+        const Part *part = parts->pdata[i];
+        Platform__State__Part *state = g_new(Platform__State__Part, 1);
+        *state = (Platform__State__Part)PLATFORM__STATE__PART__INIT;
+        state->agent = part->agent;
+        state->order = part->order;
+        state->release = part->release;
+        g_ptr_array_add(list, state);
+    }
+    return list;
+}
+
+void request_save(Federation *federation, const Request *request)
+{
+    g_autoptr(GPtrArray) parts = list_parts(request->parts);
+    g_autoptr(GPtrArray) releases = list_parts(request->releases);
+    g_autoptr(GPtrArray) providers = sort_set(request->excluded_providers);
+    g_autoptr(GPtrArray) links = sort_set(request->excluded_links);
+    Platform__State__Request state = PLATFORM__STATE__REQUEST__INIT;
+    state.request = request->wire;
+    state.sender = request->sender;
+    state.state = (Platform__State__RequestState)request->state;
+    state.attempt = request->attempt;
+    state.received_at_us = (guint64)request->received_at_us;
+    state.deadline_us = (guint64)request->deadline_us;
+    state.n_parts = parts->len;
+    state.parts = (Platform__State__Part **)parts->pdata;
+    state.n_excluded_providers = providers->len;
+    state.excluded_providers = (char **)providers->pdata;
+    state.n_excluded_links = links->len;
+    state.excluded_links = (char **)links->pdata;
+    state.last_failure = request->last_failure;
+    state.last_text = request->last_text ? request->last_text : (char *)"";
+    state.n_releases = releases->len;
+    state.releases = (Platform__State__Part **)releases->pdata;
+    state.reply = request->reply;
+    state.forget_at_us = (guint64)request->forget_at_us;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(federation->store, "request", request->id, value);
+}
+
+static void take_texts(GHashTable *set, char **texts, gsize n_texts)
+{
+    for (gsize i = 0; i < n_texts; i++)
+        g_hash_table_add(set, g_strdup(texts[i]));
+}
+
+static void take_parts(GPtrArray *parts, Platform__State__Part **states, gsize n_states)
+{
+    for (gsize i = 0; i < n_states; i++)
+        g_ptr_array_add(parts, part_new(states[i]->agent, states[i]->order, states[i]->release));
+}
+
+static void restore(Federation *federation, const Platform__State__Request *state)
+{
+    Request *request = request_new(federation, state->sender, state->request);
+    request->state = (RequestState)state->state;
+    request->attempt = state->attempt;
+    request->received_at_us = (gint64)state->received_at_us;
+    request->deadline_us = (gint64)state->deadline_us;
+    request->last_failure = (Status)state->last_failure;
+    request->last_text = g_strdup(state->last_text);
+    request->forget_at_us = (gint64)state->forget_at_us;
+    request->reply = state->reply ? message_copy(&state->reply->base) : NULL;
+    take_texts(request->excluded_providers, state->excluded_providers, state->n_excluded_providers);
+    take_texts(request->excluded_links, state->excluded_links, state->n_excluded_links);
+    take_parts(request->parts, state->parts, state->n_parts);
+    take_parts(request->releases, state->releases, state->n_releases);
+    request_resume(federation, request);
+}
+
+typedef struct {
+    Federation *federation;
+    GError **error;
+    gboolean failed;
+} Loading;
+
+static void load_request(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    gsize n_key = 0, n_bytes = 0;
+    const char *id = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    Platform__State__Request *state = platform__state__request__unpack(NULL, n_bytes, bytes);
+    if (state && state->request)
+        restore(loading->federation, state);
+    else if (!loading->failed) {
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "request '%.*s': is damaged",
+                    (int)n_key, id);
+        loading->failed = TRUE;
+    }
+    wire_free(state);
+}
+
+gboolean request_load(Federation *federation, GError **error)
+{
+    Loading loading = {federation, error, FALSE};
+    return store_load(federation->store, "request", load_request, &loading, error) &&
+           !loading.failed;
+}

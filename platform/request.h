@@ -1,0 +1,76 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// One key request as the platform works on it. Inside the federation core: request.c is its life,
+// plan.c makes the split.
+
+#include "platform/core.h"
+#include "platform/state.pb-c.h"
+
+typedef enum {
+    REQUEST_RECEIVED = PLATFORM__STATE__REQUEST_STATE__RECEIVED,
+    REQUEST_ROUTED = PLATFORM__STATE__REQUEST_STATE__ROUTED,
+    REQUEST_ORDERED = PLATFORM__STATE__REQUEST_STATE__ORDERED,
+    REQUEST_GRANTED = PLATFORM__STATE__REQUEST_STATE__GRANTED,
+    REQUEST_REJECTED = PLATFORM__STATE__REQUEST_STATE__REJECTED,
+    REQUEST_EXPIRED = PLATFORM__STATE__REQUEST_STATE__EXPIRED,
+    N_REQUEST_STATES,
+} RequestState;
+
+// What one agent was told to do and has not answered, or has.
+typedef struct {
+    char *agent;
+    WireOrder *order;     // of an attempt, or
+    WireRelease *release; // what became of one
+    gboolean is_answered;
+} Part;
+
+typedef struct {
+    char *id;
+    char *sender;
+    WireRequest *wire;
+    RequestState state;
+    guint attempt;
+    gint64 received_at_us;
+    gint64 deadline_us;
+    GPtrArray *parts;               // Part with an order, of this attempt
+    GPtrArray *releases;            // Part with a release, of this and earlier ones
+    GHashTable *excluded_providers; // set of IDs: what failed this request before
+    GHashTable *excluded_links;
+    Status last_failure; // of an attempt; 0: none failed
+    char *last_text;
+    WireReply *reply; // once it is final
+    gint64 repeat_us; // until what is not answered is said again
+    gint64 forget_at_us;
+} Request;
+
+Request *request_new(Federation *federation, const char *sender, const WireRequest *wire);
+void request_save(Federation *federation, const Request *request);
+void request_resume(Federation *federation, Request *request);
+// How many requests of a sender are under way.
+guint request_n_running(const Federation *federation, const char *sender);
+
+// STATUS_OK, or why a request is not taken in; the text is to be freed.
+typedef struct {
+    Status status;
+    char *text;
+} Verdict;
+Verdict request_check(const Federation *federation, const Sender *sender, const WireRequest *wire);
+
+// To be freed with wire_free().
+WireReply *request_grant_reply(Federation *federation, const Request *request);
+
+// Finds routes for all targets, gives out slots and fills `parts` with the orders of the attempt.
+// OK, or why not, and then nothing was given out.
+Status plan_make(Federation *federation, Request *request);
+
+// What could be had instead of a plan that failed with INSUFFICIENT_KEY: how many keys now, and
+// after how long as many as were asked for (0: never at present rates).
+void plan_counter_offer(Federation *federation, const Request *request, guint *ret_number,
+                        guint64 *ret_in_ms);
+
+// The providers of the first path to a target, NULL-terminated; NULL before there is a plan. To be
+// freed with g_strfreev().
+char **plan_path(const Request *request, guint target);
+
+Part *part_new(const char *agent, const WireOrder *order, const WireRelease *release);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "platform/route.h"
+
+#include <string.h>
+
+// A crossing costs this much, plus as much again when it takes all that the link has in stock; the
+// interior adds a unit per 10 microseconds.
+#define COST_CROSSING       1000
+#define LATENCY_US_PER_UNIT 10
+#define COST_INFINITE       G_MAXUINT64
+
+// Where the key can be: in the provider at one end of a link, having just crossed it. State number:
+// twice the link's index, plus the end.
+typedef struct {
+    guint64 cost;
+    guint state;
+} Visit;
+
+typedef struct {
+    const Topology *topology;
+    const RouteQuery *query;
+    guint64 *costs; // by state
+    int *previous;  // by state; -1: the start
+    GTree *queue;   // Visit, cheapest first
+} Search;
+
+static int compare_visits(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const Visit *x = a, *y = b;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    return (int)x->state - (int)y->state;
+}
+
+static guint64 available_to(const RouteQuery *query, const Link *link)
+{
+    guint64 available = link_n_available(link);
+    gpointer planned = query->planned ? g_hash_table_lookup(query->planned, link) : NULL;
+    return available - MIN(available, GPOINTER_TO_SIZE(planned));
+}
+
+static gboolean is_excluded(GHashTable *set, const char *id)
+{
+    return set && g_hash_table_contains(set, id);
+}
+
+gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from)
+{
+    const Provider *to = link_end_beyond(link, from)->provider;
+    return link_is_up(link) && to && to->is_usable &&
+           !is_excluded(query->excluded_providers, to->id) &&
+           !is_excluded(query->excluded_links, link->id) &&
+           (query->ignores_stock || available_to(query, link) >= query->n_slots);
+}
+
+guint64 route_cost(const RouteQuery *query, const Link *link)
+{
+    guint64 available = MAX(available_to(query, link), 1);
+    guint64 load = MIN(query->n_slots * COST_CROSSING / available, COST_CROSSING);
+    return COST_CROSSING + load;
+}
+
+static Link *link_of(const Search *search, guint state)
+{
+    return search->topology->links->pdata[state / 2];
+}
+
+// A path that enters a provider twice would only be needed where its interior is cut in two.
+static gboolean has_visited(const Search *search, int state, const Provider *provider)
+{
+    if (provider == search->query->from)
+        return TRUE;
+    for (; state >= 0; state = search->previous[state]) {
+        if (link_of(search, (guint)state)->ends[state % 2].provider == provider)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void improve(Search *search, guint state, guint64 cost, int previous)
+{
+    if (cost >= search->costs[state])
+        return;
+    Visit old = {search->costs[state], state};
+    if (old.cost != COST_INFINITE)
+        g_tree_remove(search->queue, &old);
+    search->costs[state] = cost;
+    search->previous[state] = previous;
+    Visit *visit = g_new(Visit, 1);
+    *visit = (Visit){cost, state};
+    g_tree_insert(search->queue, visit, visit);
+}
+
+// Goes on from a node of a provider over all its links.
+static void expand(Search *search, Provider *provider, const char *node, guint64 cost, int state)
+{
+    const RouteQuery *query = search->query;
+    for (guint i = 0; i < provider->links->len; i++) {
+        Link *link = provider->links->pdata[i];
+        const LinkEnd *near = link_end_of(link, provider), *far = link_end_beyond(link, provider);
+        guint64 near_us, far_us = 0;
+        if (!route_can_cross(query, link, provider) || has_visited(search, state, far->provider) ||
+            !provider_connects(provider, node, near->node, &near_us))
+            continue;
+        if (far->provider == query->to &&
+            !provider_connects(far->provider, far->node, query->to_node, &far_us))
+            continue;
+        guint64 step = route_cost(query, link) + (near_us + far_us) / LATENCY_US_PER_UNIT;
+        improve(search, 2 * link->index + (far == &link->ends[1]), cost + step, state);
+    }
+}
+
+static Route *trace(const Search *search, int state)
+{
+    Route *route = g_ptr_array_new();
+    for (; state >= 0; state = search->previous[state])
+        g_ptr_array_insert(route, 0, link_of(search, (guint)state));
+    return route;
+}
+
+static Route *run(Search *search)
+{
+    const RouteQuery *query = search->query;
+    expand(search, query->from, query->from_node, 0, -1);
+    GTreeNode *first;
+    while ((first = g_tree_node_first(search->queue))) {
+        Visit visit = *(Visit *)g_tree_node_key(first);
+        g_tree_remove(search->queue, &visit);
+        const LinkEnd *end = &link_of(search, visit.state)->ends[visit.state % 2];
+        if (end->provider == query->to)
+            return trace(search, (int)visit.state);
+        expand(search, end->provider, end->node, visit.cost, (int)visit.state);
+    }
+    return NULL;
+}
+
+static Route *route_within(const RouteQuery *query)
+{
+    guint64 latency_us;
+    return provider_connects(query->from, query->from_node, query->to_node, &latency_us)
+               ? g_ptr_array_new()
+               : NULL;
+}
+
+Route *route_find(const Topology *topology, const RouteQuery *query)
+{
+    if (query->from == query->to)
+        return route_within(query);
+    guint n_states = 2 * topology->links->len;
+    g_autofree guint64 *costs = g_new(guint64, n_states);
+    g_autofree int *previous = g_new(int, n_states);
+    for (guint i = 0; i < n_states; i++)
+        costs[i] = COST_INFINITE;
+    g_autoptr(GTree) queue = g_tree_new_full(compare_visits, NULL, g_free, NULL);
+    Search search = {topology, query, costs, previous, queue};
+    return run(&search);
+}
+
+GPtrArray *route_providers(const RouteQuery *query, const Route *route)
+{
+    GPtrArray *providers = g_ptr_array_new();
+    Provider *at = query->from;
+    g_ptr_array_add(providers, at);
+    for (guint i = 0; i < route->len; i++) {
+        at = link_end_beyond(route->pdata[i], at)->provider;
+        g_ptr_array_add(providers, at);
+    }
+    return providers;
+}

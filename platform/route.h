@@ -1,0 +1,38 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Routing on the domain graph: the cheapest path, or k paths that share no transit provider, from a
+// user of one provider to a user of another, over border links that are up and have enough in
+// stock. Pure functions of topology and query; ties are broken by the order of registration.
+
+#include "platform/topology.h"
+
+typedef struct {
+    Provider *from;
+    const char *from_node;
+    Provider *to;
+    const char *to_node;
+    guint64 n_slots; // needed on every link
+    gboolean ignores_stock;
+    GHashTable *excluded_providers; // set of IDs, or NULL
+    GHashTable *excluded_links;     // set of IDs, or NULL
+    GHashTable *planned; // Link → slots that an earlier part of the plan will take, or NULL
+} RouteQuery;
+
+// Border links in the order in which the key crosses them; empty within one provider.
+typedef GPtrArray Route;
+
+// NULL when there is none.
+Route *route_find(const Topology *topology, const RouteQuery *query);
+
+// Exactly `n_paths` routes without a common transit provider and without a common link, of least
+// total cost; NULL when there are not as many. Of providers that cannot carry key between all of
+// their own gateways it may miss some that exist.
+GPtrArray *route_find_disjoint(const Topology *topology, const RouteQuery *query, guint n_paths);
+
+// The providers of a route, first to last.
+GPtrArray *route_providers(const RouteQuery *query, const Route *route);
+
+// Whether the key may cross the link from this provider, and what that costs.
+gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from);
+guint64 route_cost(const RouteQuery *query, const Link *link);

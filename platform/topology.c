@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "platform/topology.h"
+
+#include "topics/base/id.h"
+
+#include <string.h>
+
+// What one provider may register.
+#define NODES_MAX         1000
+#define LINKS_MAX         1000
+#define VIRTUAL_LINKS_MAX 100000
+#define APPLICATIONS_MAX  10000
+
+static void provider_free(gpointer data)
+{
+    Provider *provider = data;
+    g_free(provider->id);
+    g_ptr_array_unref(provider->links);
+    g_hash_table_unref(provider->interior);
+    wire_free(provider->resource);
+    g_free(provider);
+}
+
+static void end_clear(LinkEnd *end)
+{
+    g_free(end->node);
+    g_free(end->peer);
+    *end = (LinkEnd){0};
+}
+
+static void link_free(gpointer data)
+{
+    Link *link = data;
+    end_clear(&link->ends[0]);
+    end_clear(&link->ends[1]);
+    g_free(link->id);
+    g_free(link);
+}
+
+Topology *topology_new(void)
+{
+    Topology *topology = g_new0(Topology, 1);
+    topology->providers = g_ptr_array_new_with_free_func(provider_free);
+    topology->links = g_ptr_array_new_with_free_func(link_free);
+    topology->by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    topology->links_by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    return topology;
+}
+
+void topology_free(Topology *topology)
+{
+    if (!topology)
+        return;
+    g_hash_table_unref(topology->by_id);
+    g_hash_table_unref(topology->links_by_id);
+    g_ptr_array_unref(topology->links);
+    g_ptr_array_unref(topology->providers);
+    g_free(topology);
+}
+
+Provider *topology_find(const Topology *topology, const char *provider)
+{
+    return g_hash_table_lookup(topology->by_id, provider);
+}
+
+Provider *topology_add(Topology *topology, const char *id)
+{
+    Provider *provider = g_new0(Provider, 1);
+    provider->id = g_strdup(id);
+    provider->links = g_ptr_array_new();
+    provider->interior = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    provider->index = topology->providers->len;
+    g_ptr_array_add(topology->providers, provider);
+    g_hash_table_insert(topology->by_id, provider->id, provider);
+    return provider;
+}
+
+Link *topology_find_link(const Topology *topology, const char *link)
+{
+    return g_hash_table_lookup(topology->links_by_id, link);
+}
+
+static Link *link_find_or_add(Topology *topology, const char *id)
+{
+    Link *link = topology_find_link(topology, id);
+    if (link)
+        return link;
+    link = g_new0(Link, 1);
+    link->id = g_strdup(id);
+    link->index = topology->links->len;
+    g_ptr_array_add(topology->links, link);
+    g_hash_table_insert(topology->links_by_id, link->id, link);
+    return link;
+}
+
+// --- registration
+// ---------------------------------------------------------------------------------
+
+// A set that takes each valid ID once.
+static char *check_id(GHashTable *seen, const char *what, const char *id)
+{
+    if (!id_is_valid(id))
+        return g_strdup_printf("%s '%.64s' is no valid ID", what, id);
+    if (!g_hash_table_add(seen, (gpointer)id))
+        return g_strdup_printf("%s '%s' is registered twice", what, id);
+    return NULL;
+}
+
+static char *check_sizes(const WireResource *resource)
+{
+    if (resource->n_nodes > NODES_MAX || resource->n_border_links > LINKS_MAX ||
+        resource->n_virtual_links > VIRTUAL_LINKS_MAX ||
+        resource->n_applications > APPLICATIONS_MAX)
+        return g_strdup_printf("more than %d nodes, %d border links, %d virtual links or %d "
+                               "applications",
+                               NODES_MAX, LINKS_MAX, VIRTUAL_LINKS_MAX, APPLICATIONS_MAX);
+    return NULL;
+}
+
+static char *check_border(const Topology *topology, const Provider *provider, GHashTable *nodes,
+                          const WireBorderLink *border)
+{
+    if (!g_hash_table_contains(nodes, border->node))
+        return g_strdup_printf("border link '%s' ends at '%.64s', which is no registered node",
+                               border->id, border->node);
+    if (!id_is_valid(border->peer) || strcmp(border->peer, provider->id) == 0)
+        return g_strdup_printf("border link '%s' leads to '%.64s', which is no neighbour",
+                               border->id, border->peer);
+    const Link *link = topology_find_link(topology, border->id);
+    if (link && link->ends[0].provider && link->ends[0].provider != provider &&
+        link->ends[1].provider && link->ends[1].provider != provider)
+        return g_strdup_printf("border link '%s' belongs to other providers", border->id);
+    return NULL;
+}
+
+char *topology_check(const Topology *topology, const Provider *provider,
+                     const WireResource *resource)
+{
+    g_autoptr(GHashTable) nodes = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) links = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) saes = g_hash_table_new(g_str_hash, g_str_equal);
+    char *fault = check_sizes(resource);
+    for (gsize i = 0; !fault && i < resource->n_nodes; i++)
+        fault = check_id(nodes, "node", resource->nodes[i]->id);
+    for (gsize i = 0; !fault && i < resource->n_border_links; i++) {
+        fault = check_id(links, "border link", resource->border_links[i]->id);
+        if (!fault)
+            fault = check_border(topology, provider, nodes, resource->border_links[i]);
+    }
+    for (gsize i = 0; !fault && i < resource->n_applications; i++) {
+        const WireApplication *application = resource->applications[i];
+        fault = check_id(saes, "application", application->sae);
+        if (!fault && !g_hash_table_contains(nodes, application->node))
+            fault = g_strdup_printf("application '%s' is attached to '%.64s', which is no "
+                                    "registered node",
+                                    application->sae, application->node);
+    }
+    return fault;
+}
+
+static char *interior_name(const char *a, const char *b)
+{
+    return strcmp(a, b) < 0 ? g_strconcat(a, " ", b, NULL) : g_strconcat(b, " ", a, NULL);
+}
+
+static void detach(Provider *provider, GHashTable *keep)
+{
+    for (guint i = 0; i < provider->links->len; i++) {
+        Link *link = provider->links->pdata[i];
+        if (!g_hash_table_contains(keep, link->id))
+            end_clear(link_end_of(link, provider));
+    }
+    g_ptr_array_set_size(provider->links, 0);
+    g_hash_table_remove_all(provider->interior);
+}
+
+static void attach(Topology *topology, Provider *provider, const WireBorderLink *border)
+{
+    Link *link = link_find_or_add(topology, border->id);
+    LinkEnd *end = link_end_of(link, provider);
+    if (!end)
+        end = link->ends[0].provider ? &link->ends[1] : &link->ends[0];
+    g_free(end->node);
+    g_free(end->peer);
+    end->provider = provider;
+    end->node = g_strdup(border->node);
+    end->peer = g_strdup(border->peer);
+    g_ptr_array_add(provider->links, link);
+}
+
+void topology_register(Topology *topology, Provider *provider, WireResource *resource)
+{
+    g_autoptr(GHashTable) keep = g_hash_table_new(g_str_hash, g_str_equal);
+    for (gsize i = 0; i < resource->n_border_links; i++)
+        g_hash_table_add(keep, resource->border_links[i]->id);
+    detach(provider, keep);
+    for (gsize i = 0; i < resource->n_border_links; i++)
+        attach(topology, provider, resource->border_links[i]);
+    for (gsize i = 0; i < resource->n_virtual_links; i++) {
+        WireVirtualLink *link = resource->virtual_links[i];
+        g_hash_table_insert(provider->interior, interior_name(link->a, link->b), link);
+    }
+    wire_free(provider->resource);
+    provider->resource = resource;
+}
+
+gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock)
+{
+    Link *link = topology_find_link(topology, stock->link);
+    LinkEnd *end = link ? link_end_of(link, provider) : NULL;
+    if (!end)
+        return FALSE;
+    end->open_end = stock->open_end;
+    end->first_open = stock->first_open;
+    end->fill_bps = stock->fill_bps;
+    end->is_up = stock->up;
+    return TRUE;
+}
+
+// --- links
+// ----------------------------------------------------------------------------------------
+
+LinkEnd *link_end_of(Link *link, const Provider *provider)
+{
+    for (guint i = 0; i < 2; i++) {
+        if (link->ends[i].provider == provider)
+            return &link->ends[i];
+    }
+    return NULL;
+}
+
+LinkEnd *link_end_beyond(Link *link, const Provider *provider)
+{
+    return &link->ends[link->ends[0].provider == provider ? 1 : 0];
+}
+
+gboolean link_is_up(const Link *link)
+{
+    const LinkEnd *a = &link->ends[0], *b = &link->ends[1];
+    return a->provider && b->provider && a->is_up && b->is_up &&
+           strcmp(a->peer, b->provider->id) == 0 && strcmp(b->peer, a->provider->id) == 0;
+}
+
+// An end that has lost its store reports a first slot beyond what was given out.
+static guint64 first_free(const Link *link)
+{
+    guint64 first = MAX(link->ends[0].first_open, link->ends[1].first_open);
+    return MAX(link->next, first);
+}
+
+guint64 link_n_available(const Link *link)
+{
+    guint64 end = MIN(link->ends[0].open_end, link->ends[1].open_end);
+    guint64 first = first_free(link);
+    return end > first ? end - first : 0;
+}
+
+guint64 link_fill_bps(const Link *link)
+{
+    return MIN(link->ends[0].fill_bps, link->ends[1].fill_bps);
+}
+
+guint64 link_allocate(Link *link, guint64 n_slots)
+{
+    g_assert(n_slots <= link_n_available(link));
+    guint64 first = first_free(link);
+    link->next = first + n_slots;
+    return first;
+}
+
+gboolean provider_connects(const Provider *provider, const char *a, const char *b,
+                           guint64 *ret_latency_us)
+{
+    *ret_latency_us = 0;
+    if (strcmp(a, b) == 0)
+        return TRUE;
+    g_autofree char *name = interior_name(a, b);
+    const WireVirtualLink *link = g_hash_table_lookup(provider->interior, name);
+    if (!link || !link->up)
+        return FALSE;
+    *ret_latency_us = link->latency_us;
+    return TRUE;
+}
+
+void topology_restore_link(Topology *topology, const char *id, guint64 next)
+{
+    link_find_or_add(topology, id)->next = next;
+}

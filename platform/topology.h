@@ -1,0 +1,82 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The federation as a graph of domains: providers, what each can do between its published nodes,
+// and the border links between them with what is in stock and what of it was given out. Built from
+// what the providers registered; pure state, no I/O.
+
+#include "schemas/wire.h"
+
+typedef struct Link Link;
+
+typedef struct {
+    char *id;
+    gboolean is_usable;     // active, present and heard of lately
+    WireResource *resource; // as registered; NULL: nothing yet
+    GPtrArray *links;       // Link with an end here, by ID
+    GHashTable *interior;   // "a b", a before b → WireVirtualLink
+    guint index;            // in topology->providers
+} Provider;
+
+// One end of a border link, as its provider registered and reported it.
+typedef struct {
+    Provider *provider; // NULL: not registered
+    char *node;
+    char *peer;
+    guint64 open_end;
+    guint64 first_open;
+    guint64 fill_bps;
+    gboolean is_up;
+} LinkEnd;
+
+struct Link {
+    char *id;
+    LinkEnd ends[2];
+    guint64 next; // the first slot that was not given out
+    guint index;  // in topology->links
+};
+
+typedef struct {
+    GPtrArray *providers; // Provider, in the order of registration
+    GPtrArray *links;     // Link
+    GHashTable *by_id;    // provider ID → Provider
+    GHashTable *links_by_id;
+} Topology;
+
+Topology *topology_new(void);
+void topology_free(Topology *topology);
+
+Provider *topology_find(const Topology *topology, const char *provider);
+Provider *topology_add(Topology *topology, const char *provider);
+Link *topology_find_link(const Topology *topology, const char *link);
+
+// NULL when the resources can be registered, else why not (free with g_free()).
+char *topology_check(const Topology *topology, const Provider *provider,
+                     const WireResource *resource);
+// Replaces what the provider registered; the resource has passed the check and is owned from now
+// on.
+void topology_register(Topology *topology, Provider *provider, WireResource *resource);
+
+// What was given out of a link's slots before a restart, known before its ends register again.
+void topology_restore_link(Topology *topology, const char *link, guint64 next);
+
+// Takes in a stock report. FALSE when the provider has no such link.
+gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock);
+
+// The end of the link that is with this provider, or the other one; NULL if it has none.
+LinkEnd *link_end_of(Link *link, const Provider *provider);
+LinkEnd *link_end_beyond(Link *link, const Provider *provider);
+// Both ends are registered, name each other, and are up.
+gboolean link_is_up(const Link *link);
+// Slots that both ends hold and nobody was given.
+guint64 link_n_available(const Link *link);
+// Key arriving, bits per second: the slower end decides.
+guint64 link_fill_bps(const Link *link);
+// Gives out `n_slots`, which must be available; the first of them.
+guint64 link_allocate(Link *link, guint64 n_slots);
+
+// Whether the provider's network can carry key between two of its published nodes now.
+gboolean provider_connects(const Provider *provider, const char *a, const char *b,
+                           guint64 *ret_latency_us);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Topology, topology_free)
