@@ -134,7 +134,9 @@ void member_on_resource(gpointer data, const Sender *sender, gconstpointer messa
             resource_accept(federation, member, resource);
     }
     send_state(federation, member);
-    member_heard(federation, member);
+    // Retained, so it may come from one that is not there any more.
+    if (member->presence.alive)
+        member_heard(federation, member);
 }
 
 static void report_link(Federation *federation, const Member *member, const WireLinkStock *stock)
