@@ -96,6 +96,7 @@ typedef struct Driver Driver;
 
 typedef struct {
     const char *name;
+    // Before the first tick.
     void (*listen)(Driver *driver, const DriverListener *listener, gpointer agent);
     DriverMap *(*discover)(Driver *driver);
     // Spends interior QKD key so that node `to` holds `n_bytes` that node `from` holds. The same
