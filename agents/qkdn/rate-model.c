@@ -42,7 +42,7 @@ static double binary_entropy(double p)
     return -p * log2(p) - (1 - p) * log2(1 - p);
 }
 
-// Ma et al., equation 34.
+// At least.
 static double single_photon_yield(const RateModel *model, Clicks signal, Clicks decoy)
 {
     double mu = model->signal_photons, nu = model->decoy_photons;
@@ -52,7 +52,7 @@ static double single_photon_yield(const RateModel *model, Clicks signal, Clicks 
     return mu / (mu * nu - nu * nu) * at_least;
 }
 
-// Ma et al., equation 37.
+// At most.
 static double single_photon_error(const RateModel *model, Clicks decoy, double yield)
 {
     double nu = model->decoy_photons;

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The secret key rate of a QKD link by its loss: BB84 with vacuum and weak decoy states, in the
-// asymptotic limit. GLLP's rate with the bounds of X. Ma, B. Qi, Y. Zhao, H.-K. Lo, "Practical
-// decoy state for quantum key distribution", Phys. Rev. A 72, 012326 (2005), equations 34 (yield of
-// single photons, lower), 37 (their error rate, upper) and 1 (key rate). Pure functions.
+// asymptotic limit. GLLP's rate, with the lower bound of the yield of single photons and the upper
+// bound of their error rate that X. Ma, B. Qi, Y. Zhao, H.-K. Lo give in "Practical decoy state for
+// quantum key distribution", Phys. Rev. A 72, 012326 (2005) for these two decoys. Pure functions.
 
 #include <glib.h>
 

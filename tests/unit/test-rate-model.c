@@ -31,7 +31,7 @@ static void test_published_links(void)
 }
 
 // The system of Gobby, Yuan and Shields in 0.21 dB/km of fibre reaches 142.05 km with ideal decoys
-// (Ma et al. 2005, section IV), to which ever weaker decoys come ever closer.
+// (Ma et al. 2005), to which ever weaker decoys come ever closer.
 static void test_published_reach(void)
 {
     static const RateModel gys = {
