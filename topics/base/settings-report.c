@@ -134,14 +134,30 @@ static int compare_errors(gconstpointer a, gconstpointer b)
     return (x->mark.index > y->mark.index) - (x->mark.index < y->mark.index);
 }
 
+// Two checks may have found the same.
+static gboolean is_repeated(const GPtrArray *errors, guint i)
+{
+    const Error *error = errors->pdata[i];
+    for (; i > 0; i--) {
+        const Error *before = errors->pdata[i - 1];
+        if (compare_errors(&before, &error) != 0)
+            return FALSE;
+        if (g_str_equal(before->message, error->message))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 char *settings_report_text(SettingsReport *report)
 {
     if (report->errors->len == 0)
         return NULL;
     g_ptr_array_sort(report->errors, compare_errors);
     GString *out = g_string_new(NULL);
-    for (guint i = 0; i < report->errors->len; i++)
-        append_error(out, report, report->errors->pdata[i]);
+    for (guint i = 0; i < report->errors->len; i++) {
+        if (!is_repeated(report->errors, i))
+            append_error(out, report, report->errors->pdata[i]);
+    }
     if (report->n_left_out > 0)
         g_string_append_printf(out, "\n%s: error: and %u more", report->name, report->n_left_out);
     return g_string_free(out, FALSE);

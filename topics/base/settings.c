@@ -203,6 +203,16 @@ void settings_fail(Settings *settings, gconstpointer field, const char *format, 
     va_end(args);
 }
 
+void settings_copy_marks(Settings *settings, gconstpointer made, gconstpointer from, gsize n_bytes)
+{
+    for (gsize i = 0; i < n_bytes; i++) {
+        const SettingsMark *mark = g_hash_table_lookup(settings->marks, (const guint8 *)from + i);
+        if (mark)
+            g_hash_table_replace(settings->marks, (guint8 *)made + i,
+                                 g_memdup2(mark, sizeof *mark));
+    }
+}
+
 gboolean settings_finish(Settings *settings, GError **error)
 {
     g_autofree char *text = settings_report_text(settings->report);

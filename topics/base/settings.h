@@ -65,6 +65,10 @@ gpointer settings_root(Settings *settings);
 void settings_fail(Settings *settings, gconstpointer field, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
+// What stands in the `n_bytes` at `made` was made of the struct at `from`: errors about the one
+// show where the other came from.
+void settings_copy_marks(Settings *settings, gconstpointer made, gconstpointer from, gsize n_bytes);
+
 // FALSE when there were errors: all of them in one message, one after another.
 gboolean settings_finish(Settings *settings, GError **error);
 
