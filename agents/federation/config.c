@@ -54,8 +54,8 @@ const Setting agent_settings[] = {
     {"id", SETTING_ID, OF(AgentConfig, id), .required = TRUE},
     {"region", SETTING_TEXT, OF(AgentConfig, region), .max = 64, .fallback = ""},
     {"platform", SETTING_ID, OF(AgentConfig, platform), .fallback = "platform"},
-    {"kme_id", SETTING_ID, OF(AgentConfig, kme_id), .required = TRUE},
-    {"kme_url", SETTING_TEXT, OF(AgentConfig, kme_url), .required = TRUE, .max = 256,
+    {"kme_id", SETTING_ID, OF(AgentConfig, kme_id)},
+    {"kme_url", SETTING_TEXT, OF(AgentConfig, kme_url), .max = 256,
      .expects = "the URL at which applications reach the KME"},
     {"request_timeout_ms", SETTING_UINT, OF(AgentConfig, request_timeout_ms), .min = 100,
      .max = 600000, .fallback = "10000"},
@@ -87,9 +87,19 @@ static void check_size(Settings *settings, const guint64 *size_bits, const char 
                       key, *size_bits);
 }
 
+// Not required by the table, because a federation's description may leave them to `qkdnf up`.
+static void check_kme(const AgentConfig *config, Settings *settings)
+{
+    if (!config->kme_id)
+        settings_fail(settings, &config->kme_id, "missing key 'kme_id'");
+    if (!config->kme_url)
+        settings_fail(settings, &config->kme_url, "missing key 'kme_url'");
+}
+
 void agent_config_check(const AgentConfig *config, Settings *settings)
 {
     const KeyLimits *limits = &config->limits;
+    check_kme(config, settings);
     check_applications(config, settings);
     check_size(settings, &limits->key_size_bits, "key_size_bits");
     check_size(settings, &limits->min_key_size_bits, "min_key_size_bits");

@@ -48,10 +48,7 @@ static const Setting link_settings[] = {
 };
 static const SettingTable link_table = {link_settings, sizeof(SimLink)};
 
-static const Setting border_settings[] = {
-    {"id", SETTING_ID, OF(SimBorder, id), .required = TRUE},
-    {"node", SETTING_ID, OF(SimBorder, node), .required = TRUE},
-    {"peer", SETTING_ID, OF(SimBorder, peer), .required = TRUE},
+static const Setting border_rate_settings[] = {
     {"km", SETTING_REAL, OF(SimBorder, km), .max = MAX_KM, .expects = "a length in km"},
     {"loss_db", SETTING_REAL, OF(SimBorder, loss_db), .max = MAX_LOSS_DB,
      .expects = "a loss in dB"},
@@ -62,6 +59,15 @@ static const Setting border_settings[] = {
     {"store_bytes", SETTING_UINT, OF(SimBorder, store_bytes), .min = 32, .max = MAX_STORE_BYTES,
      .fallback = "1048576"},
     {"initial_bytes", SETTING_UINT, OF(SimBorder, initial_bytes), .max = MAX_STORE_BYTES},
+    {NULL},
+};
+const SettingTable sim_border_rate_table = {border_rate_settings, sizeof(SimBorder)};
+
+static const Setting border_settings[] = {
+    {"id", SETTING_ID, OF(SimBorder, id), .required = TRUE},
+    {"node", SETTING_ID, OF(SimBorder, node), .required = TRUE},
+    {"peer", SETTING_ID, OF(SimBorder, peer), .required = TRUE},
+    {"", SETTING_INCLUDE, .table = &sim_border_rate_table},
     {"secret", SETTING_TEXT, OF(SimBorder, secret), .required = TRUE,
      .expects = "64 hexadecimal digits, the same at both ends"},
     {NULL},

@@ -65,5 +65,8 @@ typedef struct {
 // The table by which a SimSettings is read.
 extern const Setting sim_settings[];
 
+// Of these, what of a SimBorder is not particular to one end.
+extern const SettingTable sim_border_rate_table;
+
 // What the table cannot say: unknown and repeated nodes, a link without rate and length, ...
 void sim_settings_check(const SimSettings *sim, Settings *settings);
