@@ -1,0 +1,20 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Log lines of a program: `LEVEL message key=value ...` on standard error, or the same as fields of
+// the journal when it is the journal that listens. Library code returns, programs log. Any thread.
+
+#include <glib.h>
+
+// Sends everything that is logged in this process there, GLib's own warnings, too. Debug lines only
+// where G_MESSAGES_DEBUG is set.
+void log_init(const char *program);
+
+// A line of one message for people and pairs of keys and values, up to a NULL key. Values are
+// texts; what is not a plain word is quoted, and everything is cut, so that they may come from
+// anybody.
+void log_line(GLogLevelFlags level, const char *message, ...) G_GNUC_NULL_TERMINATED;
+
+// A value as it stands in a line: a plain word as it is, anything else in quotes and escaped, cut
+// to a length that people read. Free with g_free().
+char *log_quote(const char *value);
