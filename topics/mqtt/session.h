@@ -15,17 +15,17 @@
 
 // How to reach the broker; part of every daemon's and client's configuration.
 typedef struct {
-    char *url; // mqtts://HOST:PORT
-    char *ca;  // PEM file: who may have certified the broker
-    char
-        *certificate; // PEM file: this member's certificate chain; its common name is the member ID
-    char *key;        // PEM file: PKCS#8
-    guint64 keep_alive_s;
+    char *url;            // mqtts://HOST:PORT
+    char *ca;             // PEM file: who may have certified the broker
+    char *certificate;    // PEM file: this member's chain; its common name is the member ID
+    char *key;            // PEM file: PKCS#8
+    guint64 keep_alive_s; // 0: 10; a dead network is noticed after about as long
 } Connection;
 
+// Must not free the session.
 typedef struct {
     void (*connected)(gpointer data);
-    // `cause` is for people.
+    // The connection was lost, or an attempt to connect failed. `cause` is for people.
     void (*disconnected)(gpointer data, const char *cause);
     void (*arrived)(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes);
 } SessionListener;
@@ -33,16 +33,19 @@ typedef struct {
 typedef struct Session Session;
 
 // Starts to connect in the background. Fails only on what no retry can mend: an unusable URL, a
-// certificate or key file that cannot be read, a certificate that is not `id`'s.
+// certificate or key file that cannot be read, a certificate that is not `id`'s. A monitor is never
+// announced: it has neither birth nor death.
 Session *session_new(struct event_base *base, const Connection *connection, const char *id,
                      Role role, guint64 incarnation, const SessionListener *listener, gpointer data,
                      GError **error);
 
-// Disconnects cleanly (which announces the death, too) and frees; takes NULL.
+// Disconnects cleanly (which announces the death, too) and frees, in less than two seconds whatever
+// the network does; takes NULL.
 void session_free(Session *session);
 
 gboolean session_is_connected(const Session *session);
 
+// Never blocks; keeps the order of publishes.
 void session_publish(Session *session, const Publish *publish);
 
 // Publishes dropped because the session was down or its queue full, and arrivals dropped because

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "topics/mqtt/pem.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+void pem_set_error(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *what = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    ERR_clear_error();
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: %s", what,
+                reason ? reason : "unusable");
+}
+
+static BIO *open_pem(const char *path, char **ret_text, GError **error)
+{
+    gsize n_bytes = 0;
+    if (!g_file_get_contents(path, ret_text, &n_bytes, error))
+        return NULL;
+    return BIO_new_mem_buf(*ret_text, (int)MIN(n_bytes, G_MAXINT));
+}
+
+X509 *pem_load_certificate(const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(BIO) bio = open_pem(path, &text, error);
+    if (!bio)
+        return NULL;
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    if (!certificate)
+        pem_set_error(error, "%s is not a certificate in PEM", path);
+    return certificate;
+}
+
+// Without it OpenSSL would ask on the terminal.
+static int no_password(char *ret_password, int n_bytes, int is_writing, void *data)
+{
+    return -1;
+}
+
+EVP_PKEY *pem_load_key(const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(BIO) bio = open_pem(path, &text, error);
+    if (!bio)
+        return NULL;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    OPENSSL_cleanse(text, strlen(text));
+    if (!key)
+        pem_set_error(error, "%s is not a private key in PEM without a password", path);
+    return key;
+}
+
+char *pem_common_name(const X509 *certificate)
+{
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
+        return NULL;
+    ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    unsigned char *text = NULL;
+    int n_bytes = ASN1_STRING_to_UTF8(&text, value);
+    if (n_bytes < 0)
+        return NULL;
+    gboolean is_plain = strlen((char *)text) == (gsize)n_bytes;
+    char *name = is_plain ? g_strdup((char *)text) : NULL;
+    OPENSSL_free(text);
+    return name;
+}
+
+gboolean pem_check_identity(const char *certificate_path, const char *key_path, const char *id,
+                            GError **error)
+{
+    g_autoptr(X509) certificate = pem_load_certificate(certificate_path, error);
+    if (!certificate)
+        return FALSE;
+    g_autoptr(EVP_PKEY) key = pem_load_key(key_path, error);
+    if (!key)
+        return FALSE;
+    if (X509_check_private_key(certificate, key) != 1) {
+        pem_set_error(error, "%s is not the key of %s", key_path, certificate_path);
+        return FALSE;
+    }
+    g_autofree char *name = pem_common_name(certificate);
+    if (g_strcmp0(name, id) == 0)
+        return TRUE;
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                "the common name of the certificate %s is %s, not %s", certificate_path,
+                name ? name : "missing", id);
+    return FALSE;
+}
