@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "topics/mqtt/daemon.h"
+
+#include "topics/base/log.h"
+
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+// A core that has nothing due is asked again after this long at the latest.
+#define TICK_MAX_US G_TIME_SPAN_MINUTE
+
+// The same refusal is logged once in this time; more different ones than this are not logged.
+#define REFUSAL_LOG_US  G_TIME_SPAN_MINUTE
+#define REFUSAL_LOG_MAX 1000
+
+typedef struct {
+    const DaemonSetup *setup;
+    Session *session;
+    struct event *timer;
+    struct event *on_int;
+    struct event *on_term;
+    gboolean is_stopping;
+    gboolean was_ready;
+    char *last_cause;        // of being disconnected, as it was logged
+    GHashTable *refusals;    // "reason topic" of those that were logged
+    gint64 refusals_from_us; // when the table was last cleared
+} Daemon;
+
+void daemon_init(const char *program)
+{
+    log_init(program);
+    signal(SIGPIPE, SIG_IGN);
+    // One byte, because a limit of nothing still lets a core dump go to a pipe.
+    setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
+}
+
+gint64 daemon_now_us(void)
+{
+    // Follows the wall clock, but where it is set back goes on at the pace of the monotonic one.
+    static gint64 offset_us = G_MININT64;
+    gint64 monotonic_us = g_get_monotonic_time();
+    gint64 wall_offset_us = g_get_real_time() - monotonic_us;
+    gint64 known_us = __atomic_load_n(&offset_us, __ATOMIC_RELAXED);
+    while (known_us < wall_offset_us &&
+           !__atomic_compare_exchange_n(&offset_us, &known_us, wall_offset_us, FALSE,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+    return monotonic_us + MAX(known_us, wall_offset_us);
+}
+
+static void fill_random(gpointer data, guint8 *ret_bytes, gsize n_bytes)
+{
+    if (n_bytes > G_MAXINT || RAND_bytes(ret_bytes, (int)n_bytes) != 1)
+        g_error("no random bytes");
+}
+
+const Random *daemon_random(void)
+{
+    static const Random random = {.fill = fill_random};
+    return &random;
+}
+
+// The protocol of sd_notify(3): one datagram to the socket that the service manager named.
+static void notify_manager(const char *state)
+{
+    const char *path = g_getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!path || strlen(path) >= sizeof address.sun_path)
+        return;
+    strcpy(address.sun_path, path);
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t n_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (fd < 0 ||
+        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, n_bytes) < 0)
+        log_line(G_LOG_LEVEL_WARNING, "cannot notify the service manager", "socket", path, NULL);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void on_connected(gpointer data)
+{
+    Daemon *self = data;
+    const DaemonSetup *setup = self->setup;
+    log_line(G_LOG_LEVEL_MESSAGE, "on the bus", "broker", setup->connection->url, NULL);
+    g_clear_pointer(&self->last_cause, g_free);
+    setup->core_ops->connected(setup->core, daemon_now_us());
+    if (self->was_ready)
+        return;
+    self->was_ready = TRUE;
+    printf("ready %s\n", setup->id);
+    fflush(stdout);
+    notify_manager("READY=1");
+}
+
+static void on_disconnected(gpointer data, const char *cause)
+{
+    Daemon *self = data;
+    if (g_strcmp0(cause, self->last_cause) == 0)
+        return;
+    log_line(G_LOG_LEVEL_WARNING, "not on the bus", "cause", cause, NULL);
+    g_free(self->last_cause);
+    self->last_cause = g_strdup(cause);
+}
+
+// The topic holds sender and kind.
+static void log_refusal(Daemon *self, const char *topic, Refusal refusal, gint64 now_us)
+{
+    if (now_us - self->refusals_from_us >= REFUSAL_LOG_US) {
+        g_hash_table_remove_all(self->refusals);
+        self->refusals_from_us = now_us;
+    }
+    if (g_hash_table_size(self->refusals) >= REFUSAL_LOG_MAX)
+        return;
+    const char *reason = refusal_name(refusal);
+    if (g_hash_table_add(self->refusals, g_strconcat(reason, " ", topic, NULL)))
+        log_line(G_LOG_LEVEL_WARNING, "refused", "reason", reason, "topic", topic, NULL);
+}
+
+static void on_arrived(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes)
+{
+    Daemon *self = data;
+    const DaemonSetup *setup = self->setup;
+    gint64 now_us = daemon_now_us();
+    Refusal refusal = setup->core_ops->receive(setup->core, topic, payload, n_bytes, now_us);
+    if (refusal != REFUSAL_NONE)
+        log_refusal(self, topic, refusal, now_us);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *data)
+{
+    Daemon *self = data;
+    self->is_stopping = TRUE;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *data)
+{
+    // Wakes the loop; the pass that follows does the rest.
+}
+
+static void send_publish(gpointer data, const Publish *publish)
+{
+    session_publish(data, publish);
+}
+
+// What the events before have changed becomes durable, then goes out.
+static gboolean daemon_pass(Daemon *self, GError **error)
+{
+    const DaemonSetup *setup = self->setup;
+    gint64 now_us = daemon_now_us();
+    gint64 delay_us = CLAMP(setup->core_ops->tick(setup->core, now_us) - now_us, 0, TICK_MAX_US);
+    event_add(self->timer, &(struct timeval){delay_us / G_USEC_PER_SEC, delay_us % G_USEC_PER_SEC});
+    if (setup->store && !store_commit(setup->store, error)) {
+        g_prefix_error(error, "cannot make the state of %s durable: ", setup->id);
+        return FALSE;
+    }
+    if (setup->core_ops->committed)
+        setup->core_ops->committed(setup->committed_data);
+    outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self->session);
+    return TRUE;
+}
+
+static gboolean daemon_loop(Daemon *self, GError **error)
+{
+    for (;;) {
+        if (!daemon_pass(self, error))
+            return FALSE;
+        if (self->is_stopping)
+            return TRUE;
+        if (event_base_loop(self->setup->base, EVLOOP_ONCE) < 0) {
+            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the event loop failed");
+            return FALSE;
+        }
+    }
+}
+
+static void daemon_start(Daemon *self, const DaemonSetup *setup)
+{
+    self->setup = setup;
+    self->refusals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    self->timer = evtimer_new(setup->base, on_timer, self);
+    self->on_int = evsignal_new(setup->base, SIGINT, on_signal, self);
+    self->on_term = evsignal_new(setup->base, SIGTERM, on_signal, self);
+    event_add(self->on_int, NULL);
+    event_add(self->on_term, NULL);
+}
+
+static void daemon_stop(Daemon *self)
+{
+    if (self->was_ready)
+        notify_manager("STOPPING=1");
+    session_free(self->session);
+    event_free(self->timer);
+    event_free(self->on_int);
+    event_free(self->on_term);
+    g_hash_table_unref(self->refusals);
+    g_free(self->last_cause);
+}
+
+gboolean daemon_run(const DaemonSetup *setup, GError **error)
+{
+    static const SessionListener listener = {on_connected, on_disconnected, on_arrived};
+    guint64 incarnation = outbox_incarnation(setup->core_ops->outbox(setup->core));
+    Daemon self = {0};
+    daemon_start(&self, setup);
+    self.session = session_new(setup->base, setup->connection, setup->id, setup->role, incarnation,
+                               &listener, &self, error);
+    gboolean is_well = self.session && daemon_loop(&self, error);
+    daemon_stop(&self);
+    return is_well;
+}
