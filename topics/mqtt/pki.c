@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "topics/mqtt/pki.h"
+
+#include "topics/mqtt/pem.h"
+#include "topics/topic.h"
+
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#define CA_NAME       "qkdnf private CA"
+#define CA_DAYS       3650
+#define DAYS          365
+#define BACKDATE_S    300 // clocks differ
+#define SERIAL_BYTES  16
+#define MODE_PRIVATE  0600
+#define MODE_READABLE 0644
+
+struct PkiCa {
+    X509 *certificate;
+    EVP_PKEY *key;
+};
+
+typedef struct {
+    int nid;
+    const char *value;
+} Extension;
+
+void pki_ca_free(PkiCa *ca)
+{
+    if (!ca)
+        return;
+    X509_free(ca->certificate);
+    EVP_PKEY_free(ca->key);
+    g_free(ca);
+}
+
+static gboolean set_serial(X509 *certificate)
+{
+    guint8 bytes[SERIAL_BYTES];
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        return FALSE;
+    bytes[0] = (bytes[0] & 0x3f) | 0x40; // positive, and of full length
+    g_autoptr(BIGNUM) number = BN_bin2bn(bytes, sizeof bytes, NULL);
+    return number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate));
+}
+
+// Version, serial number, subject, validity and key; for which `issuer` signs.
+static X509 *draft(const char *name, int days, EVP_PKEY *key, const X509 *issuer)
+{
+    g_autoptr(X509) certificate = X509_new();
+    if (!certificate || !X509_set_version(certificate, X509_VERSION_3) || !set_serial(certificate))
+        return NULL;
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    if (!X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, (guchar *)name, -1, -1,
+                                    0) ||
+        !X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject) ||
+        !X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATE_S) ||
+        !X509_time_adj_ex(X509_getm_notAfter(certificate), days, 0, NULL) ||
+        !X509_set_pubkey(certificate, key))
+        return NULL;
+    return g_steal_pointer(&certificate);
+}
+
+static gboolean add_extensions(X509 *certificate, X509 *issuer, const Extension *extensions)
+{
+    X509V3_CTX context;
+    X509V3_set_ctx_nodb(&context);
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    for (const Extension *e = extensions; e->value; e++) {
+        X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, e->nid, e->value);
+        gboolean is_added = extension && X509_add_ext(certificate, extension, -1);
+        X509_EXTENSION_free(extension);
+        if (!is_added)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+// The key is written first: a certificate that is there has its key.
+static gboolean write_pair(X509 *certificate, EVP_PKEY *key, const char *certificate_path,
+                           const char *key_path, GError **error)
+{
+    g_autoptr(BIO) public = BIO_new(BIO_s_mem());
+    g_autoptr(BIO) private = BIO_new(BIO_s_secmem());
+    if (!PEM_write_bio_X509(public, certificate) ||
+        !PEM_write_bio_PKCS8PrivateKey(private, key, NULL, NULL, 0, NULL, NULL)) {
+        pem_set_error(error, "cannot write %s", certificate_path);
+        return FALSE;
+    }
+    char *public_text = NULL, *private_text = NULL;
+    long n_public = BIO_get_mem_data(public, &public_text);
+    long n_private = BIO_get_mem_data(private, &private_text);
+    return g_file_set_contents_full(key_path, private_text, n_private,
+                                    G_FILE_SET_CONTENTS_CONSISTENT, MODE_PRIVATE, error) &&
+           g_file_set_contents_full(certificate_path, public_text, n_public,
+                                    G_FILE_SET_CONTENTS_CONSISTENT, MODE_READABLE, error);
+}
+
+static PkiCa *create_ca(const char *certificate_path, const char *key_path, GError **error)
+{
+    static const Extension extensions[] = {
+        {NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
+        {NID_key_usage, "critical,keyCertSign,cRLSign"},
+        {NID_subject_key_identifier, "hash"},
+        {NID_authority_key_identifier, "keyid:always"},
+        {0, NULL},
+    };
+    g_autoptr(PkiCa) ca = g_new0(PkiCa, 1);
+    ca->key = EVP_EC_gen("P-256");
+    ca->certificate = ca->key ? draft(CA_NAME, CA_DAYS, ca->key, NULL) : NULL;
+    if (!ca->certificate || !add_extensions(ca->certificate, ca->certificate, extensions) ||
+        !X509_sign(ca->certificate, ca->key, EVP_sha256())) {
+        pem_set_error(error, "cannot create a certification authority");
+        return NULL;
+    }
+    if (!write_pair(ca->certificate, ca->key, certificate_path, key_path, error))
+        return NULL;
+    return g_steal_pointer(&ca);
+}
+
+static gboolean is_in_time(const X509 *certificate)
+{
+    return X509_cmp_current_time(X509_get0_notBefore(certificate)) < 0 &&
+           X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+}
+
+static PkiCa *open_ca(const char *certificate_path, const char *key_path, GError **error)
+{
+    g_autoptr(PkiCa) ca = g_new0(PkiCa, 1);
+    ca->certificate = pem_load_certificate(certificate_path, error);
+    ca->key = ca->certificate ? pem_load_key(key_path, error) : NULL;
+    if (!ca->key)
+        return NULL;
+    if (X509_check_private_key(ca->certificate, ca->key) != 1 ||
+        X509_check_ca(ca->certificate) != 1 || !is_in_time(ca->certificate)) {
+        pem_set_error(error, "%s is not, or no longer, the authority of %s", certificate_path,
+                      key_path);
+        return NULL;
+    }
+    return g_steal_pointer(&ca);
+}
+
+PkiCa *pki_create_ca(const char *dir, GError **error)
+{
+    g_autofree char *certificate_path = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
+    g_autofree char *key_path = g_build_filename(dir, PKI_CA_KEY_FILE, NULL);
+    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS) ||
+        g_file_test(key_path, G_FILE_TEST_EXISTS))
+        return open_ca(certificate_path, key_path, error);
+    return create_ca(certificate_path, key_path, error);
+}
+
+static gboolean create_pair(const PkiCa *ca, const char *id, PkiUsage usage,
+                            const char *certificate_path, const char *key_path, GError **error)
+{
+    static const char *const purposes[] = {
+        [PKI_USAGE_CLIENT] = "clientAuth",
+        [PKI_USAGE_SERVER] = "serverAuth",
+        [PKI_USAGE_CLIENT | PKI_USAGE_SERVER] = "serverAuth,clientAuth",
+    };
+    g_autofree char *names = g_strdup_printf(
+        usage & PKI_USAGE_SERVER ? "DNS:%s,DNS:localhost,IP:127.0.0.1,IP:::1" : "DNS:%s", id);
+    const Extension extensions[] = {
+        {NID_basic_constraints, "critical,CA:FALSE"},
+        {NID_key_usage, "critical,digitalSignature"},
+        {NID_ext_key_usage, purposes[usage]},
+        {NID_subject_alt_name, names},
+        {NID_subject_key_identifier, "hash"},
+        {NID_authority_key_identifier, "keyid:always"},
+        {0, NULL},
+    };
+    g_autoptr(EVP_PKEY) key = EVP_EC_gen("P-256");
+    g_autoptr(X509) certificate = key ? draft(id, DAYS, key, ca->certificate) : NULL;
+    if (!certificate || !add_extensions(certificate, ca->certificate, extensions) ||
+        !X509_sign(certificate, ca->key, EVP_sha256())) {
+        pem_set_error(error, "cannot issue a certificate for %s", id);
+        return FALSE;
+    }
+    return write_pair(certificate, key, certificate_path, key_path, error);
+}
+
+static gboolean check_pair(const PkiCa *ca, const char *id, const char *certificate_path,
+                           const char *key_path, GError **error)
+{
+    if (!pem_check_identity(certificate_path, key_path, id, error))
+        return FALSE;
+    g_autoptr(X509) certificate = pem_load_certificate(certificate_path, error);
+    if (!certificate)
+        return FALSE;
+    if (X509_verify(certificate, ca->key) == 1 && is_in_time(certificate))
+        return TRUE;
+    pem_set_error(error, "%s was not issued by this authority, or is out of its time",
+                  certificate_path);
+    return FALSE;
+}
+
+gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, const char *dir, GError **error)
+{
+    // A member of the name that stands for all would read as its own what is for monitors.
+    if (!id_is_valid(id) || strcmp(id, KIND_TO_ALL) == 0) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "\"%s\" cannot be a member's ID", id);
+        return FALSE;
+    }
+    g_autofree char *certificate_name = g_strconcat(id, ".crt", NULL);
+    g_autofree char *key_name = g_strconcat(id, ".key", NULL);
+    g_autofree char *certificate_path = g_build_filename(dir, certificate_name, NULL);
+    g_autofree char *key_path = g_build_filename(dir, key_name, NULL);
+    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS) ||
+        g_file_test(key_path, G_FILE_TEST_EXISTS))
+        return check_pair(ca, id, certificate_path, key_path, error);
+    return create_pair(ca, id, usage, certificate_path, key_path, error);
+}

@@ -1,0 +1,32 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// A private certification authority and its certificates, for a federation that brings its own:
+// ECDSA on P-256, keys as PKCS#8 readable by their owner only, certificates as X.509 v3 by RFC 5280
+// that strict verifiers and browsers accept. What is there and valid is kept; nothing is ever
+// overwritten.
+
+#include <glib.h>
+
+// The names of the authority's files.
+#define PKI_CA_CERTIFICATE_FILE "ca.crt"
+#define PKI_CA_KEY_FILE         "ca.key"
+
+typedef struct PkiCa PkiCa;
+
+// What a certificate is for, as bits. A server's is for localhost, too.
+typedef enum {
+    PKI_USAGE_CLIENT = 1 << 0,
+    PKI_USAGE_SERVER = 1 << 1,
+} PkiUsage;
+
+// Opens the authority in `dir`, which must be there, or makes a new one.
+PkiCa *pki_create_ca(const char *dir, GError **error);
+void pki_ca_free(PkiCa *ca);
+
+// Writes ID.crt and ID.key into `dir` for the common name `id`, good for a year. Also TRUE when
+// they are there already; FALSE when what is there is not `id`'s by this authority, or has expired.
+gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, const char *dir,
+                   GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PkiCa, pki_ca_free)
