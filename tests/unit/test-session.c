@@ -341,7 +341,7 @@ static int run_member(char **argv)
 {
     EventBase *base = event_base_new();
     Connection connection = {argv[2], argv[3], argv[4], argv[5], 0};
-    g_autoptr(Member) member = member_new(base, &connection, PRESENCE_OF, ROLE_AGENT);
+    g_autoptr(Member) member G_GNUC_UNUSED = member_new(base, &connection, PRESENCE_OF, ROLE_AGENT);
     event_base_dispatch(base);
     return 1;
 }
