@@ -86,6 +86,8 @@ void member_on_timer(Federation *federation, const char *id);
 
 // directory.c
 void directory_free(gpointer application);
+// What applications announced themselves; after the providers' resources.
+gboolean directory_load(Federation *federation, GError **error);
 Application *directory_find(const Federation *federation, const char *sae);
 // Takes over the applications that a provider vouches for now, and drops those it does not any
 // more.

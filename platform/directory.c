@@ -81,6 +81,36 @@ static const char *service_of(const Application *application)
     return application->service ? application->service : application->registration->service;
 }
 
+// --- what an application says itself
+// --------------------------------------------------------------
+
+static void announce(Application *application, const WireRegister *registration)
+{
+    g_free(application->service);
+    application->service = g_strdup(registration->service);
+    application->visible = registration->visible;
+}
+
+static void load_registration(gpointer data, GBytes *key, GBytes *value)
+{
+    Federation *federation = data;
+    gsize n_key = 0, n_bytes = 0;
+    const char *text = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    g_autofree char *sae = g_strndup(text, n_key);
+    Application *application = directory_find(federation, sae);
+    WireRegister *registration = (WireRegister *)protobuf_c_message_unpack(
+        &qkdnf__v1__register__descriptor, NULL, n_bytes, bytes);
+    if (application && registration)
+        announce(application, registration);
+    wire_free(registration);
+}
+
+gboolean directory_load(Federation *federation, GError **error)
+{
+    return store_load(federation->store, "application", load_registration, federation, error);
+}
+
 void directory_on_register(gpointer data, const Sender *sender, gconstpointer message)
 {
     Federation *federation = data;
@@ -89,9 +119,9 @@ void directory_on_register(gpointer data, const Sender *sender, gconstpointer me
     WireRegistered answer = WIRE_REGISTERED_INIT;
     answer.id = registration->id;
     if (application && strlen(registration->service) <= 64) {
-        g_free(application->service);
-        application->service = g_strdup(registration->service);
-        application->visible = registration->visible;
+        announce(application, registration);
+        g_autoptr(GBytes) value = message_pack(&registration->base);
+        store_put_text(federation->store, "application", sender->id, value);
         answer.status = STATUS_OK;
         answer.home = application->home->id;
         answer.kme_url = application->home->resource->kme_url;

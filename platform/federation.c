@@ -161,7 +161,8 @@ static gboolean load(Federation *federation, GError **error)
     federation->outbox = outbox_new(federation->config->id, incarnation);
     federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
     return store_load(federation->store, "link", load_link, federation, error) &&
-           member_load(federation, error) && request_load(federation, error);
+           member_load(federation, error) && directory_load(federation, error) &&
+           request_load(federation, error);
 }
 
 static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)

@@ -15,10 +15,6 @@
 // An answered order is kept for longer than a frame that repeats it can be under way.
 #define KEEP_US (3 * G_TIME_SPAN_MINUTE)
 
-// Relay values that came before their order: how much of them, and for how long.
-#define EARLY_MAX_BYTES (16 * 1024 * 1024)
-#define EARLY_KEEP_US   (30 * G_TIME_SPAN_SECOND)
-
 #define BRANCHES_MAX       64
 #define PATH_MAX_PROVIDERS 32
 
@@ -299,8 +295,6 @@ static void start_relays(Agent *agent, Order *order)
     }
 }
 
-static void take_early_values(Agent *agent, Order *order);
-
 static void order_start(Agent *agent, const char *id, const WireOrder *wire)
 {
     Status status = reserve_all(agent, wire);
@@ -315,7 +309,7 @@ static void order_start(Agent *agent, const char *id, const WireOrder *wire)
     order->order = message_copy(&wire->base);
     gint64 wait_us = MIN(wire->timeout_ms, 600000) * G_TIME_SPAN_MILLISECOND;
     timers_arm(agent->timers, TIMER_ORDER, id, agent->now + wait_us);
-    take_early_values(agent, order);
+    order_take_early(agent, order);
     start_relays(agent, order);
 }
 
@@ -340,70 +334,6 @@ void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
 // --- relay values in
 // ------------------------------------------------------------------------------
 
-static void early_free(gpointer data)
-{
-    g_ptr_array_unref(data);
-}
-
-GHashTable *order_early_new(void)
-{
-    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, early_free);
-}
-
-// A value that came before its order: kept for a while, with the name of who sent it, since only
-// the order says who may.
-typedef struct {
-    char *from;
-    WireRelay *relay;
-} Early;
-
-static void early_value_free(gpointer data)
-{
-    Early *early = data;
-    g_free(early->from);
-    wire_free(early->relay);
-    g_free(early);
-}
-
-static void keep_early_value(Agent *agent, const char *id, const char *from, const WireRelay *relay)
-{
-    if (agent->n_early_bytes + relay->value.len > EARLY_MAX_BYTES)
-        return;
-    GPtrArray *values = g_hash_table_lookup(agent->early, id);
-    if (!values) {
-        values = g_ptr_array_new_with_free_func(early_value_free);
-        g_hash_table_insert(agent->early, g_strdup(id), values);
-        timers_arm(agent->timers, TIMER_RELAYS, id, agent->now + EARLY_KEEP_US);
-    }
-    if (values->len >= BRANCHES_MAX)
-        return;
-    Early *early = g_new(Early, 1);
-    early->from = g_strdup(from);
-    early->relay = message_copy(&relay->base);
-    agent->n_early_bytes += relay->value.len;
-    g_ptr_array_add(values, early);
-}
-
-static void forget_early_values(Agent *agent, const char *id)
-{
-    const GPtrArray *values = g_hash_table_lookup(agent->early, id);
-    for (guint i = 0; values && i < values->len; i++)
-        agent->n_early_bytes -= ((Early *)values->pdata[i])->relay->value.len;
-    g_hash_table_remove(agent->early, id);
-    timers_disarm(agent->timers, TIMER_RELAYS, id);
-}
-
-static void take_early_values(Agent *agent, Order *order)
-{
-    const GPtrArray *values = g_hash_table_lookup(agent->early, order->id);
-    for (guint i = 0; values && i < values->len; i++) {
-        const Early *early = values->pdata[i];
-        if (order_expects(order, early->relay, early->from))
-            g_ptr_array_add(order->values, message_copy(&early->relay->base));
-    }
-    forget_early_values(agent, order->id);
-}
-
 void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
 {
     Agent *agent = data;
@@ -411,7 +341,7 @@ void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
     g_autofree char *id = order_name(relay->request, relay->attempt);
     Order *order = g_hash_table_lookup(agent->orders, id);
     if (!order) {
-        keep_early_value(agent, id, sender->id, relay);
+        order_keep_early(agent, id, sender->id, relay);
         return;
     }
     if (order->state != ORDER_WORKING || !order_expects(order, relay, sender->id))
@@ -433,7 +363,7 @@ static void void_attempt(Agent *agent, const WireRelease *release, const char *i
         order = order_new(agent, id, ORDER_VOIDED);
     g_ptr_array_set_size(order->sent, 0);
     order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
-    forget_early_values(agent, id);
+    order_forget_early(agent, id);
 }
 
 void order_on_release(gpointer data, const Sender *sender, gconstpointer message)
@@ -478,7 +408,7 @@ void order_on_timer(Agent *agent, TimerId timer, const char *id)
     if (timer == TIMER_ORDER)
         order_forget(agent, id);
     else
-        forget_early_values(agent, id);
+        order_forget_early(agent, id);
 }
 
 static void load_order(gpointer data, GBytes *key, GBytes *value)

@@ -1,8 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// One order as the agent works on it. Inside the agent core: order.c is the conversation, this and
-// order-relay.c what an order does with slots and keys.
+// One order as the agent works on it. Inside the agent core: order.c is the conversation,
+// order-early.c keeps relay values that came before it, order-relay.c is what it does with slots
+// and keys.
 
 #include "agents/federation/core.h"
 
@@ -55,3 +56,8 @@ Secret *order_open_keys(Agent *agent, Order *order);
 
 // Puts the keys into the store for those of the applications that are users of this provider.
 void order_store_keys(Agent *agent, const Order *order, const Secret *keys);
+
+// order-early.c
+void order_keep_early(Agent *agent, const char *id, const char *from, const WireRelay *relay);
+void order_take_early(Agent *agent, Order *order);
+void order_forget_early(Agent *agent, const char *id);
