@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/host.h"
+
+#include "agents/federation/agent.h"
+#include "agents/kme/server.h"
+#include "agents/master-key.h"
+#include "agents/qkdn/sim.h"
+#include "topics/base/store-sqlite.h"
+#include "topics/mqtt/daemon.h"
+
+// --- the core as the daemon's shell calls it
+// ------------------------------------------------------
+
+static Refusal receive(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
+                       gint64 now_us)
+{
+    return agent_receive(core, topic, payload, n_bytes, now_us);
+}
+
+static gint64 tick(gpointer core, gint64 now_us)
+{
+    return agent_tick(core, now_us);
+}
+
+static void connected(gpointer core, gint64 now_us)
+{
+    agent_connected(core, now_us);
+}
+
+static Outbox *outbox(gpointer core)
+{
+    return agent_outbox(core);
+}
+
+static const DaemonCore daemon_core = {receive, tick, connected, outbox, kme_server_flush};
+
+// --- the core as the KME server calls it
+// ----------------------------------------------------------
+
+static void key_status(gpointer core, guint64 call, const char *caller, const char *target)
+{
+    agent_key_status(core, call, caller, target, daemon_now_us());
+}
+
+static void get_keys(gpointer core, guint64 call, const KeyQuery *query)
+{
+    agent_get_keys(core, call, query, daemon_now_us());
+}
+
+static void get_keys_by_id(gpointer core, guint64 call, const char *caller, const char *initiator,
+                           const char *const *key_ids)
+{
+    agent_get_keys_by_id(core, call, caller, initiator, key_ids, daemon_now_us());
+}
+
+static void cancel(gpointer core, guint64 call)
+{
+    agent_cancel_call(core, call);
+}
+
+static const KeyService key_service = {key_status, get_keys, get_keys_by_id, cancel};
+
+// --- life
+// -----------------------------------------------------------------------------------------
+
+static Driver *driver_new(const QkdnSettings *settings)
+{
+    switch ((QkdnDriver)settings->driver) {
+    case QKDN_DRIVER_SIM:
+        return driver_sim_new(&settings->sim, daemon_random(), daemon_now_us());
+    }
+    g_assert_not_reached();
+}
+
+static gboolean serve(AgentSettings *settings, Agent *agent, Store *store, struct event_base *base,
+                      GError **error)
+{
+    g_autoptr(KmeServer) server =
+        kme_server_new(base, &settings->kme, &settings->agent.limits, &key_service, agent, error);
+    if (!server)
+        return FALSE;
+    agent_set_key_answer(agent, kme_server_answer, server);
+    DaemonSetup setup = {
+        .id = settings->agent.id,
+        .role = ROLE_AGENT,
+        .connection = &settings->daemon.broker,
+        .core_ops = &daemon_core,
+        .core = agent,
+        .committed_data = server,
+        .store = store,
+        .base = base,
+    };
+    return daemon_run(&setup, error);
+}
+
+gboolean host_run(AgentSettings *settings, GError **error)
+{
+    g_autofree char *owner = g_strconcat("agent ", settings->agent.id, NULL);
+    g_autoptr(Secret) master_key = master_key_read(settings->master_key, error);
+    if (!master_key)
+        return FALSE;
+    settings->agent.master_key = master_key;
+    g_autoptr(Store) store = store_open_sqlite(settings->daemon.store, owner, error);
+    if (!store)
+        return FALSE;
+    g_autoptr(Driver) driver = driver_new(&settings->qkdn);
+    g_autoptr(Agent) agent =
+        agent_new(&settings->agent, store, driver, daemon_random(), daemon_now_us(), error);
+    if (!agent)
+        return FALSE;
+    struct event_base *base = event_base_new();
+    gboolean ok = serve(settings, agent, store, base, error);
+    event_base_free(base);
+    return ok;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "topics/mqtt/settings.h"
+
+#define OF(type, field) .offset = offsetof(type, field)
+#define PATH            .min = 1, .max = 4095
+
+static const Setting connection_settings[] = {
+    {"url", SETTING_TEXT, OF(Connection, url), .required = TRUE, .expects = "mqtts://HOST:PORT"},
+    {"ca", SETTING_TEXT, OF(Connection, ca), PATH, .required = TRUE, .expects = "a PEM file"},
+    {"certificate", SETTING_TEXT, OF(Connection, certificate), PATH, .required = TRUE,
+     .expects = "a PEM file"},
+    {"key", SETTING_TEXT, OF(Connection, key), PATH, .required = TRUE, .expects = "a PEM file"},
+    {"keep_alive_s", SETTING_UINT, OF(Connection, keep_alive_s), .min = 1, .max = 3600,
+     .fallback = "10"},
+    {NULL},
+};
+static const SettingTable connection_table = {connection_settings, sizeof(Connection)};
+
+static const Setting daemon_settings[] = {
+    {"broker", SETTING_SECTION, OF(DaemonSettings, broker), .required = TRUE,
+     .table = &connection_table},
+    {"store", SETTING_TEXT, OF(DaemonSettings, store), PATH, .required = TRUE,
+     .expects = "the file of the durable state"},
+    {NULL},
+};
+const SettingTable daemon_settings_table = {daemon_settings, sizeof(DaemonSettings)};
+
+void daemon_settings_check(const DaemonSettings *daemon, Settings *settings)
+{
+    if (!daemon->broker.url)
+        return;
+    g_autofree char *scheme = NULL, *host = NULL;
+    int port = -1;
+    gboolean is_url =
+        g_uri_split_network(daemon->broker.url, G_URI_FLAGS_NONE, &scheme, &host, &port, NULL);
+    if (!is_url || g_strcmp0(scheme, "mqtts") != 0 || !host || !*host || port <= 0)
+        settings_fail(settings, &daemon->broker.url, "expected mqtts://HOST:PORT");
+}

@@ -1,0 +1,17 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The settings that every daemon has: how it reaches the bus, and where its durable state is.
+
+#include "topics/base/settings.h"
+#include "topics/mqtt/session.h"
+
+typedef struct {
+    Connection broker;
+    char *store; // the SQLite file
+} DaemonSettings;
+
+extern const SettingTable daemon_settings_table;
+
+// What the table cannot say: a URL that is not a broker's.
+void daemon_settings_check(const DaemonSettings *daemon, Settings *settings);
