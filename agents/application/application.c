@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/application/application.h"
+
+#include "topics/base/timers.h"
+
+#include <string.h>
+
+// The first pause before a question is repeated; each is twice the one before, up to the longest.
+#define PAUSE_US         (500 * G_TIME_SPAN_MILLISECOND)
+#define LONGEST_PAUSE_US (8 * G_TIME_SPAN_SECOND)
+
+enum { TIMER_REPEAT, TIMER_DEADLINE };
+
+struct Application {
+    char *platform;
+    Dispatcher *dispatcher;
+    Outbox *outbox;
+    Timers *timers;
+    GHashTable *open; // ID → Open, owned
+    GQueue order;     // Open, oldest first
+};
+
+// A question that is not answered yet.
+typedef struct {
+    char *id;
+    KindId kind;
+    ProtobufCMessage *message;
+    gint64 pause_us;
+    ApplicationAnswerFn answer;
+    gpointer data;
+    GDestroyNotify free_data;
+    GList link; // in `order`
+} Open;
+
+static void open_free(gpointer data)
+{
+    Open *open = data;
+    if (open->free_data)
+        open->free_data(open->data);
+    g_free(open->id);
+    wire_free(open->message);
+    g_free(open);
+}
+
+// Out of everything, the caller's from here on; NULL when it is not open.
+static Open *take_open(Application *application, const char *id)
+{
+    Open *open = g_hash_table_lookup(application->open, id);
+    if (!open)
+        return NULL;
+    g_hash_table_steal(application->open, id);
+    g_queue_unlink(&application->order, &open->link);
+    timers_disarm(application->timers, TIMER_REPEAT, open->id);
+    timers_disarm(application->timers, TIMER_DEADLINE, open->id);
+    return open;
+}
+
+static void finish(Application *application, const char *id, const ProtobufCMessage *answer)
+{
+    Open *open = take_open(application, id);
+    if (!open)
+        return;
+    open->answer(open->data, open->id, answer);
+    open_free(open);
+}
+
+static void send_open(Application *application, Open *open, gint64 now_us)
+{
+    outbox_add(application->outbox, open->kind, application->platform, open->message);
+    timers_arm(application->timers, TIMER_REPEAT, open->id, now_us + open->pause_us);
+    open->pause_us = MIN(open->pause_us * 2, LONGEST_PAUSE_US);
+}
+
+// An answer of another kind than the question is none.
+static void on_answer(Application *application, const char *id, KindId asked,
+                      const ProtobufCMessage *answer)
+{
+    const Open *open = g_hash_table_lookup(application->open, id);
+    if (open && open->kind == asked)
+        finish(application, open->id, answer);
+}
+
+static void on_registered(gpointer core, const Sender *sender, gconstpointer message)
+{
+    const WireRegistered *answer = message;
+    on_answer(core, answer->id, KIND_REGISTER, &answer->base);
+}
+
+static void on_services(gpointer core, const Sender *sender, gconstpointer message)
+{
+    const WireServices *answer = message;
+    on_answer(core, answer->id, KIND_DISCOVER, &answer->base);
+}
+
+static void on_reply(gpointer core, const Sender *sender, gconstpointer message)
+{
+    const WireReply *answer = message;
+    on_answer(core, answer->id, KIND_REQUEST, &answer->base);
+}
+
+static Role role_of(gpointer core, const char *member)
+{
+    const Application *application = core;
+    return strcmp(member, application->platform) == 0 ? ROLE_PLATFORM : ROLE_APPLICATION;
+}
+
+static const DispatchTable dispatch = {
+    .handlers =
+        {
+            [KIND_REGISTERED] = on_registered,
+            [KIND_SERVICES] = on_services,
+            [KIND_REPLY] = on_reply,
+        },
+    .role_of = role_of,
+};
+
+Application *application_new(const char *id, const char *platform, guint64 incarnation)
+{
+    Application *application = g_new0(Application, 1);
+    application->platform = g_strdup(platform);
+    application->dispatcher = dispatcher_new(id, &dispatch, application);
+    application->outbox = outbox_new(id, incarnation);
+    application->timers = timers_new();
+    application->open = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, open_free);
+    g_queue_init(&application->order);
+    return application;
+}
+
+void application_free(Application *application)
+{
+    if (!application)
+        return;
+    g_hash_table_unref(application->open);
+    timers_free(application->timers);
+    outbox_free(application->outbox);
+    dispatcher_free(application->dispatcher);
+    g_free(application->platform);
+    g_free(application);
+}
+
+void application_ask(Application *application, const Question *question, gint64 now_us)
+{
+    g_assert(!g_hash_table_contains(application->open, question->id));
+    Open *open = g_new0(Open, 1);
+    open->id = g_strdup(question->id);
+    open->kind = question->kind;
+    open->message = message_copy(question->message);
+    open->pause_us = PAUSE_US;
+    open->answer = question->answer;
+    open->data = question->data;
+    open->free_data = question->free_data;
+    open->link.data = open;
+    g_hash_table_insert(application->open, open->id, open);
+    g_queue_push_tail_link(&application->order, &open->link);
+    timers_arm(application->timers, TIMER_DEADLINE, open->id, question->deadline_us);
+    send_open(application, open, now_us);
+}
+
+gboolean application_cancel(Application *application, const char *id)
+{
+    Open *open = take_open(application, id);
+    if (!open)
+        return FALSE;
+    open_free(open);
+    return TRUE;
+}
+
+Refusal application_receive(Application *application, const char *topic, const guint8 *payload,
+                            gsize n_bytes, gint64 now_us)
+{
+    return dispatcher_receive(application->dispatcher, topic, payload, n_bytes, now_us);
+}
+
+gint64 application_tick(Application *application, gint64 now_us)
+{
+    guint what;
+    char *due;
+    while (timers_pop(application->timers, now_us, &what, &due)) {
+        g_autofree char *id = due;
+        Open *open = g_hash_table_lookup(application->open, id);
+        if (what == TIMER_DEADLINE)
+            finish(application, id, NULL);
+        else if (open)
+            send_open(application, open, now_us);
+    }
+    return timers_next(application->timers);
+}
+
+gint64 application_next(const Application *application)
+{
+    return timers_next(application->timers);
+}
+
+void application_connected(Application *application, gint64 now_us)
+{
+    for (GList *link = application->order.head; link; link = link->next) {
+        Open *open = link->data;
+        open->pause_us = PAUSE_US;
+        send_open(application, open, now_us);
+    }
+}
+
+Outbox *application_outbox(Application *application)
+{
+    return application->outbox;
+}
