@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/unit/fake-platform.h"
+
+#include "schemas/status.h"
+
+struct FakePlatform {
+    FakePlatformKnobs knobs;
+    EventBase *base;
+    Session *session;
+    Outbox *outbox;
+    GThread *thread;
+    gint is_stopping; // atomic
+};
+
+static void send_publish(gpointer data, const Publish *publish)
+{
+    session_publish(((FakePlatform *)data)->session, publish);
+}
+
+static void answer_request(FakePlatform *platform, const char *to, const WireRequest *request)
+{
+    if (g_atomic_int_add(&platform->knobs.n_requests, 1) <
+        g_atomic_int_get(&platform->knobs.n_ignored))
+        return;
+    g_assert_cmpstr(request->initiator, ==, to);
+    char *ids[] = {(char *)FAKE_GRANTED_ID}, *crossed[] = {(char *)"vienna", (char *)"graz"};
+    WireDelivery near = WIRE_DELIVERY_INIT, far = WIRE_DELIVERY_INIT;
+    near.sae = request->initiator, near.provider = crossed[0];
+    far.sae = request->targets[0], far.provider = crossed[1];
+    WireProviderPath path = WIRE_PROVIDER_PATH_INIT;
+    path.target = request->targets[0], path.providers = crossed, path.n_providers = 2;
+    WireReply reply = WIRE_REPLY_INIT;
+    reply.id = request->id;
+    reply.status = STATUS_OK;
+    reply.key_ids = ids, reply.n_key_ids = 1;
+    reply.size_bits = request->size_bits;
+    reply.paths = (WireProviderPath *[]){&path}, reply.n_paths = 1;
+    reply.deliveries = (WireDelivery *[]){&near, &far}, reply.n_deliveries = 2;
+    if (g_atomic_int_get(&platform->knobs.is_refusing)) {
+        reply = (WireReply)WIRE_REPLY_INIT;
+        reply.id = request->id, reply.status = STATUS_INSUFFICIENT_KEY;
+        reply.available_number = 3, reply.available_in_ms = 4000;
+    }
+    outbox_add(platform->outbox, KIND_REPLY, to, &reply.base);
+}
+
+static void answer_discover(FakePlatform *platform, const char *to, const WireDiscover *discover)
+{
+    WireService service = WIRE_SERVICE_INIT;
+    service.sae = (char *)"bank-b", service.service = discover->service;
+    service.provider = (char *)"graz", service.kme_url = (char *)"https://127.0.0.1:1";
+    WireServices services = WIRE_SERVICES_INIT;
+    services.id = discover->id, services.status = STATUS_OK;
+    services.services = (WireService *[]){&service}, services.n_services = 1;
+    outbox_add(platform->outbox, KIND_SERVICES, to, &services.base);
+}
+
+static void answer_register(FakePlatform *platform, const char *to, const WireRegister *message)
+{
+    g_assert_cmpstr(message->service, ==, "vault");
+    g_assert_true(message->visible);
+    WireRegistered registered = WIRE_REGISTERED_INIT;
+    registered.id = message->id, registered.status = STATUS_OK;
+    registered.home = (char *)"vienna", registered.kme_url = (char *)"https://127.0.0.1:1";
+    outbox_add(platform->outbox, KIND_REGISTERED, to, &registered.base);
+}
+
+static void on_arrived(gpointer data, const char *text, const guint8 *payload, gsize n_bytes)
+{
+    FakePlatform *platform = data;
+    Topic topic;
+    Refusal refusal;
+    g_assert_true(topic_parse(text, &topic));
+    g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
+    g_assert_nonnull(frame);
+    for (gsize i = 0; i < frame->n_messages; i++) {
+        gconstpointer message = frame->messages[i];
+        if (topic.kind == KIND_REQUEST)
+            answer_request(platform, topic.from, message);
+        else if (topic.kind == KIND_DISCOVER)
+            answer_discover(platform, topic.from, message);
+        else if (topic.kind == KIND_REGISTER)
+            answer_register(platform, topic.from, message);
+    }
+    outbox_flush(platform->outbox, g_get_real_time(), send_publish, platform);
+}
+
+static void on_connected(gpointer data) {}
+
+static void on_disconnected(gpointer data, const char *cause) {}
+
+static const SessionListener listener = {on_connected, on_disconnected, on_arrived};
+
+static gpointer platform_run(gpointer data)
+{
+    FakePlatform *platform = data;
+    while (!g_atomic_int_get(&platform->is_stopping)) {
+        event_base_loopexit(platform->base, &(struct timeval){0, 20000});
+        event_base_loop(platform->base, 0);
+    }
+    return NULL;
+}
+
+FakePlatform *fake_platform_new(LiveBroker *broker)
+{
+    g_autoptr(GError) error = NULL;
+    Connection connection = live_broker_connection(broker, "platform");
+    FakePlatform *platform = g_new0(FakePlatform, 1);
+    platform->base = event_base_new();
+    platform->outbox = outbox_new("platform", 1);
+    platform->session = session_new(platform->base, &connection, "platform", ROLE_PLATFORM, 1,
+                                    &listener, platform, &error);
+    g_assert_no_error(error);
+    platform->thread = g_thread_new("platform", platform_run, platform);
+    return platform;
+}
+
+void fake_platform_free(FakePlatform *platform)
+{
+    g_atomic_int_set(&platform->is_stopping, 1);
+    g_thread_join(platform->thread);
+    session_free(platform->session);
+    outbox_free(platform->outbox);
+    event_base_free(platform->base);
+    g_free(platform);
+}
+
+FakePlatformKnobs *fake_platform_knobs(FakePlatform *platform)
+{
+    return &platform->knobs;
+}

@@ -1,0 +1,22 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// A platform that answers every question of an application at once, in a thread of its own.
+
+#include "tests/unit/live-broker.h"
+
+// The key ID that it grants.
+#define FAKE_GRANTED_ID "0123abcd-0000-4000-8000-00000000000a"
+
+typedef struct FakePlatform FakePlatform;
+
+// Atomic, each.
+typedef struct {
+    gint n_ignored;   // so many requests are not answered
+    gint n_requests;  // that came
+    gint is_refusing; // with what could be had
+} FakePlatformKnobs;
+
+FakePlatform *fake_platform_new(LiveBroker *broker);
+void fake_platform_free(FakePlatform *platform);
+FakePlatformKnobs *fake_platform_knobs(FakePlatform *platform);
