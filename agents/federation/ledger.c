@@ -295,15 +295,30 @@ static void block_drop(Ledger *ledger, Block *block)
     g_tree_remove(ledger->blocks, &block->first);
 }
 
+// Whether nothing from this block boundary on was ever used, or is kept for an order: what was used
+// must never be numbered again.
+static gboolean is_untouched(const Ledger *ledger, guint64 from)
+{
+    guint64 at = from;
+    for (Block *block = block_at(ledger, from); block; block = block_next(ledger, block)) {
+        if (block->first != at)
+            return FALSE;
+        for (guint i = 0; i < block->n_slots; i++) {
+            if (block->states[i] != SLOT_OPEN)
+                return FALSE;
+        }
+        at = block_end(block);
+    }
+    return at == ledger->end;
+}
+
 gboolean ledger_truncate(Ledger *ledger, guint64 from)
 {
-    Block *block = block_at(ledger, from);
-    if (from > ledger->end || (block && block->first < from))
+    if (!is_untouched(ledger, from))
         return FALSE;
-    while (block) {
+    Block *block;
+    while ((block = block_at(ledger, from)))
         block_drop(ledger, block);
-        block = block_at(ledger, from);
-    }
     ledger->end = from;
     ledger_set_open_end(ledger, MIN(ledger->open_end, from));
     return TRUE;
@@ -413,6 +428,20 @@ static void save_range(Ledger *ledger, Slots slots)
     }
 }
 
+static void count_if_reserved(Ledger *ledger, Block *block, guint index, gpointer data)
+{
+    if (block->states[index] == SLOT_RESERVED)
+        ++*(guint64 *)data;
+}
+
+gboolean ledger_keeps(Ledger *ledger, Slots slots)
+{
+    guint64 n_reserved = 0;
+    if (slots_are_sane(slots))
+        for_each_slot(ledger, slots, count_if_reserved, &n_reserved);
+    return n_reserved > 0 && n_reserved == slots.n_slots;
+}
+
 typedef struct {
     guint64 first;
     Secret *bytes;
@@ -421,7 +450,6 @@ typedef struct {
 static void copy_and_spend(Ledger *ledger, Block *block, guint index, gpointer data)
 {
     const Copy *copy = data;
-    g_assert(block->states[index] == SLOT_RESERVED);
     memcpy(copy->bytes->data + (block->first + index - copy->first) * SLOT_BYTES,
            block->key->data + (gsize)index * SLOT_BYTES, SLOT_BYTES);
     spend_slot(ledger, block, index, NULL);
@@ -429,6 +457,8 @@ static void copy_and_spend(Ledger *ledger, Block *block, guint index, gpointer d
 
 Secret *ledger_spend(Ledger *ledger, Slots slots)
 {
+    // A slot that is gone would pad with zeros.
+    g_assert(ledger_keeps(ledger, slots));
     Copy copy = {slots.first, secret_new(slots.n_slots * SLOT_BYTES)};
     for_each_slot(ledger, slots, copy_and_spend, &copy);
     save_range(ledger, slots);

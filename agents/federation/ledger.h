@@ -38,7 +38,8 @@ void ledger_append(Ledger *ledger, const char *block_id, const Secret *key);
 void ledger_set_open_end(Ledger *ledger, guint64 open_end);
 void ledger_set_generation(Ledger *ledger, guint64 generation);
 // Drops every block from slot `from` on; their slots are numbered again. FALSE when `from` is no
-// block boundary. Only for slots that never were open at both ends.
+// block boundary, or one of those slots is used or reserved. Only for slots that never were open at
+// both ends.
 gboolean ledger_truncate(Ledger *ledger, guint64 from);
 // Lets go of everything and goes on at `end`: one of the two ends has lost its memory.
 void ledger_restart(Ledger *ledger, guint64 end);
@@ -51,7 +52,10 @@ guint ledger_list_blocks(const Ledger *ledger, guint64 from, WireBlock *ret_bloc
 // SLOT_UNKNOWN. Reservations are in memory only: until it is answered an order is repeated.
 Status ledger_reserve(Ledger *ledger, Slots slots);
 void ledger_unreserve(Ledger *ledger, Slots slots);
-// The bytes of reserved slots, which from now on are used: durably so with this pass's commit.
+// Whether all of these are still reserved: a release can burn them, and a restart lets go of them,
+// while an order waits.
+gboolean ledger_keeps(Ledger *ledger, Slots slots);
+// The bytes of slots that are kept, which from now on are used: durably so with this pass's commit.
 Secret *ledger_spend(Ledger *ledger, Slots slots);
 // Wipes whatever of these slots is there; they will serve nothing.
 void ledger_burn(Ledger *ledger, Slots slots);

@@ -53,6 +53,23 @@ static void relay_send(Agent *agent, Order *order, const WireBranch *branch, gui
     g_ptr_array_add(order->sent, sent);
 }
 
+static gboolean is_kept(const Agent *agent, const WireSlotRange *range)
+{
+    return !range || ledger_keeps(border_find_ledger(agent, range->link), order_slots(range));
+}
+
+gboolean order_keeps_slots(const Agent *agent, const Order *order)
+{
+    for (gsize i = 0; i < order->order->n_branches; i++) {
+        const WireBranch *branch = order->order->branches[i];
+        if (order->has_transit && branch->role == BRANCH(TRANSIT))
+            continue;
+        if (!is_kept(agent, branch->ingress) || !is_kept(agent, branch->egress))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static Secret *spend(Agent *agent, const WireSlotRange *range)
 {
     return ledger_spend(border_find_ledger(agent, range->link), order_slots(range));

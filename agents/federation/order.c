@@ -182,6 +182,10 @@ static void order_proceed(Agent *agent, Order *order)
     const WireOrder *wire = order->order;
     if (order->n_relaying > 0)
         return;
+    if (!order_keeps_slots(agent, order)) {
+        order_finish(agent, order, STATUS_SLOT_UNKNOWN, "slots were let go while it was worked on");
+        return;
+    }
     gboolean is_complete = order_has_all_values(order);
     if (!order->has_transit) {
         order_relay_transit(agent, order);

@@ -47,6 +47,8 @@ gboolean order_has_all_values(const Order *order);
 // The branch and place that a relay value belongs to, if `from` is the one to send it; else FALSE.
 gboolean order_expects(const Order *order, const WireRelay *relay, const char *from);
 
+// Whether the slots that it has yet to spend are still reserved for it.
+gboolean order_keeps_slots(const Agent *agent, const Order *order);
 // Each spends reserved slots and adds what is to be published to `sent`.
 void order_relay_transit(Agent *agent, Order *order);
 // The initiator's side: fresh keys, sent to all targets elsewhere.
