@@ -246,7 +246,8 @@ static const char *find_branch_fault(const Agent *agent, const WireOrder *wire,
         return "unknown branch role";
     if (branch->target >= wire->n_targets || branch->path >= MAX(branch->n_paths, 1))
         return "branch to no target of the order";
-    if (branch->n_providers < 1 || branch->n_providers > PATH_MAX_PROVIDERS)
+    gsize n_least = branch->role == BRANCH(LOCAL) ? 1 : 2;
+    if (branch->n_providers < n_least || branch->n_providers > PATH_MAX_PROVIDERS)
         return "path too short or too long";
     gsize n_slots = relay_slots(wire);
     if (!range_is_ours(agent, branch->ingress, has_ingress, n_slots) ||
