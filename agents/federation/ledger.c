@@ -72,6 +72,17 @@ static void ledger_save(Ledger *ledger)
     store_put_text(ledger->store, "ledger", ledger->link, value);
 }
 
+// What is spent is sealed in with the block: a bit that falls over on disk must not bring back a
+// slot whose bytes are zeros by now.
+static char *sealed_place(const char *place, const guint8 *spent, gsize n_bytes)
+{
+    GString *text = g_string_new(place);
+    g_string_append_c(text, ' ');
+    for (gsize i = 0; i < n_bytes; i++)
+        g_string_append_printf(text, "%02x", spent[i]);
+    return g_string_free(text, FALSE);
+}
+
 static void block_save(Ledger *ledger, const Block *block)
 {
     g_autofree char *place = block_place(ledger, block);
@@ -86,7 +97,8 @@ static void block_save(Ledger *ledger, const Block *block)
         if (block->states[i] == SLOT_SPENT)
             spent->data[i / 8] |= (guint8)(1u << (i % 8));
     }
-    g_autoptr(GBytes) sealed = seal(ledger->master_key, ledger->random, place, block->key);
+    g_autofree char *bound = sealed_place(place, spent->data, spent->len);
+    g_autoptr(GBytes) sealed = seal(ledger->master_key, ledger->random, bound, block->key);
     Agent__State__Block state = AGENT__STATE__BLOCK__INIT;
     state.id = block->id;
     state.n_slots = block->n_slots;
@@ -126,10 +138,11 @@ static gboolean load_block_state(Loading *loading, const char *place, guint64 fi
                                  const Agent__State__Block *state)
 {
     Ledger *ledger = loading->ledger;
+    g_autofree char *bound = sealed_place(place, state->spent.data, state->spent.len);
     g_autoptr(Secret) key =
-        unseal(ledger->master_key, place, state->sealed.data, state->sealed.len);
+        unseal(ledger->master_key, bound, state->sealed.data, state->sealed.len);
     if (!key)
-        return load_failed(loading, place, "cannot be opened with this master key");
+        return load_failed(loading, place, "is damaged, or sealed with another master key");
     if (key->n_bytes != (gsize)state->n_slots * SLOT_BYTES ||
         state->spent.len != (state->n_slots + 7) / 8 || state->n_slots == 0)
         return load_failed(loading, place, "is damaged");
