@@ -105,13 +105,22 @@ static void on_published(void *context, int token, int packet, MQTTProperties *p
     client->listener->acknowledged(client->listener_data);
 }
 
+// OpenSSL's lines are `thread:error:code:library:function:reason:file:line:data`.
+static char *tls_reason(const char *text, gsize n_bytes)
+{
+    g_autofree char *line = g_strchomp(g_strndup(text, n_bytes));
+    g_auto(GStrv) fields = g_strsplit(line, ":", -1);
+    gboolean is_known = g_strv_length(fields) > 5 && strcmp(fields[1], "error") == 0;
+    return g_strdup(is_known ? fields[5] : line);
+}
+
 static int on_tls_error(const char *text, size_t n_bytes, void *context)
 {
     Client *client = context;
     pthread_mutex_lock(&client->mutex);
     // The first is the cause, the others follow from it.
     if (!client->tls_error)
-        client->tls_error = g_strchomp(g_strndup(text, n_bytes));
+        client->tls_error = tls_reason(text, n_bytes);
     pthread_mutex_unlock(&client->mutex);
     return 1;
 }
