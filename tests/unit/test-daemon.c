@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "topics/mqtt/daemon.h"
+
+#include "tests/unit/live-broker.h"
+
+#include <signal.h>
+#include <string.h>
+
+// A core that sends itself one message and writes down in which order what happens to it.
+typedef struct {
+    Outbox *outbox;
+    Store *store;
+    GString *story;
+    gboolean can_commit;
+} Core;
+
+static Refusal core_receive(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes,
+                            gint64 now_us)
+{
+    Core *core = data;
+    g_assert_cmpint(now_us, >, 0);
+    if (strcmp(topic, "qkdnf/v1/filled/vienna/vienna") != 0)
+        return REFUSAL_UNHANDLED;
+    g_string_append(core->story, "received ");
+    raise(SIGTERM);
+    return REFUSAL_NONE;
+}
+
+static gint64 core_tick(gpointer data, gint64 now_us)
+{
+    return G_MAXINT64;
+}
+
+static void core_connected(gpointer data, gint64 now_us)
+{
+    Core *core = data;
+    WireFilled filled = WIRE_FILLED_INIT;
+    g_autoptr(GBytes) value = g_bytes_new_static("x", 1);
+    store_put_text(core->store, "things", "x", value);
+    outbox_add(core->outbox, KIND_FILLED, "vienna", &filled.base);
+    g_string_append(core->story, "connected ");
+}
+
+static Outbox *core_outbox(gpointer data)
+{
+    return ((Core *)data)->outbox;
+}
+
+// The daemon calls this after every pass; only what was to be committed matters here.
+static void core_committed(gpointer data)
+{
+    Core *core = data;
+    if (!outbox_is_empty(core->outbox))
+        g_string_append(core->story, "committed ");
+}
+
+static const DaemonCore core_ops = {
+    core_receive, core_tick, core_connected, core_outbox, core_committed,
+};
+
+static gboolean disk_commit(gpointer backend, const StoreChange *changes, gsize n_changes,
+                            GError **error)
+{
+    Core *core = backend;
+    if (core->can_commit)
+        return TRUE;
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "no space left");
+    return FALSE;
+}
+
+static void disk_free(gpointer backend)
+{
+    // The test owns the core.
+}
+
+static const StoreBackend disk = {.commit = disk_commit, .free = disk_free};
+
+// What became of it, and why it ended.
+static char *run(gboolean can_commit, GError **error)
+{
+    g_autoptr(EventBase) base = event_base_new();
+    g_autoptr(LiveBroker) broker = live_broker_new();
+    Connection connection = live_broker_connection(broker, "vienna");
+    g_autoptr(Outbox) outbox = outbox_new("vienna", 1);
+    Core core = {.outbox = outbox, .story = g_string_new(NULL), .can_commit = can_commit};
+    g_autoptr(Store) store = core.store = store_new(&disk, &core);
+    DaemonSetup setup = {
+        .id = "vienna",
+        .role = ROLE_AGENT,
+        .connection = &connection,
+        .core_ops = &core_ops,
+        .core = &core,
+        .committed_data = &core,
+        .store = store,
+        .base = base,
+    };
+    g_string_append(core.story, daemon_run(&setup, error) ? "stopped" : "failed");
+    return g_string_free(core.story, FALSE);
+}
+
+static void test_commits_before_it_publishes(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *story = run(TRUE, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(story, ==, "connected committed received stopped");
+}
+
+static void test_ends_where_it_cannot_commit(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *story = run(FALSE, &error);
+    g_assert_cmpstr(story, ==, "connected failed");
+    g_assert_cmpstr(error->message, ==, "cannot make the state of vienna durable: no space left");
+}
+
+static void test_time_goes_on(void)
+{
+    gint64 first_us = daemon_now_us(), second_us = daemon_now_us();
+    g_assert_cmpint(first_us, <=, second_us);
+    g_assert_cmpint(ABS(second_us - g_get_real_time()), <, G_USEC_PER_SEC);
+}
+
+int main(int argc, char **argv)
+{
+    daemon_init("test-daemon");
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/daemon/commits-before-it-publishes", test_commits_before_it_publishes);
+    g_test_add_func("/daemon/ends-where-it-cannot-commit", test_ends_where_it_cannot_commit);
+    g_test_add_func("/daemon/time-goes-on", test_time_goes_on);
+    return g_test_run();
+}
