@@ -10,7 +10,7 @@ static const Setting daemon_settings[] = {
     {"", SETTING_INCLUDE, OF(AgentSettings, daemon), .table = &daemon_settings_table},
     {"agent", SETTING_SECTION, OF(AgentSettings, agent), .table = &agent_table, .required = TRUE},
     {"master_key", SETTING_TEXT, OF(AgentSettings, master_key), .min = 1, .max = 4095,
-     .required = TRUE, .expects = "a file of 32 bytes"},
+     .required = TRUE, .expects = "a key file's path"},
     {"kme", SETTING_SECTION, OF(AgentSettings, kme), .table = &kme_settings_table,
      .required = TRUE},
     {"qkdn", SETTING_SECTION, OF(AgentSettings, qkdn), .table = &qkdn_settings_table,

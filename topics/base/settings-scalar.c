@@ -83,14 +83,19 @@ static char *write_text(const Setting *setting, gconstpointer field)
     return g_strdup(*(char *const *)field);
 }
 
+// A 0 that would not be read stands for an absent number.
 static char *write_uint(const Setting *setting, gconstpointer field)
 {
+    if (*(const guint64 *)field == 0 && !is_within(setting, 0))
+        return NULL;
     return g_strdup_printf("%" G_GUINT64_FORMAT, *(const guint64 *)field);
 }
 
 static char *write_real(const Setting *setting, gconstpointer field)
 {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
+    if (*(const double *)field == 0 && !is_within(setting, 0))
+        return NULL;
     return g_strdup(g_ascii_dtostr(text, sizeof(text), *(const double *)field));
 }
 

@@ -72,7 +72,8 @@ void settings_copy_marks(Settings *settings, gconstpointer made, gconstpointer f
 // FALSE when there were errors: all of them in one message, one after another.
 gboolean settings_finish(Settings *settings, GError **error);
 
-// The YAML text that would be read as this struct; free with g_free().
+// The YAML text that would be read as this struct; free with g_free(). NULL, and a number that is 0
+// where the table allows none, are left out.
 char *settings_format(const SettingTable *table, gconstpointer root);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)

@@ -7,10 +7,12 @@
 
 static const Setting connection_settings[] = {
     {"url", SETTING_TEXT, OF(Connection, url), .required = TRUE, .expects = "mqtts://HOST:PORT"},
-    {"ca", SETTING_TEXT, OF(Connection, ca), PATH, .required = TRUE, .expects = "a PEM file"},
+    {"ca", SETTING_TEXT, OF(Connection, ca), PATH, .required = TRUE,
+     .expects = "a PEM file's path"},
     {"certificate", SETTING_TEXT, OF(Connection, certificate), PATH, .required = TRUE,
-     .expects = "a PEM file"},
-    {"key", SETTING_TEXT, OF(Connection, key), PATH, .required = TRUE, .expects = "a PEM file"},
+     .expects = "a PEM file's path"},
+    {"key", SETTING_TEXT, OF(Connection, key), PATH, .required = TRUE,
+     .expects = "a PEM file's path"},
     {"keep_alive_s", SETTING_UINT, OF(Connection, keep_alive_s), .min = 1, .max = 3600,
      .fallback = "10"},
     {NULL},
@@ -20,8 +22,7 @@ static const SettingTable connection_table = {connection_settings, sizeof(Connec
 static const Setting daemon_settings[] = {
     {"broker", SETTING_SECTION, OF(DaemonSettings, broker), .required = TRUE,
      .table = &connection_table},
-    {"store", SETTING_TEXT, OF(DaemonSettings, store), PATH, .required = TRUE,
-     .expects = "the file of the durable state"},
+    {"store", SETTING_TEXT, OF(DaemonSettings, store), PATH, .required = TRUE, .expects = "a path"},
     {NULL},
 };
 const SettingTable daemon_settings_table = {daemon_settings, sizeof(DaemonSettings)};
