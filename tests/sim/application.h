@@ -1,0 +1,39 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// A virtual application: asks the platform for keys over the bus, repeats until it is answered or
+// its time is up, and keeps every answer that it was given.
+
+#include "tests/sim/broker.h"
+#include "tests/sim/dice.h"
+
+// One request, and what came of it.
+typedef struct {
+    char *id;
+    WireRequest *wire;
+    gint64 asked_at_us;
+    gint64 repeat_us;
+    GPtrArray *replies; // WireReply, as they came
+} Ask;
+
+typedef struct {
+    char *sae;
+    Agenda *agenda;
+    Broker *broker;
+    Dice dice;
+    Outbox *outbox;
+    GTree *asks; // request ID → Ask
+} Application;
+
+Application *application_new(Agenda *agenda, Broker *broker, const char *sae, guint64 seed);
+void application_free(Application *application);
+
+void application_connect(Application *application);
+
+// A request that says who asks, for whom, and what; its ID is made up. Belongs to the application.
+Ask *application_ask(Application *application, const WireRequest *request);
+// Says it again now.
+void application_repeat(Application *application, const Ask *ask);
+
+// The first answer, or NULL.
+const WireReply *ask_reply(const Ask *ask);
