@@ -11,6 +11,10 @@
 #define SLOT_BYTES          32
 #define AUTHENTICATOR_BYTES 32
 
+// Agents may let this pass before they fill up from above their low water mark, and again before
+// they report what they hold.
+#define REPORT_MS 4000
+
 #define BRANCH(role) QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_##role
 
 static guint64 slots_for(const WireRequest *wire, guint number)
@@ -289,10 +293,10 @@ static guint64 route_wait_ms(const Route *route, guint64 n_slots)
         guint64 available = link_n_available(link), bps = link_fill_bps(link);
         if (available >= n_slots)
             continue;
-        if (bps == 0)
+        if (bps == 0 || n_slots > link_capacity(link))
             return 0;
         guint64 bits = (n_slots - available) * SLOT_BYTES * 8;
-        wait_ms = MAX(wait_ms, (bits * 1000 + bps - 1) / bps);
+        wait_ms = MAX(wait_ms, (bits * 1000 + bps - 1) / bps + REPORT_MS);
     }
     return wait_ms;
 }

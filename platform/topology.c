@@ -214,6 +214,7 @@ gboolean topology_report(Topology *topology, const Provider *provider, const Wir
     end->open_end = stock->open_end;
     end->first_open = stock->first_open;
     end->fill_bps = stock->fill_bps;
+    end->capacity = stock->capacity;
     end->is_up = stock->up;
     return TRUE;
 }
@@ -259,6 +260,11 @@ guint64 link_n_available(const Link *link)
 guint64 link_fill_bps(const Link *link)
 {
     return MIN(link->ends[0].fill_bps, link->ends[1].fill_bps);
+}
+
+guint64 link_capacity(const Link *link)
+{
+    return MAX(link->ends[0].capacity, link->ends[1].capacity);
 }
 
 guint64 link_allocate(Link *link, guint64 n_slots)

@@ -136,7 +136,7 @@ static void on_timer(Agent *agent, TimerId timer, const char *id)
         discovery_announce(agent);
         break;
     case TIMER_HEARTBEAT:
-        border_report(agent, TRUE);
+        border_heartbeat(agent);
         break;
     case TIMER_TAKE:
     case TIMER_FILL:

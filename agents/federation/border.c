@@ -414,6 +414,7 @@ static gboolean report_one(gpointer key, gpointer value, gpointer data)
     stock.first_open = ledger_first_open(border->ledger);
     stock.fill_bps = border->up ? border->rate_bps : 0;
     stock.up = border->reported_up = border->up;
+    stock.capacity = border->is_filler ? report->agent->config->ledger.high_slots : 0;
     g_array_append_val(report->links, stock);
     return FALSE;
 }
@@ -433,5 +434,21 @@ void border_report(Agent *agent, gboolean all)
     stock.n_links = links->len;
     stock.links = pointers;
     agent_send(agent, KIND_STOCK, agent->config->platform, &stock.base);
-    timers_arm(agent->timers, TIMER_HEARTBEAT, "", agent->now + HEARTBEAT_US);
+    if (all)
+        timers_arm(agent->timers, TIMER_HEARTBEAT, "", agent->now + HEARTBEAT_US);
+}
+
+static gboolean top_up_one(gpointer key, gpointer value, gpointer data)
+{
+    Border *border = value;
+    border->is_filling = TRUE;
+    return FALSE;
+}
+
+void border_heartbeat(Agent *agent)
+{
+    // Below the low water mark key is taken at once; what is missing above it can wait, but not for
+    // ever: someone may need all of it.
+    g_tree_foreach(agent->borders, top_up_one, NULL);
+    border_report(agent, TRUE);
 }
