@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// qkdnf: everything that a person does with a federation, one verb each.
+
+#include "tools/qkdnf/verb.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *argp_program_version = "qkdnf " QKDNF_VERSION;
+
+typedef struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
+} Verb;
+
+static const Verb verbs[] = {
+    {"up", verb_up, "start a whole federation on this machine"},
+    {"down", verb_down, "stop it"},
+    {"status", verb_status, "show what runs"},
+    {"check-config", verb_check_config, "find every error in a configuration file"},
+};
+
+int verb_fail(const char *verb, int exit_code, const GError *error)
+{
+    fprintf(stderr, "%s: %s\n", verb, error->message);
+    return exit_code;
+}
+
+static void print_help(void)
+{
+    printf("Usage: qkdnf VERB [OPTION...]\n"
+           "A message-bus federation fabric for quantum key distribution networks.\n\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+        printf("  %-14s %s\n", verbs[i].name, verbs[i].does);
+    printf("\n`qkdnf VERB --help` says more about a verb.\n"
+           "Exit codes: 0 done, 1 refused or failed, 2 usage or configuration error.\n");
+}
+
+static int run_verb(int argc, char **argv)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        if (g_str_equal(verbs[i].name, argv[0])) {
+            g_autofree char *name = g_strconcat("qkdnf ", argv[0], NULL);
+            argv[0] = name;
+            return verbs[i].run(argc, argv);
+        }
+    }
+    fprintf(stderr, "qkdnf: there is no verb '%s'; `qkdnf --help` lists them\n", argv[0]);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    argp_err_exit_status = EXIT_USAGE;
+    g_set_prgname("qkdnf");
+    if (argc < 2) {
+        fprintf(stderr, "qkdnf: expected a verb; `qkdnf --help` lists them\n");
+        return EXIT_USAGE;
+    }
+    if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "help")) {
+        print_help();
+        return EXIT_DONE;
+    }
+    if (g_str_equal(argv[1], "--version"))
+        return puts(argp_program_version) < 0;
+    return run_verb(argc - 1, argv + 1);
+}

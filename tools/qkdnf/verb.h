@@ -1,0 +1,22 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The verbs of `qkdnf`: one function each, in a file of its own, with the command line from the
+// verb on. What it returns is the exit code.
+
+#include <glib.h>
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_REFUSED = 1, // or failed; the reason is on standard error
+    EXIT_USAGE = 2,   // or configuration
+};
+
+int verb_check_config(int argc, char **argv);
+int verb_down(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_up(int argc, char **argv);
+
+// Says `VERB: MESSAGE` on standard error and returns the exit code that was given; `verb` is the
+// verb's argv[0].
+int verb_fail(const char *verb, int exit_code, const GError *error);
