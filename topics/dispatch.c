@@ -68,7 +68,7 @@ static Refusal check_topic(Dispatcher *dispatcher, const char *text, gint64 now_
     if (!topic_parse(text, ret_topic))
         return REFUSAL_TOPIC;
     const Kind *kind = kind_get(ret_topic->kind);
-    const char *address = kind->to_all ? KIND_TO_ALL : dispatcher->self;
+    const char *address = kind->to_all ? ID_ALL : dispatcher->self;
     if (strcmp(ret_topic->to, address) != 0)
         return REFUSAL_ADDRESS;
     if (!dispatcher->table->handlers[ret_topic->kind])

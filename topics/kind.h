@@ -6,6 +6,7 @@
 // rules.
 
 #include "schemas/wire.h"
+#include "topics/base/id.h"
 
 typedef enum {
     KIND_PRESENCE,
@@ -34,9 +35,6 @@ typedef enum {
 // A set of roles, as bits.
 typedef guint Roles;
 #define ROLE_BIT(role) (1u << (role))
-
-// The receiver level of a topic that every member reads.
-#define KIND_TO_ALL "all"
 
 typedef struct {
     const char *name;

@@ -77,7 +77,7 @@ void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMess
 {
     g_assert(message->descriptor == kind_get(kind)->message);
     if (kind_get(kind)->to_all)
-        to = KIND_TO_ALL;
+        to = ID_ALL;
     g_autoptr(GBytes) packed = message_pack(message);
     g_autofree char *topic = topic_format(kind, outbox->from, to);
     OpenFrame *frame = g_hash_table_lookup(outbox->by_topic, topic);

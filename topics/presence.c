@@ -12,7 +12,7 @@ GBytes *presence_pack(const char *from, Role role, guint64 incarnation, guint64 
     presence.connection = connection;
     presence.software = (char *)"qkdnf " QKDNF_VERSION;
     g_autoptr(GBytes) message = message_pack(&presence.base);
-    FrameHead head = {KIND_PRESENCE, from, KIND_TO_ALL, incarnation, 0, now_us};
+    FrameHead head = {KIND_PRESENCE, from, ID_ALL, incarnation, 0, now_us};
     return frame_pack(&head, &message, 1);
 }
 

@@ -28,7 +28,8 @@ gboolean topic_parse(const char *text, Topic *ret_topic)
     return next_level(&text, kind, sizeof kind) && kind_find(kind, &ret_topic->kind) &&
            next_level(&text, ret_topic->from, sizeof ret_topic->from) &&
            next_level(&text, ret_topic->to, sizeof ret_topic->to) && !text &&
-           id_is_valid(ret_topic->from) && id_is_valid(ret_topic->to);
+           id_is_valid(ret_topic->from) &&
+           (id_is_valid(ret_topic->to) || strcmp(ret_topic->to, ID_ALL) == 0);
 }
 
 char *topic_format(KindId kind, const char *from, const char *to)
@@ -49,7 +50,7 @@ char **topic_filters(const char *member, Role role)
         const Kind *kind = kind_get(id);
         if (!kind->to_all || !(kind->to & ROLE_BIT(role)))
             continue;
-        g_autofree char *all = topic_format(id, "+", KIND_TO_ALL);
+        g_autofree char *all = topic_format(id, "+", ID_ALL);
         g_strv_builder_add(filters, all);
     }
     return g_strv_builder_end(filters);

@@ -162,7 +162,7 @@ void broker_disconnect(Broker *broker, const char *id, gboolean quietly)
     const Connected *connected = g_tree_lookup(broker->connected, id);
     if (!connected)
         return;
-    g_autofree char *topic = topic_format(KIND_PRESENCE, id, KIND_TO_ALL);
+    g_autofree char *topic = topic_format(KIND_PRESENCE, id, ID_ALL);
     g_autoptr(GBytes) will = g_bytes_ref(connected->will);
     g_tree_remove(broker->connected, id);
     if (!quietly)

@@ -230,7 +230,7 @@ void node_connect(Node *node)
     node->n_connections++;
     g_autoptr(GBytes) death = pack_presence(node, FALSE);
     g_autoptr(GBytes) birth = pack_presence(node, TRUE);
-    g_autofree char *topic = topic_format(KIND_PRESENCE, node->id, KIND_TO_ALL);
+    g_autofree char *topic = topic_format(KIND_PRESENCE, node->id, ID_ALL);
     broker_connect(node->broker, node->id, node->role, death, arrive, node);
     broker_publish(node->broker, topic, birth);
     node->ops->connected(node->core, node_now(node));

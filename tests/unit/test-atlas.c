@@ -33,7 +33,7 @@ static gboolean send_presence(Atlas *atlas, const char *member, Role role, guint
                               gboolean alive)
 {
     g_autoptr(GBytes) frame = presence_pack(member, role, 1, connection, alive, 1700000000000000);
-    g_autofree char *topic = topic_format(KIND_PRESENCE, member, KIND_TO_ALL);
+    g_autofree char *topic = topic_format(KIND_PRESENCE, member, ID_ALL);
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(frame, &n_bytes);
     return atlas_learn(atlas, topic, bytes, n_bytes);

@@ -198,7 +198,7 @@ static void test_nobody_acts_outside_the_rules(void)
     g_autoptr(Member) mallory = join(base, broker, "mallory", ROLE_MONITOR);
 
     publish(mallory, KIND_FAULT, "vienna", "platform", 1);
-    publish(mallory, KIND_PRESENCE, "vienna", KIND_TO_ALL, 1);
+    publish(mallory, KIND_PRESENCE, "vienna", ID_ALL, 1);
     publish(mallory, KIND_FAULT, "mallory", "platform", 2);
     live_wait(base, &platform->n_arrived, 1);
     expect(platform, 0, "qkdnf/v1/fault/mallory/platform 2");

@@ -7,7 +7,7 @@ static void test_ids(void)
     static const char *const good[] = {"a", "7", "vienna", "bank-vienna", "kme.at.example", "a-.b"};
     for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
         g_assert_true(id_is_valid(good[i]));
-    static const char *const bad[] = {"", "-a", "a-", ".a", "A", "a/b", "a+b", "#", "a b", "ä"};
+    static const char *const bad[] = {"", "-a", "a-", ".a", "A", "a/b", "a+b", "#", "a b", "ä", "all"};
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
         g_assert_false(id_is_valid(bad[i]));
 
@@ -44,6 +44,7 @@ static void test_what_is_not_of_the_grammar(void)
         "qkdnf/v1/order/platform/vienna/x",
         "qkdnf/v1/no-such-kind/platform/vienna",
         "qkdnf/v1/order/platform/+",
+        "qkdnf/v1/order/all/vienna",
         "qkdnf/v1/order/Platform/vienna",
         "qkdnf/v2/order/platform/vienna",
         "/qkdnf/v1/order/platform/vienna",

@@ -19,7 +19,7 @@ gboolean id_is_valid(const char *id)
         if (!is_edge_char(id[i]) && id[i] != '-' && id[i] != '.')
             return FALSE;
     }
-    return TRUE;
+    return strcmp(id, ID_ALL) != 0;
 }
 
 gboolean uuid_is_valid(const char *text)

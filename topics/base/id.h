@@ -8,8 +8,11 @@
 // The longest ID, in bytes; the shortest is one.
 #define ID_MAX_BYTES 64
 
+// What stands for every member where a member's ID is expected, and so can be nobody's.
+#define ID_ALL "all"
+
 // Whether `id` is `[a-z0-9]([-a-z0-9.]{0,62}[a-z0-9])?`: legal in topics, URLs and certificates
-// (the ID pattern of GSMA OPG.04, with dots).
+// (the ID pattern of GSMA OPG.04, with dots), and not `all`.
 gboolean id_is_valid(const char *id);
 
 // The length of a UUID as text.

@@ -20,10 +20,10 @@
 
 static void add_kind(GString *rules, const Kind *kind)
 {
-    const char *to = kind->to_all ? KIND_TO_ALL : "+";
+    const char *to = kind->to_all ? ID_ALL : "+";
     g_string_append_printf(rules, "pattern write " TOPIC_PREFIX "/%s/%%u/%s\n", kind->name, to);
     if (kind->to_all && (kind->to & ALL_READERS))
-        g_string_append_printf(rules, "pattern read " TOPIC_PREFIX "/%s/+/" KIND_TO_ALL "\n",
+        g_string_append_printf(rules, "pattern read " TOPIC_PREFIX "/%s/+/" ID_ALL "\n",
                                kind->name);
 }
 

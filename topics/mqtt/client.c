@@ -247,7 +247,7 @@ static int connect_with_will(Client *client, MQTTClient_connectOptions *options)
     if (!announces_itself(client))
         return response_reason(MQTTClient_connect5(client->paho, options, NULL, NULL));
     g_autoptr(GBytes) death = pack_presence(client, FALSE);
-    g_autofree char *topic = topic_format(KIND_PRESENCE, client->id, KIND_TO_ALL);
+    g_autofree char *topic = topic_format(KIND_PRESENCE, client->id, ID_ALL);
     gsize n_bytes = 0;
     MQTTClient_willOptions will = MQTTClient_willOptions_initializer;
     will.topicName = topic;
@@ -300,7 +300,7 @@ static char *announce(Client *client)
     if (!announces_itself(client))
         return NULL;
     g_autoptr(GBytes) birth = pack_presence(client, TRUE);
-    g_autofree char *topic = topic_format(KIND_PRESENCE, client->id, KIND_TO_ALL);
+    g_autofree char *topic = topic_format(KIND_PRESENCE, client->id, ID_ALL);
     if (client_publish(client, &(Publish){KIND_PRESENCE, topic, birth}))
         return NULL;
     return g_strdup("cannot announce the birth");

