@@ -8,7 +8,7 @@
 //   directory.c    applications, and finding them
 //   topology.c     the graph of domains; route.c, route-disjoint.c search it
 //   plan.c         from a request to the split: routes, slots, orders
-//   request.c      the life of a request
+//   request.c      the life of a request; attempt.c what is tried for it
 //
 // `now` is the time of the call that is being handled.
 
@@ -49,6 +49,7 @@ struct Federation {
     Store *store;
     const Random *random;
     gint64 now;
+    gint64 started_us;
     Outbox *outbox;
     Dispatcher *dispatcher;
     Timers *timers;

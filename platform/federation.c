@@ -177,7 +177,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->config = config;
     federation->store = store;
     federation->random = random;
-    federation->now = now_us;
+    federation->now = federation->started_us = now_us;
     federation->timers = timers_new();
     federation->topology = topology_new();
     federation->members = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, member_free);

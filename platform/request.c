@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The life of a key request: RECEIVED → ROUTED → ORDERED → GRANTED | REJECTED | EXPIRED. An attempt
-// that fails is voided at everyone who took part, and the request goes back to ROUTED without the
-// culprit, until its deadline. A final answer is repeated to whoever asks again.
+// The life of a key request: RECEIVED → ROUTED → ORDERED → GRANTED | REJECTED | EXPIRED. What is
+// tried for it is in attempt.c. A final answer is repeated to whoever asks again.
 
 #include "platform/request.h"
 
@@ -10,9 +9,7 @@
 
 #include <string.h>
 
-#define REPEAT_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
-#define REPEAT_MAX_US   (30 * G_TIME_SPAN_SECOND)
-#define ATTEMPTS_MAX    16
+#define REPEAT_MAX_US (30 * G_TIME_SPAN_SECOND)
 
 // A request that arrives again later than this is taken for expired before it gets here.
 #define KEEP_US (3 * G_TIME_SPAN_MINUTE)
@@ -31,20 +28,19 @@ static const char *const state_names[N_REQUEST_STATES] = {
 #define TO(state) (1u << (state))
 static const guint edges[N_REQUEST_STATES] = {
     [REQUEST_RECEIVED] = TO(REQUEST_ROUTED) | TO(REQUEST_REJECTED),
-    [REQUEST_ROUTED] = TO(REQUEST_ORDERED) | TO(REQUEST_REJECTED),
+    [REQUEST_ROUTED] = TO(REQUEST_ORDERED) | TO(REQUEST_REJECTED) | TO(REQUEST_EXPIRED),
     [REQUEST_ORDERED] =
         TO(REQUEST_ROUTED) | TO(REQUEST_GRANTED) | TO(REQUEST_REJECTED) | TO(REQUEST_EXPIRED),
 };
 
-// The only place where the state changes.
-static void request_enter(Federation *federation, Request *request, RequestState state)
+void request_enter(Federation *federation, Request *request, RequestState state)
 {
     g_assert(edges[request->state] & TO(state));
     request->state = state;
     request_save(federation, request);
 }
 
-static gboolean is_final(const Request *request)
+gboolean request_is_final(const Request *request)
 {
     return request->reply != NULL;
 }
@@ -80,7 +76,7 @@ Request *request_new(Federation *federation, const char *sender, const WireReque
     request->releases = g_ptr_array_new_with_free_func(part_free);
     request->excluded_providers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     request->excluded_links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    request->repeat_us = REPEAT_FIRST_US;
+    request->repeat_us = REQUEST_REPEAT_FIRST_US;
     g_hash_table_insert(federation->requests, request->id, request);
     return request;
 }
@@ -117,7 +113,7 @@ static void count_running(Federation *federation, const char *sender, int change
 // --- saying it
 // ------------------------------------------------------------------------------------
 
-static void send_parts(Federation *federation, const GPtrArray *parts)
+void request_send_parts(Federation *federation, const GPtrArray *parts)
 {
     for (guint i = 0; i < parts->len; i++) {
         const Part *part = parts->pdata[i];
@@ -128,14 +124,14 @@ static void send_parts(Federation *federation, const GPtrArray *parts)
     }
 }
 
-static void arm_repeat(Federation *federation, Request *request)
+void request_arm_repeat(Federation *federation, Request *request)
 {
     timers_arm(federation->timers, TIMER_REPEAT, request->id, federation->now + request->repeat_us);
     request->repeat_us = MIN(2 * request->repeat_us, REPEAT_MAX_US);
 }
 
-static void request_event(Federation *federation, const Request *request, const char *name,
-                          Qkdnf__V1__Severity severity, const char *cause, char **old_path)
+void request_event(Federation *federation, const Request *request, const char *name,
+                   Qkdnf__V1__Severity severity, const char *cause, char **old_path)
 {
     g_auto(GStrv) path = plan_path(request, 0);
     EventHead head = {
@@ -154,8 +150,7 @@ static void request_event(Federation *federation, const Request *request, const 
 // --- releases
 // -------------------------------------------------------------------------------------
 
-// All slots that an order gave to an agent, to be burned. To be freed, not what it points at.
-static GPtrArray *ranges_of(const WireOrder *order)
+GPtrArray *part_ranges(const WireOrder *order)
 {
     GPtrArray *ranges = g_ptr_array_new();
     for (gsize i = 0; i < order->n_branches; i++) {
@@ -176,16 +171,15 @@ static gboolean holds_keys(const WireOrder *order)
     return FALSE;
 }
 
-// Tells everyone who took part in the attempt, but for those whom a grant does not concern.
-static void release_attempt(Federation *federation, Request *request,
-                            Qkdnf__V1__Disposition disposition)
+void request_release_attempt(Federation *federation, Request *request,
+                             Qkdnf__V1__Disposition disposition)
 {
     gboolean is_void = disposition == QKDNF__V1__DISPOSITION__DISPOSITION_VOID;
     for (guint i = 0; i < request->parts->len; i++) {
         const Part *part = request->parts->pdata[i];
         if (!is_void && !holds_keys(part->order))
             continue;
-        g_autoptr(GPtrArray) ranges = ranges_of(part->order);
+        g_autoptr(GPtrArray) ranges = part_ranges(part->order);
         WireRelease release = WIRE_RELEASE_INIT;
         release.request = request->id;
         release.attempt = request->attempt;
@@ -195,8 +189,8 @@ static void release_attempt(Federation *federation, Request *request,
         g_ptr_array_add(request->releases, part_new(part->agent, NULL, &release));
         federation_send(federation, KIND_RELEASE, part->agent, &release.base);
     }
-    request->repeat_us = REPEAT_FIRST_US;
-    arm_repeat(federation, request);
+    request->repeat_us = REQUEST_REPEAT_FIRST_US;
+    request_arm_repeat(federation, request);
 }
 
 // --- final answers
@@ -212,7 +206,8 @@ static void request_finish(Federation *federation, Request *request, RequestStat
 {
     reply->attempts = request->attempt + 1;
     request->reply = message_copy(&reply->base);
-    request->forget_at_us = federation->now + KEEP_US;
+    // The sender repeats itself until its own time is up, whenever the answer came.
+    request->forget_at_us = MAX(federation->now, request->deadline_us) + KEEP_US;
     count_running(federation, request->sender, -1);
     timers_disarm(federation->timers, TIMER_ATTEMPT, request->id);
     timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
@@ -226,7 +221,7 @@ static void request_finish(Federation *federation, Request *request, RequestStat
     g_ptr_array_set_size(request->parts, 0);
 }
 
-static void reject(Federation *federation, Request *request, Status status, const char *text)
+void request_reject(Federation *federation, Request *request, Status status, const char *text)
 {
     WireReply reply = WIRE_REPLY_INIT;
     reply.id = request->id;
@@ -242,209 +237,15 @@ static void reject(Federation *federation, Request *request, Status status, cons
         reply.text = offer;
     }
     request_finish(federation, request,
-                   status == STATUS_EXPIRED && request->state == REQUEST_ORDERED ? REQUEST_EXPIRED
-                                                                                 : REQUEST_REJECTED,
-                   &reply);
+                   status == STATUS_EXPIRED ? REQUEST_EXPIRED : REQUEST_REJECTED, &reply);
 }
 
-static void grant(Federation *federation, Request *request)
+void request_grant(Federation *federation, Request *request)
 {
-    release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER);
+    request_release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER);
     WireReply *reply = request_grant_reply(federation, request);
     request_finish(federation, request, REQUEST_GRANTED, reply);
     wire_free(reply);
-}
-
-// --- attempts
-// -------------------------------------------------------------------------------------
-
-static void start_attempt(Federation *federation, Request *request)
-{
-    Status status = plan_make(federation, request);
-    if (status != STATUS_OK) {
-        // A failed attempt says more than that there is no way around it.
-        gboolean has_failed = request->last_failure != 0;
-        reject(federation, request, has_failed ? request->last_failure : status,
-               has_failed ? request->last_text : NULL);
-        return;
-    }
-    request_enter(federation, request, REQUEST_ORDERED);
-    send_parts(federation, request->parts);
-    gint64 attempt_us = (gint64)federation->config->attempt_ms * G_TIME_SPAN_MILLISECOND;
-    timers_arm(federation->timers, TIMER_ATTEMPT, request->id,
-               MIN(federation->now + attempt_us, request->deadline_us));
-    request->repeat_us = REPEAT_FIRST_US;
-    arm_repeat(federation, request);
-}
-
-static gboolean is_end(Federation *federation, const Request *request, const char *provider)
-{
-    const Application *initiator = directory_find(federation, request->wire->initiator);
-    if (initiator && strcmp(initiator->home->id, provider) == 0)
-        return TRUE;
-    for (gsize i = 0; i < request->wire->n_targets; i++) {
-        const Application *target = directory_find(federation, request->wire->targets[i]);
-        if (target && strcmp(target->home->id, provider) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static void exclude_provider(Federation *federation, Request *request, const char *provider)
-{
-    if (!is_end(federation, request, provider))
-        g_hash_table_add(request->excluded_providers, g_strdup(provider));
-}
-
-// Next time, not over the links that this agent was to use.
-static void exclude_links(Request *request, const WireOrder *order)
-{
-    g_autoptr(GPtrArray) ranges = ranges_of(order);
-    for (guint i = 0; i < ranges->len; i++)
-        g_hash_table_add(request->excluded_links,
-                         g_strdup(((WireSlotRange *)ranges->pdata[i])->link));
-}
-
-// Who changed or lost a relay value is not known: none of those on the way is trusted again, nor
-// are the links, where there was nobody on the way.
-static void exclude_path(Federation *federation, Request *request)
-{
-    gboolean has_transit = FALSE;
-    for (guint i = 0; i < request->parts->len; i++) {
-        const Part *part = request->parts->pdata[i];
-        gboolean is_transit = !is_end(federation, request, part->agent);
-        has_transit |= is_transit;
-        exclude_provider(federation, request, part->agent);
-    }
-    for (guint i = 0; !has_transit && i < request->parts->len; i++)
-        exclude_links(request, ((Part *)request->parts->pdata[i])->order);
-}
-
-static void learn(Federation *federation, Request *request, const Part *culprit, Status status)
-{
-    if (status == STATUS_TAG_MISMATCH)
-        exclude_path(federation, request);
-    else if (status == STATUS_SLOT_USED || status == STATUS_SLOT_UNKNOWN)
-        return; // the next attempt gets other slots
-    else if (!is_end(federation, request, culprit->agent))
-        exclude_provider(federation, request, culprit->agent);
-    else if (status == STATUS_QKDN_FAILED)
-        exclude_links(request, culprit->order);
-}
-
-static void attempt_failed(Federation *federation, Request *request, Status status,
-                           const char *culprit, const char *text)
-{
-    request->last_failure = status;
-    g_free(request->last_text);
-    request->last_text = g_strdup_printf("%s: %s", culprit, text);
-    g_auto(GStrv) old_path = plan_path(request, 0);
-    release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_VOID);
-    if (federation->now >= request->deadline_us) {
-        reject(federation, request, STATUS_EXPIRED, request->last_text);
-        return;
-    }
-    if (request->attempt + 1 >= ATTEMPTS_MAX || status == STATUS_BAD_REQUEST) {
-        reject(federation, request, status, request->last_text);
-        return;
-    }
-    request_enter(federation, request, REQUEST_ROUTED);
-    request->attempt++;
-    start_attempt(federation, request);
-    if (!is_final(request))
-        request_event(federation, request, "request.rerouted",
-                      QKDNF__V1__SEVERITY__SEVERITY_WARNING, request->last_text, old_path);
-}
-
-static void attempt_timed_out(Federation *federation, Request *request)
-{
-    g_autofree char *agents = NULL;
-    for (guint i = 0; i < request->parts->len; i++) {
-        const Part *part = request->parts->pdata[i];
-        if (part->is_answered)
-            continue;
-        exclude_provider(federation, request, part->agent);
-        char *more = agents ? g_strconcat(agents, ", ", part->agent, NULL) : g_strdup(part->agent);
-        g_free(agents);
-        agents = more;
-    }
-    attempt_failed(federation, request, STATUS_EXPIRED, agents ? agents : "platform",
-                   "no answer in time");
-}
-
-static Part *find_part(const GPtrArray *parts, const char *agent, guint attempt)
-{
-    for (guint i = 0; i < parts->len; i++) {
-        Part *part = parts->pdata[i];
-        guint of = part->order ? part->order->attempt : part->release->attempt;
-        if (of == attempt && strcmp(part->agent, agent) == 0)
-            return part;
-    }
-    return NULL;
-}
-
-static gboolean all_answered(const Request *request)
-{
-    for (guint i = 0; i < request->parts->len; i++) {
-        if (!((Part *)request->parts->pdata[i])->is_answered)
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static void on_order_outcome(Federation *federation, Request *request, const char *agent,
-                             const WireOutcome *outcome)
-{
-    Part *part = find_part(request->parts, agent, outcome->attempt);
-    if (request->state != REQUEST_ORDERED || !part || part->is_answered)
-        return;
-    part->is_answered = TRUE;
-    if (outcome->status != STATUS_OK) {
-        learn(federation, request, part, outcome->status);
-        const char *text = outcome->text[0] ? outcome->text : status_text((Status)outcome->status);
-        attempt_failed(federation, request, outcome->status, agent, text);
-    } else if (all_answered(request)) {
-        grant(federation, request);
-    }
-}
-
-static void on_release_outcome(Federation *federation, Request *request, const char *agent,
-                               const WireOutcome *outcome)
-{
-    Part *part = find_part(request->releases, agent, outcome->attempt);
-    if (!part)
-        return;
-    g_ptr_array_remove(request->releases, part);
-    if (request->releases->len == 0 && is_final(request)) {
-        timers_disarm(federation->timers, TIMER_REPEAT, request->id);
-        request_save(federation, request);
-    }
-}
-
-void request_on_outcome(gpointer data, const Sender *sender, gconstpointer message)
-{
-    Federation *federation = data;
-    const WireOutcome *outcome = message;
-    Request *request = g_hash_table_lookup(federation->requests, outcome->request);
-    if (!request)
-        return;
-    if (outcome->stage == QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE)
-        on_release_outcome(federation, request, sender->id, outcome);
-    else
-        on_order_outcome(federation, request, sender->id, outcome);
-}
-
-void request_on_member_lost(Federation *federation, const char *member)
-{
-    g_autoptr(GList) requests = g_hash_table_get_values(federation->requests);
-    for (GList *item = requests; item; item = item->next) {
-        Request *request = item->data;
-        const Part *part = find_part(request->parts, member, request->attempt);
-        if (request->state != REQUEST_ORDERED || !part || part->is_answered)
-            continue;
-        exclude_provider(federation, request, member);
-        attempt_failed(federation, request, STATUS_EXPIRED, member, "it is gone");
-    }
 }
 
 // --- requests in
@@ -470,7 +271,7 @@ static void take_in(Federation *federation, const Sender *sender, const WireRequ
         g_hash_table_add(request->excluded_providers, g_strdup(wire->exclude[i]));
     count_running(federation, sender->id, 1);
     request_enter(federation, request, REQUEST_ROUTED);
-    start_attempt(federation, request);
+    attempt_start(federation, request);
 }
 
 void request_on_request(gpointer data, const Sender *sender, gconstpointer message)
@@ -479,7 +280,7 @@ void request_on_request(gpointer data, const Sender *sender, gconstpointer messa
     const WireRequest *wire = message;
     const Request *known = g_hash_table_lookup(federation->requests, wire->id);
     if (known) {
-        if (is_final(known) && strcmp(known->sender, sender->id) == 0)
+        if (request_is_final(known) && strcmp(known->sender, sender->id) == 0)
             send_reply(federation, known);
         return;
     }
@@ -498,10 +299,10 @@ static void request_repeat(Federation *federation, Request *request)
 {
     // All orders of the attempt, also answered ones: a target may still lack a relay value.
     if (request->state == REQUEST_ORDERED)
-        send_parts(federation, request->parts);
-    send_parts(federation, request->releases);
+        request_send_parts(federation, request->parts);
+    request_send_parts(federation, request->releases);
     if (request->state == REQUEST_ORDERED || request->releases->len > 0)
-        arm_repeat(federation, request);
+        request_arm_repeat(federation, request);
 }
 
 static void request_forget(Federation *federation, Request *request)
@@ -525,14 +326,14 @@ void request_on_timer(Federation *federation, TimerId timer, const char *id)
         request_repeat(federation, request);
     else if (timer == TIMER_FORGET)
         request_forget(federation, request);
-    else if (request->state == REQUEST_ORDERED)
-        attempt_timed_out(federation, request);
+    else
+        attempt_on_timer(federation, request);
 }
 
 // After a restart: goes on where it was. Agents take what they have done already for what it is.
 void request_resume(Federation *federation, Request *request)
 {
-    if (is_final(request)) {
+    if (request_is_final(request)) {
         timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     } else {
         count_running(federation, request->sender, 1);

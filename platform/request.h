@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One key request as the platform works on it. Inside the federation core: request.c is its life,
-// plan.c makes the split.
+// attempt.c what is tried for it, plan.c makes the split.
 
 #include "platform/core.h"
 #include "platform/state.pb-c.h"
@@ -50,6 +50,28 @@ void request_resume(Federation *federation, Request *request);
 // How many requests of a sender are under way.
 guint request_n_running(const Federation *federation, const char *sender);
 
+// The only place where the state changes; saves it.
+void request_enter(Federation *federation, Request *request, RequestState state);
+gboolean request_is_final(const Request *request);
+// Each ends it, for good.
+void request_reject(Federation *federation, Request *request, Status status, const char *text);
+void request_grant(Federation *federation, Request *request);
+
+// What is not answered is said again after this, then after twice as long, and so on.
+#define REQUEST_REPEAT_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
+void request_send_parts(Federation *federation, const GPtrArray *parts);
+void request_arm_repeat(Federation *federation, Request *request);
+// Tells everyone who took part in the attempt, but for those whom a grant does not concern.
+void request_release_attempt(Federation *federation, Request *request,
+                             Qkdnf__V1__Disposition disposition);
+void request_event(Federation *federation, const Request *request, const char *name,
+                   Qkdnf__V1__Severity severity, const char *cause, char **old_path);
+
+// Plans and orders; where there is no way now but may be one soon, waits for it.
+void attempt_start(Federation *federation, Request *request);
+// It took too long, or it is time to look for a way again.
+void attempt_on_timer(Federation *federation, Request *request);
+
 // STATUS_OK, or why a request is not taken in; the text is to be freed.
 typedef struct {
     Status status;
@@ -73,4 +95,6 @@ void plan_counter_offer(Federation *federation, const Request *request, guint *r
 // freed with g_strfreev().
 char **plan_path(const Request *request, guint target);
 
+// All slots that an order gave to an agent, to be burned. To be freed, not what it points at.
+GPtrArray *part_ranges(const WireOrder *order);
 Part *part_new(const char *agent, const WireOrder *order, const WireRelease *release);

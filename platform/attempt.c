@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is tried for a request. An attempt that fails is voided at everyone who took part, and the
+// request goes back to ROUTED without the culprit, until its deadline.
+
+#include "platform/request.h"
+
+#include <string.h>
+
+#define ATTEMPTS_MAX 16
+
+// Who is gone or silent may come back: so often it is looked for another way while there is none.
+#define RETRY_US (250 * G_TIME_SPAN_MILLISECOND)
+
+// After its start the platform does not know yet who is there.
+#define SETTLE_US (3 * G_TIME_SPAN_SECOND)
+
+static void order_parts(Federation *federation, Request *request)
+{
+    request_enter(federation, request, REQUEST_ORDERED);
+    request_send_parts(federation, request->parts);
+    gint64 attempt_us = (gint64)federation->config->attempt_ms * G_TIME_SPAN_MILLISECOND;
+    timers_arm(federation->timers, TIMER_ATTEMPT, request->id,
+               MIN(federation->now + attempt_us, request->deadline_us));
+    request->repeat_us = REQUEST_REPEAT_FIRST_US;
+    request_arm_repeat(federation, request);
+}
+
+// Whether what stands in the way may pass by itself.
+static gboolean may_pass(const Federation *federation, const Request *request, Status status)
+{
+    if (request->last_failure == 0)
+        return status == STATUS_NO_ROUTE && federation->now < federation->started_us + SETTLE_US;
+    return request->last_failure == STATUS_EXPIRED || request->last_failure == STATUS_INTERNAL;
+}
+
+// Looks again later, and then also at those that have failed before.
+static void wait_for_way(Federation *federation, Request *request)
+{
+    g_hash_table_remove_all(request->excluded_providers);
+    for (gsize i = 0; i < request->wire->n_exclude; i++)
+        g_hash_table_add(request->excluded_providers, g_strdup(request->wire->exclude[i]));
+    timers_arm(federation->timers, TIMER_ATTEMPT, request->id,
+               MIN(federation->now + RETRY_US, request->deadline_us));
+}
+
+void attempt_start(Federation *federation, Request *request)
+{
+    Status status = plan_make(federation, request);
+    // A failed attempt says more than that there is no way around it.
+    gboolean has_failed = request->last_failure != 0;
+    if (status == STATUS_OK)
+        order_parts(federation, request);
+    else if (federation->now < request->deadline_us && may_pass(federation, request, status))
+        wait_for_way(federation, request);
+    else
+        request_reject(federation, request, has_failed ? request->last_failure : status,
+                       has_failed ? request->last_text : NULL);
+}
+
+static gboolean is_end(Federation *federation, const Request *request, const char *provider)
+{
+    const Application *initiator = directory_find(federation, request->wire->initiator);
+    if (initiator && strcmp(initiator->home->id, provider) == 0)
+        return TRUE;
+    for (gsize i = 0; i < request->wire->n_targets; i++) {
+        const Application *target = directory_find(federation, request->wire->targets[i]);
+        if (target && strcmp(target->home->id, provider) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void exclude_provider(Federation *federation, Request *request, const char *provider)
+{
+    if (!is_end(federation, request, provider))
+        g_hash_table_add(request->excluded_providers, g_strdup(provider));
+}
+
+// Next time, not over the links that this agent was to use.
+static void exclude_links(Request *request, const WireOrder *order)
+{
+    g_autoptr(GPtrArray) ranges = part_ranges(order);
+    for (guint i = 0; i < ranges->len; i++)
+        g_hash_table_add(request->excluded_links,
+                         g_strdup(((WireSlotRange *)ranges->pdata[i])->link));
+}
+
+// Who changed or lost a relay value is not known: none of those on the way is trusted again, nor
+// are the links, where there was nobody on the way.
+static void exclude_path(Federation *federation, Request *request)
+{
+    gboolean has_transit = FALSE;
+    for (guint i = 0; i < request->parts->len; i++) {
+        const Part *part = request->parts->pdata[i];
+        gboolean is_transit = !is_end(federation, request, part->agent);
+        has_transit |= is_transit;
+        exclude_provider(federation, request, part->agent);
+    }
+    for (guint i = 0; !has_transit && i < request->parts->len; i++)
+        exclude_links(request, ((Part *)request->parts->pdata[i])->order);
+}
+
+static void learn(Federation *federation, Request *request, const Part *culprit, Status status)
+{
+    if (status == STATUS_TAG_MISMATCH)
+        exclude_path(federation, request);
+    else if (status == STATUS_SLOT_USED || status == STATUS_SLOT_UNKNOWN)
+        return; // the next attempt gets other slots
+    else if (!is_end(federation, request, culprit->agent))
+        exclude_provider(federation, request, culprit->agent);
+    else if (status == STATUS_QKDN_FAILED)
+        exclude_links(request, culprit->order);
+}
+
+static void attempt_failed(Federation *federation, Request *request, Status status,
+                           const char *culprit, const char *text)
+{
+    request->last_failure = status;
+    g_free(request->last_text);
+    request->last_text = g_strdup_printf("%s: %s", culprit, text);
+    g_auto(GStrv) old_path = plan_path(request, 0);
+    request_release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_VOID);
+    if (federation->now >= request->deadline_us) {
+        request_reject(federation, request, STATUS_EXPIRED, request->last_text);
+        return;
+    }
+    if (request->attempt + 1 >= ATTEMPTS_MAX || status == STATUS_BAD_REQUEST) {
+        request_reject(federation, request, status, request->last_text);
+        return;
+    }
+    request_enter(federation, request, REQUEST_ROUTED);
+    request->attempt++;
+    attempt_start(federation, request);
+    if (request->state == REQUEST_ORDERED)
+        request_event(federation, request, "request.rerouted",
+                      QKDNF__V1__SEVERITY__SEVERITY_WARNING, request->last_text, old_path);
+}
+
+static void attempt_timed_out(Federation *federation, Request *request)
+{
+    g_autofree char *agents = NULL;
+    for (guint i = 0; i < request->parts->len; i++) {
+        const Part *part = request->parts->pdata[i];
+        if (part->is_answered)
+            continue;
+        exclude_provider(federation, request, part->agent);
+        char *more = agents ? g_strconcat(agents, ", ", part->agent, NULL) : g_strdup(part->agent);
+        g_free(agents);
+        agents = more;
+    }
+    attempt_failed(federation, request, STATUS_EXPIRED, agents ? agents : "platform",
+                   "no answer in time");
+}
+
+void attempt_on_timer(Federation *federation, Request *request)
+{
+    if (request->state == REQUEST_ORDERED)
+        attempt_timed_out(federation, request);
+    else if (request->state == REQUEST_ROUTED)
+        attempt_start(federation, request);
+}
+
+static Part *find_part(const GPtrArray *parts, const char *agent, guint attempt)
+{
+    for (guint i = 0; i < parts->len; i++) {
+        Part *part = parts->pdata[i];
+        guint of = part->order ? part->order->attempt : part->release->attempt;
+        if (of == attempt && strcmp(part->agent, agent) == 0)
+            return part;
+    }
+    return NULL;
+}
+
+static gboolean all_answered(const Request *request)
+{
+    for (guint i = 0; i < request->parts->len; i++) {
+        if (!((Part *)request->parts->pdata[i])->is_answered)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void on_order_outcome(Federation *federation, Request *request, const char *agent,
+                             const WireOutcome *outcome)
+{
+    Part *part = find_part(request->parts, agent, outcome->attempt);
+    if (request->state != REQUEST_ORDERED || !part || part->is_answered)
+        return;
+    part->is_answered = TRUE;
+    if (outcome->status != STATUS_OK) {
+        learn(federation, request, part, outcome->status);
+        const char *text = outcome->text[0] ? outcome->text : status_text((Status)outcome->status);
+        attempt_failed(federation, request, outcome->status, agent, text);
+    } else if (all_answered(request)) {
+        request_grant(federation, request);
+    }
+}
+
+static void on_release_outcome(Federation *federation, Request *request, const char *agent,
+                               const WireOutcome *outcome)
+{
+    Part *part = find_part(request->releases, agent, outcome->attempt);
+    if (!part)
+        return;
+    g_ptr_array_remove(request->releases, part);
+    if (request->releases->len == 0 && request_is_final(request)) {
+        timers_disarm(federation->timers, TIMER_REPEAT, request->id);
+        request_save(federation, request);
+    }
+}
+
+void request_on_outcome(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Federation *federation = data;
+    const WireOutcome *outcome = message;
+    Request *request = g_hash_table_lookup(federation->requests, outcome->request);
+    if (!request)
+        return;
+    if (outcome->stage == QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE)
+        on_release_outcome(federation, request, sender->id, outcome);
+    else
+        on_order_outcome(federation, request, sender->id, outcome);
+}
+
+// What is sent must not depend on hashing.
+static int compare_requests(gconstpointer a, gconstpointer b)
+{
+    return strcmp(((const Request *)a)->id, ((const Request *)b)->id);
+}
+
+void request_on_member_lost(Federation *federation, const char *member)
+{
+    g_autoptr(GList) requests = g_hash_table_get_values(federation->requests);
+    requests = g_list_sort(requests, compare_requests);
+    for (GList *item = requests; item; item = item->next) {
+        Request *request = item->data;
+        const Part *part = find_part(request->parts, member, request->attempt);
+        if (request->state != REQUEST_ORDERED || !part || part->is_answered)
+            continue;
+        exclude_provider(federation, request, member);
+        attempt_failed(federation, request, STATUS_EXPIRED, member, "it is gone");
+    }
+}
