@@ -58,7 +58,6 @@ static void node_clear(Node *node)
     g_queue_clear_full(&node->inbox, arrival_free);
     g_ptr_array_set_size(node->held, 0);
     node->pass_at_us = G_MAXINT64;
-    node->crash = CRASH_NONE;
     node->life++;
 }
 
@@ -145,9 +144,9 @@ static void send_frame(gpointer data, const Publish *publish)
         broker_publish(broker, publish->topic, publish->payload);
 }
 
-static void flush(Node *node)
+static void flush(Node *node, CrashPoint crash)
 {
-    Sending sending = {node, node->crash == CRASH_WHILE_SENDING ? 1 : G_MAXUINT};
+    Sending sending = {node, crash == CRASH_WHILE_SENDING ? 1 : G_MAXUINT};
     outbox_flush(node->ops->outbox(node->core), node_now(node), send_frame, &sending);
 }
 
@@ -169,25 +168,27 @@ static void receive_all(Node *node)
     }
 }
 
+// TRUE when the pass came to its end.
+static gboolean pass_ends(Node *node, CrashPoint crash)
+{
+    if (node->breach == BREACH_PUBLISH_FIRST)
+        flush(node, CRASH_NONE);
+    if (crash == CRASH_BEFORE_COMMIT)
+        return FALSE;
+    commit(node);
+    if (crash == CRASH_AFTER_COMMIT)
+        return FALSE;
+    release_held(node);
+    flush(node, crash);
+    return crash == CRASH_NONE;
+}
+
 static void pass_through(Node *node)
 {
+    CrashPoint crash = ++node->n_passes == node->crash_pass ? node->crash : CRASH_NONE;
     receive_all(node);
     gint64 next_us = node->ops->tick(node->core, node_now(node));
-    node->n_passes++;
-    if (node->crash == CRASH_BEFORE_COMMIT) {
-        node_kill(node);
-        return;
-    }
-    if (node->breach == BREACH_PUBLISH_FIRST)
-        flush(node);
-    commit(node);
-    if (node->crash == CRASH_AFTER_COMMIT) {
-        node_kill(node);
-        return;
-    }
-    release_held(node);
-    flush(node);
-    if (node->crash == CRASH_WHILE_SENDING)
+    if (!pass_ends(node, crash))
         node_kill(node);
     else if (next_us < G_MAXINT64)
         pass_at(node, next_us - node->skew_us);
@@ -271,6 +272,12 @@ static void start_again(gpointer owner, gpointer data)
     if (!node->core)
         node_start(node, &error);
     g_assert_no_error(error);
+}
+
+void node_kill_at(Node *node, CrashPoint crash, guint n_passes)
+{
+    node->crash = crash;
+    node->crash_pass = node->n_passes + n_passes;
 }
 
 void node_kill(Node *node)

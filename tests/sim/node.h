@@ -57,10 +57,11 @@ struct Node {
     gint64 pass_at_us; // the earliest that is put down; G_MAXINT64: none
     GQueue inbox;      // Arrival
     GPtrArray *held;   // Held: waits for the commit
-    CrashPoint crash;  // of the next pass
+    CrashPoint crash;  // of pass `crash_pass`
+    guint64 crash_pass;
     Breach breach;
     gint64 restart_us; // after a crash; 0: stays down
-    guint64 n_passes;
+    guint64 n_passes;  // in all lives
 };
 
 Node *node_new(Agenda *agenda, Broker *broker, const char *id, Role role, const NodeOps *ops,
@@ -73,6 +74,8 @@ gint64 node_now(const Node *node);
 gboolean node_start(Node *node, GError **error);
 // Kills it between two passes. What it wanted to say is lost; the broker publishes its will.
 void node_kill(Node *node);
+// Lets its n-th pass from now on (1: the next) be its last, up to that point.
+void node_kill_at(Node *node, CrashPoint crash, guint n_passes);
 gboolean node_is_running(const Node *node);
 
 // Takes it off the bus without its knowing until later, and back on.

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every process dies in every pass of a request, before its commit, after it, and while it sends;
+// and comes back over what was on its disk.
+
+#include "tests/sim/stage.h"
+
+#include <string.h>
+
+// No process has more passes than this to do with one request.
+#define PASSES_MAX 12
+
+typedef struct {
+    const char *victim;
+    CrashPoint crash;
+    guint pass;
+    gint64 restart_us;
+} Case;
+
+static void assert_one_answer(const Ask *ask)
+{
+    const WireReply *first = ask->replies->pdata[0];
+    g_autoptr(GBytes) bytes = message_pack(&first->base);
+    for (guint i = 1; i < ask->replies->len; i++) {
+        g_autoptr(GBytes) other = message_pack(ask->replies->pdata[i]);
+        g_assert_true(g_bytes_equal(bytes, other));
+    }
+}
+
+static void run_case(const Case *what)
+{
+    g_autoptr(Stage) stage = stage_chain(3);
+    Node *victim = world_find_node(stage->world, what->victim);
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-g", 2, 256);
+    node_kill_at(victim, what->crash, what->pass);
+    victim->restart_us = what->restart_us;
+    const WireReply *reply = stage_await(stage, ask);
+    if (reply->status != STATUS_OK)
+        g_error("%s dies at %d of pass %u for %" G_GINT64_FORMAT " us: %s, %s", what->victim,
+                what->crash, what->pass, what->restart_us, status_name(reply->status), reply->text);
+    world_run(stage->world, 5 * G_TIME_SPAN_SECOND);
+    application_repeat(world_find_application(stage->world, "sae-a"), ask);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    assert_one_answer(ask);
+    node_kill_at(victim, CRASH_NONE, 0); // who dies while it is asked for keys has no answer
+    stage_assert_delivered(stage, ask);
+    const Ask *next = stage_ask(stage, "sae-a", "sae-g", 1, 256);
+    stage_await_grant(stage, next);
+    stage_assert_delivered(stage, next);
+}
+
+static void test_dies_anywhere(gconstpointer data)
+{
+    static const gint64 restarts_us[] = {1000, 50000, 700000};
+    for (guint pass = 1; pass <= PASSES_MAX; pass++) {
+        for (int crash = CRASH_BEFORE_COMMIT; crash < N_CRASHES; crash++) {
+            for (gsize i = 0; i < G_N_ELEMENTS(restarts_us); i++)
+                run_case(&(Case){data, (CrashPoint)crash, pass, restarts_us[i]});
+        }
+    }
+}
+
+// Everyone at once, in the middle of it.
+static void test_power_cut(void)
+{
+    for (gint64 after_us = 0; after_us < 6 * WORLD_HOP_US; after_us += WORLD_HOP_US / 2) {
+        g_autoptr(Stage) stage = stage_chain(3);
+        const Ask *ask = stage_ask(stage, "sae-a", "sae-g", 2, 256);
+        world_run(stage->world, after_us);
+        for (guint i = 0; i < stage->world->nodes->len; i++) {
+            Node *node = stage->world->nodes->pdata[i];
+            node->restart_us = 1 + 10000 * i;
+            node_kill(node);
+        }
+        broker_forget(stage->world->broker);
+        stage_await_grant(stage, ask);
+        world_run(stage->world, G_TIME_SPAN_SECOND);
+        stage_assert_delivered(stage, ask);
+    }
+}
+
+// What was fetched stays fetched, and what was not stays there.
+static void test_keys_survive(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    const Ask *fetched = stage_ask(stage, "sae-a", "sae-b", 1, 256);
+    stage_await_grant(stage, fetched);
+    stage_assert_delivered(stage, fetched);
+    const Ask *kept = stage_ask(stage, "sae-a", "sae-b", 1, 256);
+    stage_await_grant(stage, kept);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    for (guint i = 0; i < stage->world->nodes->len; i++) {
+        Node *node = stage->world->nodes->pdata[i];
+        node->restart_us = 1000;
+        node_kill(node);
+    }
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    stage_assert_delivered(stage, kept);
+    const char *const ids[] = {ask_reply(fetched)->key_ids[0], NULL};
+    g_assert_cmpint(stage_fetch_by_id(stage, "sae-b", "sae-a", ids)->verdict, ==,
+                    KEY_VERDICT_BAD_REQUEST);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_data_func("/recovery/platform", "platform", test_dies_anywhere);
+    g_test_add_data_func("/recovery/initiator", "alpha", test_dies_anywhere);
+    g_test_add_data_func("/recovery/transit", "beta", test_dies_anywhere);
+    g_test_add_data_func("/recovery/target", "gamma", test_dies_anywhere);
+    g_test_add_func("/recovery/power-cut", test_power_cut);
+    g_test_add_func("/recovery/keys-survive", test_keys_survive);
+    return g_test_run();
+}
