@@ -176,8 +176,7 @@ static gboolean ask(Demo *demo, const char *from, const char *to, Exchange *ret_
         demo_complain(demo, "%s cannot connect: %s", from, trouble.text);
         return FALSE;
     }
-    // Registers first, so that the time of the request is not that of the connection.
-    qkdnf_registration_free(qkdnf_register_wait(application, NULL, 1, 10000));
+    exchange_warm_up(application, from);
     struct qkdnf_request request = {.targets = &to, .n_targets = 1};
     exchange_run(application, demo->federation, &request, FALSE, ret_exchange);
     qkdnf_close(application);

@@ -122,6 +122,12 @@ static void fetch_all(Exchange *exchange, const json_t *federation)
     qkdnf_keys_free(ours);
 }
 
+void exchange_warm_up(struct qkdnf *application, const char *sae)
+{
+    struct qkdnf_query query = {.sae = sae};
+    qkdnf_services_free(qkdnf_discover_wait(application, &query));
+}
+
 void exchange_run(struct qkdnf *application, const json_t *federation,
                   const struct qkdnf_request *request, gboolean fetch, Exchange *ret_exchange)
 {

@@ -16,6 +16,10 @@ typedef struct {
     char *fetch_error; // why not all was fetched, or NULL
 } Exchange;
 
+// Waits until the platform answers at all, so that the time of what follows is not that of the
+// connection.
+void exchange_warm_up(struct qkdnf *application, const char *sae);
+
 // Asks and, with `fetch`, fetches at the initiator and at every target, each with the certificate
 // that the federation's description names for it.
 void exchange_run(struct qkdnf *application, const json_t *federation,

@@ -20,6 +20,9 @@ static const Verb verbs[] = {
     {"up", verb_up, "start a whole federation on this machine"},
     {"down", verb_down, "stop it"},
     {"status", verb_status, "show what runs"},
+    {"demo", verb_demo, "show a federation at work, and check it as it is shown"},
+    {"request", verb_request, "make a key request as an application"},
+    {"fault", verb_fault, "drills: make a simulated QKDN misbehave, or behave again"},
     {"check-config", verb_check_config, "find every error in a configuration file"},
 };
 

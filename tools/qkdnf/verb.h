@@ -13,7 +13,10 @@ enum {
 };
 
 int verb_check_config(int argc, char **argv);
+int verb_demo(int argc, char **argv);
 int verb_down(int argc, char **argv);
+int verb_fault(int argc, char **argv);
+int verb_request(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_up(int argc, char **argv);
 

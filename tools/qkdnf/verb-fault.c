@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/qkdnf/ask.h"
+#include "tools/qkdnf/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    Access access;
+    const char *words[4]; // action, provider, scope, subject
+    guint n_words;
+    WireDrill drill;
+    gboolean json;
+} Arguments;
+
+enum { OPTION_JSON = 512 };
+
+static const struct argp_option options[] = {
+    {"json", OPTION_JSON, NULL, 0, "report as one JSON object", 0},
+    {0},
+};
+
+static const char *const action_names[] = {"inject", "clear", "list", NULL};
+static const char *const scope_names[] = {"link", "node", "border", "provider", NULL};
+
+// 1 for the first name, as in the wire's enumerations; 0 for none of them.
+static int find_name(const char *const *names, const char *name)
+{
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(names[i], name) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+static void check_words(Arguments *arguments, struct argp_state *state)
+{
+    WireDrill *drill = &arguments->drill;
+    const char *const *words = arguments->words;
+    if (arguments->n_words < 2)
+        argp_error(state, "expected an action and a provider");
+    drill->action = (Qkdnf__V1__DrillAction)find_name(action_names, words[0]);
+    if (!drill->action)
+        argp_error(state, "expected inject, clear or list, not '%s'", words[0]);
+    if (drill->action == QKDNF__V1__DRILL_ACTION__DRILL_ACTION_LIST && arguments->n_words == 2)
+        return;
+    drill->scope = words[2] ? (Qkdnf__V1__FaultScope)find_name(scope_names, words[2]) : 0;
+    if (!drill->scope)
+        argp_error(state, "expected link, node, border or provider, not '%s'",
+                   words[2] ? words[2] : "");
+    gboolean is_provider = drill->scope == QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_PROVIDER;
+    if (is_provider != (arguments->n_words == 3))
+        argp_error(state, is_provider ? "a whole provider needs no more said" : "expected which %s",
+                   words[2]);
+    drill->subject = (char *)(words[3] ? words[3] : "");
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    Arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->access;
+        return 0;
+    case OPTION_JSON:
+        arguments->json = TRUE;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (arguments->n_words >= G_N_ELEMENTS(arguments->words))
+            argp_error(state, "unexpected argument '%s'", value);
+        arguments->words[arguments->n_words++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        check_words(arguments, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_option,
+    .args_doc = "inject|clear PROVIDER border LINK\n"
+                "inject|clear PROVIDER node NODE\n"
+                "inject|clear PROVIDER link A/B\n"
+                "inject|clear PROVIDER provider\n"
+                "list PROVIDER",
+    .children = children,
+    .doc = "Drills: makes a provider's simulated QKDN misbehave, or behave again.",
+};
+
+static void print_lines(const WireAdminReply *answer)
+{
+    for (gsize i = 0; i < answer->n_lines; i++)
+        puts(answer->lines[i]);
+}
+
+static void print_json(const Arguments *arguments, const WireAdminReply *answer)
+{
+    json_t *lines = json_array();
+    for (gsize i = 0; i < answer->n_lines; i++)
+        json_array_append_new(lines, json_string(answer->lines[i]));
+    json_t *report = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o}", "action", arguments->words[0], "provider", arguments->words[1],
+        "status", status_name((Status)answer->status), "text", answer->text, "faults", lines);
+    json_dumpf(report, stdout, 0);
+    putchar('\n');
+    json_decref(report);
+}
+
+static int report(const Arguments *arguments, const WireAdminReply *answer, const char *verb)
+{
+    if (arguments->json)
+        print_json(arguments, answer);
+    else
+        print_lines(answer);
+    if (answer->status == STATUS_OK)
+        return EXIT_DONE;
+    fprintf(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status), answer->text);
+    return EXIT_REFUSED;
+}
+
+int verb_fault(int argc, char **argv)
+{
+    Arguments arguments = {.drill = WIRE_DRILL_INIT};
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    WireAdmin question = WIRE_ADMIN_INIT;
+    question.command_case = QKDNF__V1__ADMIN__COMMAND_DRILL;
+    question.drill = &arguments.drill;
+    g_autoptr(GError) error = NULL;
+    WireAdminReply *answer = ask_admin(&arguments.access, arguments.words[1], &question, &error);
+    int code =
+        answer ? report(&arguments, answer, argv[0]) : verb_fail(argv[0], EXIT_REFUSED, error);
+    wire_free(answer);
+    access_clear(&arguments.access);
+    return code;
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/qkdnf/exchange.h"
+#include "tools/qkdnf/json-read.h"
+#include "tools/qkdnf/verb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    Access access;
+    char **targets;
+    char **exclude;
+    struct qkdnf_request request;
+    gboolean fetch;
+    gboolean json;
+} Arguments;
+
+enum {
+    OPTION_TO = 512,
+    OPTION_NUMBER,
+    OPTION_SIZE,
+    OPTION_PATHS,
+    OPTION_EXCLUDE,
+    OPTION_TIMEOUT,
+    OPTION_FETCH,
+    OPTION_JSON
+};
+
+static const struct argp_option options[] = {
+    {"to", OPTION_TO, "SAE[,SAE...]", 0, "who shall hold the same keys", 0},
+    {"number", OPTION_NUMBER, "N", 0, "of keys (default: 1)", 0},
+    {"size", OPTION_SIZE, "BITS", 0, "of each key (default: 256)", 0},
+    {"paths", OPTION_PATHS, "K", 0, "without a common transit provider (default: 1)", 0},
+    {"exclude", OPTION_EXCLUDE, "ID[,ID...]", 0, "providers that no path may cross", 0},
+    {"timeout", OPTION_TIMEOUT, "S", 0, "give up after so many seconds (default: 10)", 0},
+    {"fetch", OPTION_FETCH, NULL, 0,
+     "fetch the keys at all ends over ETSI GS QKD 014, and compare them", 0},
+    {"json", OPTION_JSON, NULL, 0, "report as one JSON object", 0},
+    {0},
+};
+
+static unsigned parse_number(struct argp_state *state, const char *option, const char *value,
+                             unsigned max)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long number = strtoul(value, &end, 10);
+    if (errno || end == value || *end || *value == '-' || number < 1 || number > max)
+        argp_error(state, "--%s: expected a number from 1 to %u, not '%s'", option, max, value);
+    return (unsigned)number;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    Arguments *arguments = state->input;
+    struct qkdnf_request *request = &arguments->request;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->access;
+        return 0;
+    case OPTION_TO:
+        g_strfreev(arguments->targets);
+        arguments->targets = g_strsplit(value, ",", -1);
+        return 0;
+    case OPTION_NUMBER:
+        request->number = parse_number(state, "number", value, 1000000);
+        return 0;
+    case OPTION_SIZE:
+        request->size_bits = parse_number(state, "size", value, 100000000);
+        return 0;
+    case OPTION_PATHS:
+        request->n_paths = parse_number(state, "paths", value, 1000);
+        return 0;
+    case OPTION_EXCLUDE:
+        g_strfreev(arguments->exclude);
+        arguments->exclude = g_strsplit(value, ",", -1);
+        return 0;
+    case OPTION_TIMEOUT:
+        request->timeout_ms = 1000 * parse_number(state, "timeout", value, 3600);
+        return 0;
+    case OPTION_FETCH:
+        arguments->fetch = TRUE;
+        return 0;
+    case OPTION_JSON:
+        arguments->json = TRUE;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument '%s'", value);
+        return 0;
+    case ARGP_KEY_END:
+        if (!arguments->targets)
+            argp_error(state, "--to SAE is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_option,
+    .children = children,
+    .doc = "Makes one key request as an application of a federation, and says what became of it.",
+};
+
+static void print_for_people(const Exchange *exchange)
+{
+    const struct qkdnf_reply *reply = exchange->reply;
+    printf("%s in %.2f ms, attempt %u\n", qkdnf_status_name(reply->status),
+           (double)exchange->duration_us / 1000, reply->n_attempts);
+    for (gsize i = 0; i < reply->n_paths; i++) {
+        const struct qkdnf_path *path = &reply->paths[i];
+        printf("to %s: ", path->target);
+        for (gsize j = 0; j < path->n_providers; j++)
+            printf("%s%s", j > 0 ? " → " : "", path->providers[j]);
+        putchar('\n');
+    }
+    for (gsize i = 0; i < reply->n_key_ids; i++)
+        printf("key %s\n", reply->key_ids[i]);
+    if (exchange->is_fetched && !exchange->fetch_error)
+        printf("fetched at all ends: %s\n", exchange->is_equal ? "equal" : "NOT EQUAL");
+}
+
+static int report(const Arguments *arguments, const Exchange *exchange, const char *verb)
+{
+    const struct qkdnf_reply *reply = exchange->reply;
+    if (arguments->json) {
+        json_t *object = exchange_to_json(exchange);
+        json_dumpf(object, stdout, 0);
+        putchar('\n');
+        json_decref(object);
+    } else if (reply->status == QKDNF_OK) {
+        print_for_people(exchange);
+    }
+    if (reply->status != QKDNF_OK) {
+        fprintf(stderr, "%s: %s: %s\n", verb, qkdnf_status_name(reply->status),
+                reply->text && *reply->text ? reply->text : qkdnf_status_text(reply->status));
+        return EXIT_REFUSED;
+    }
+    if (exchange->fetch_error)
+        fprintf(stderr, "%s: %s\n", verb, exchange->fetch_error);
+    return exchange->is_fetched && !exchange->is_equal ? EXIT_REFUSED : EXIT_DONE;
+}
+
+static struct qkdnf *connect_as(const Access *access, const json_t *federation, GError **error)
+{
+    const Connection *connection = &access->connection;
+    const json_t *platform = json_object_get(federation, "platform");
+    struct qkdnf_config config = {
+        .sae = access->id,
+        .broker_url = connection->url,
+        .ca = connection->ca,
+        .certificate = connection->certificate,
+        .key = connection->key,
+        .platform = platform ? json_read_text(platform, "id") : "platform",
+    };
+    struct qkdnf_error trouble = {0};
+    struct qkdnf *application = qkdnf_connect(&config, &trouble);
+    if (!application)
+        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, trouble.text);
+    return application;
+}
+
+static int run(Arguments *arguments, const char *verb)
+{
+    g_autoptr(GError) error = NULL;
+    Access *access = &arguments->access;
+    if (!access_resolve(access, ACCESS_SAES, &error))
+        return verb_fail(verb, EXIT_USAGE, error);
+    json_t *federation = access->federation ? access_load(access->federation, &error) : NULL;
+    struct qkdnf *application = error ? NULL : connect_as(access, federation, &error);
+    int code = EXIT_REFUSED;
+    if (application) {
+        g_auto(Exchange) exchange = {0};
+        exchange_warm_up(application, access->id);
+        exchange_run(application, federation, &arguments->request, arguments->fetch, &exchange);
+        code = report(arguments, &exchange, verb);
+        qkdnf_close(application);
+    } else {
+        verb_fail(verb, code, error);
+    }
+    json_decref(federation);
+    return code;
+}
+
+int verb_request(int argc, char **argv)
+{
+    Arguments arguments = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    struct qkdnf_request *request = &arguments.request;
+    request->targets = (const char *const *)arguments.targets;
+    request->n_targets = g_strv_length(arguments.targets);
+    request->exclude = (const char *const *)arguments.exclude;
+    request->n_exclude = arguments.exclude ? g_strv_length(arguments.exclude) : 0;
+    int code = run(&arguments, argv[0]);
+    access_clear(&arguments.access);
+    g_strfreev(arguments.targets);
+    g_strfreev(arguments.exclude);
+    return code;
+}
