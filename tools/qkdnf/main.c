@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *argp_program_version = "qkdnf " QKDNF_VERSION;
-
 typedef struct {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -57,6 +55,7 @@ static int run_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    argp_program_version = "qkdnf " QKDNF_VERSION;
     argp_err_exit_status = EXIT_USAGE;
     g_set_prgname("qkdnf");
     if (argc < 2) {

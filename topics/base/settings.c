@@ -179,7 +179,7 @@ Settings *settings_load(const SettingTable *table, const char *path)
     g_autofree char *text = g_malloc(MAX_TEXT_BYTES + 1);
     FILE *file = fopen(path, "re");
     gsize n_bytes = file ? fread(text, 1, MAX_TEXT_BYTES + 1, file) : 0;
-    int cause = !file ? errno : ferror(file) ? EIO : 0;
+    int cause = !file || ferror(file) ? errno : 0;
     if (file)
         fclose(file);
     if (cause == 0)

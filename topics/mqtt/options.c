@@ -4,8 +4,6 @@
 
 #include <argp.h>
 
-const char *argp_program_version = "qkdnf " QKDNF_VERSION;
-
 static const struct argp_option options[] = {
     {"config", 'c', "FILE", 0, "Read the configuration from FILE (required)", 0},
     {"check-config", 'n', NULL, 0, "Say whether the configuration is valid, and end", 0},
@@ -32,6 +30,7 @@ DaemonOptions daemon_options_parse(int argc, char **argv, const char *what_it_is
 {
     const struct argp parser = {.options = options, .parser = parse_option, .doc = what_it_is};
     DaemonOptions chosen = {0};
+    argp_program_version = "qkdnf " QKDNF_VERSION;
     argp_err_exit_status = 2;
     argp_parse(&parser, argc, argv, 0, NULL, &chosen);
     return chosen;
