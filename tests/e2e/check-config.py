@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `qkdnf check-config` and the command line as such say. Argument: the program."""
+"""What `qkdnf check-config` and the command line as such say. Argument: the build
+directory."""
 
 import json
 import pathlib
@@ -57,8 +58,8 @@ qkdn: {driver: sim, sim: {nodes: [{id: n}]}}
 
 
 class Program:
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, build):
+        self.path = pathlib.Path(build) / "tools" / "qkdnf" / "qkdnf"
         self.directory = tempfile.TemporaryDirectory(prefix="qkdnf-")
         self.file = pathlib.Path(self.directory.name, "file.yaml")
 
