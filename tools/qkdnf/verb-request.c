@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// Of a large request people are shown so many keys' IDs.
+#define KEYS_SHOWN 4
+
 typedef struct {
     Access access;
     char **targets;
@@ -118,8 +121,10 @@ static void print_for_people(const Exchange *exchange)
             printf("%s%s", j > 0 ? " → " : "", path->providers[j]);
         putchar('\n');
     }
-    for (gsize i = 0; i < reply->n_key_ids; i++)
+    for (gsize i = 0; i < MIN(reply->n_key_ids, KEYS_SHOWN); i++)
         printf("key %s\n", reply->key_ids[i]);
+    if (reply->n_key_ids > KEYS_SHOWN)
+        printf("and %zu more (--json lists all)\n", reply->n_key_ids - KEYS_SHOWN);
     if (exchange->is_fetched && !exchange->fetch_error)
         printf("fetched at all ends: %s\n", exchange->is_equal ? "equal" : "NOT EQUAL");
 }
