@@ -14,10 +14,10 @@ build_packages=(
     libsqlite3-dev libevent-dev libjansson-dev libcurl4-openssl-dev libpaho-mqtt-dev
     mosquitto-dev libmosquitto-dev
 )
-run_packages=(mosquitto openssl:openssl dot:graphviz)
+run_packages=(mosquitto curl:curl openssl:openssl dot:graphviz)
 check_packages=(
-    clang:clang clang-format:clang-format libclang-rt-dev python3:python3 curl:curl
-    nm:binutils shellcheck:shellcheck git:git node:nodejs npm:npm
+    clang:clang clang-format:clang-format libclang-rt-dev python3:python3
+    mosquitto_sub:mosquitto-clients     nm:binutils shellcheck:shellcheck git:git node:nodejs npm:npm
 )
 
 say() {
