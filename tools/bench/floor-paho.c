@@ -8,6 +8,7 @@
 
 #include <MQTTClient.h>
 #include <semaphore.h>
+#include <string.h>
 #include <time.h>
 
 #define COMMAND_TIMEOUT_MS 5000
@@ -126,6 +127,15 @@ static gboolean paho_wait(FloorClient *client, guint timeout_ms)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += timeout_ms / 1000 + 1;
     return sem_timedwait(&client->handled, &until) == 0;
+}
+
+const char *floor_paho_version(void)
+{
+    for (const MQTTClient_nameValue *info = MQTTClient_getVersionInfo(); info->name; info++) {
+        if (strcmp(info->name, "Version") == 0)
+            return info->value;
+    }
+    return "unknown";
 }
 
 const FloorOps floor_paho = {

@@ -32,6 +32,9 @@ extern const FloorOps floor_raw;
 // Paho MQTTClient as it is shipped, and TCP_NODELAY.
 extern const FloorOps floor_paho;
 
+// Such as "1.3.12".
+const char *floor_paho_version(void);
+
 typedef struct {
     const char *id; // the common name of the certificate
     Connection connection;

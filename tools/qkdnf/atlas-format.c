@@ -126,7 +126,8 @@ static void append_border_link(GString *dot, const json_t *link)
 
 char *atlas_format_dot(const json_t *map)
 {
-    GString *dot = g_string_new("graph federation {\n    node [fontname=\"sans-serif\"];\n"
+    GString *dot = g_string_new("graph federation {\n    graph [fontname=\"sans-serif\"];\n    "
+                                "node [fontname=\"sans-serif\"];\n"
                                 "    edge [fontname=\"sans-serif\"];\n");
     const json_t *providers = json_object_get(map, "providers");
     for (gsize i = 0; i < json_array_size(providers); i++)

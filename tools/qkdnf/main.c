@@ -21,6 +21,9 @@ static const Verb verbs[] = {
     {"demo", verb_demo, "show a federation at work, and check it as it is shown"},
     {"request", verb_request, "make a key request as an application"},
     {"fault", verb_fault, "drills: make a simulated QKDN misbehave, or behave again"},
+    {"topology", verb_topology, "show the federation as registered"},
+    {"tap", verb_tap, "show the bus, decoded, live"},
+    {"bench", verb_bench, "measure it, beside the floor"},
     {"check-config", verb_check_config, "find every error in a configuration file"},
 };
 

@@ -12,12 +12,15 @@ enum {
     EXIT_USAGE = 2,   // or configuration
 };
 
+int verb_bench(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_fault(int argc, char **argv);
 int verb_request(int argc, char **argv);
 int verb_status(int argc, char **argv);
+int verb_tap(int argc, char **argv);
+int verb_topology(int argc, char **argv);
 int verb_up(int argc, char **argv);
 
 // Says `VERB: MESSAGE` on standard error and returns the exit code that was given; `verb` is the

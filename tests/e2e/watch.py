@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running federation, as its monitors see it: tap, topology, and a short measurement."""
+
+import contextlib
+import json
+import pathlib
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+import fabric
+
+PROVIDERS = {"madrid", "vienna", "cambridge", "tokyo"}
+
+
+def watch(fed, verb, *arguments, **options):
+    return fed.run(verb, "--federation", str(fed.dir), *arguments, **options)
+
+
+def test_topology_shows_what_is_registered(fed):
+    found = json.loads(watch(fed, "topology", "--json"))
+    assert {provider["id"] for provider in found["providers"]} == PROVIDERS, found
+    assert all(provider["alive"] for provider in found["providers"]), found
+    links = {link["id"]: {end["provider"] for end in link["ends"]} for link in found["border_links"]}
+    assert len(links) == 3 and {"madrid", "vienna"} in links.values(), links
+    assert all(link["up"] for link in found["border_links"]), found
+    assert all(end["n_open"] > 0 for link in found["border_links"] for end in link["ends"]), found
+    saes = {sae["sae"] for provider in found["providers"] for sae in provider["applications"]}
+    assert saes == set(fed.saes), saes
+
+
+def test_topology_is_drawn(fed):
+    with tempfile.TemporaryDirectory() as directory:
+        dot, svg = pathlib.Path(directory, "map.dot"), pathlib.Path(directory, "map.svg")
+        watch(fed, "topology", "--dot", str(dot), "--svg", str(svg))
+        assert dot.read_text().startswith("graph federation {")
+        texts = {text.text for text in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")}
+        assert PROVIDERS <= texts, texts
+    assert "4 providers\n" in watch(fed, "topology")
+
+
+def test_tap_decodes_and_selects(fed):
+    lines = watch(fed, "tap", "--json", "--kind", "resource", "--count", "4").splitlines()
+    found = [json.loads(line) for line in lines]
+    assert {publish["from"] for publish in found} == PROVIDERS, found
+    assert {publish["kind"] for publish in found} == {"resource"}, found
+    assert all(publish["messages"][0]["version"] > 0 for publish in found), found
+    line = watch(fed, "tap", "--from", "vienna", "--to", "all", "--count", "1")
+    assert " presence    vienna → all  alive=true role=AGENT " in line, line
+    assert "\033" not in line, "colours are for terminals"
+
+
+def test_what_cannot_be(fed):
+    assert "no kind 'x'" in watch(fed, "tap", "--kind", "x", code=2)
+    assert "not among the monitors" in watch(fed, "tap", "--as", "nobody", code=1)
+    assert "no federation runs in /none" in fed.run("topology", "--federation", "/none", code=1)
+
+
+def test_bench_reports_floor_and_requests(fed):
+    report = json.loads(watch(fed, "bench", "request", "--rounds", "5", "--runs", "1", "--json"))
+    assert [floor["client"] for floor in report["floor"]] == ["bare", "paho"], report
+    assert [request["providers"] for request in report["requests"]] == [2, 3, 4], report
+    for measured in report["floor"] + report["requests"]:
+        assert measured["runs"][0]["n"] == 5 and measured["p50_us"] > 0, measured
+    for request in report["requests"]:
+        assert request["above_floor"]["paho"] > 0, request
+    assert report["traffic"]["request"]["n"] > 0 and report["machine"]["n_cpus"] > 0, report
+
+
+def main():
+    description = fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml"
+    tests = [value for name, value in globals().items() if name.startswith("test_")]
+    fabric.main(tests, lambda: contextlib.closing(fabric.Fabric(sys.argv[1], description)))
+
+
+main()

@@ -1,0 +1,26 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `qkdnf bench` measures, and how it is reported.
+
+#include "tools/bench/floor.h"
+
+// How much is measured; every result is the median of the runs.
+typedef struct {
+    guint64 n_rounds;
+    guint64 n_runs;
+    guint64 gap_us; // the mean pause between two rounds: low load
+} BenchSettings;
+
+// Key requests across all numbers of providers that the running federation in `dir` offers, and in
+// the same runs the floor through its broker:
+// `{"bench", "machine", "versions", "settings", "traffic", "floor": [{"client", "hops", "p50_us",
+// "p99_us", "runs"}], "requests": [{"providers", "initiator", "target", "p50_us", "p99_us",
+// "above_floor", "n_waits", "runs"}]}`, where `above_floor` is the ratio of p50 to each client's.
+json_t *bench_request(const char *dir, const BenchSettings *settings, GError **error);
+
+// The floor alone, by payloads of typical size.
+json_t *bench_floor(const char *dir, const BenchSettings *settings, GError **error);
+
+// A report as a table for people; free with g_free().
+char *bench_format_table(const json_t *report);

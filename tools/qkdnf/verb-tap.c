@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// qkdnf tap: the bus, decoded, live.
+
+#include "tools/qkdnf/monitor.h"
+#include "tools/qkdnf/tap-line.h"
+#include "tools/qkdnf/verb.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { OPTION_KIND = 1, OPTION_FROM, OPTION_TO, OPTION_COUNT };
+
+static const struct argp_option options[] = {
+    {"kind", OPTION_KIND, "KIND", 0, "only this kind (repeatable)", 0},
+    {"from", OPTION_FROM, "ID", 0, "only from this member (repeatable)", 0},
+    {"to", OPTION_TO, "ID", 0, "only to this member (repeatable)", 0},
+    {"json", 'j', NULL, 0, "one JSON object a line, one for each publish", 0},
+    {"count", OPTION_COUNT, "N", 0, "end after N publishes", 0},
+    {0},
+};
+
+typedef struct {
+    Access access;
+    GPtrArray *kinds; // char *; empty: all
+    GPtrArray *from;
+    GPtrArray *to;
+    gboolean json;
+    gboolean colours;
+    guint64 n_left; // G_MAXUINT64: no limit
+} Tap;
+
+static void check_kind(const char *name, struct argp_state *state)
+{
+    KindId kind;
+    if (!kind_find(name, &kind))
+        argp_error(state, "--kind: there is no kind '%s'", name);
+}
+
+static error_t parse_option(int option, char *value, struct argp_state *state)
+{
+    Tap *tap = state->input;
+    switch (option) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &tap->access;
+        return 0;
+    case OPTION_KIND:
+        check_kind(value, state);
+        g_ptr_array_add(tap->kinds, value);
+        return 0;
+    case OPTION_FROM:
+        g_ptr_array_add(tap->from, value);
+        return 0;
+    case OPTION_TO:
+        g_ptr_array_add(tap->to, value);
+        return 0;
+    case 'j':
+        tap->json = TRUE;
+        return 0;
+    case OPTION_COUNT:
+        if (!g_ascii_string_to_unsigned(value, 10, 1, G_MAXUINT32, &tap->n_left, NULL))
+            argp_error(state, "--count: expected a number above 0, not '%s'", value);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected '%s'", value);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static gboolean is_among(const GPtrArray *names, const char *name)
+{
+    return names->len == 0 ||
+           g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
+}
+
+// What is not of the grammar has no kind, sender or receiver: it is shown unless one is asked for.
+static gboolean is_wanted(const Tap *tap, const char *text)
+{
+    Topic topic;
+    if (!topic_parse(text, &topic))
+        return tap->kinds->len + tap->from->len + tap->to->len == 0;
+    return is_among(tap->kinds, kind_get(topic.kind)->name) && is_among(tap->from, topic.from) &&
+           is_among(tap->to, topic.to);
+}
+
+static gboolean print_publish(gpointer data, const char *topic, const guint8 *payload,
+                              gsize n_bytes)
+{
+    Tap *tap = data;
+    if (!is_wanted(tap, topic))
+        return TRUE;
+    json_t *publish = decode_publish(topic, payload, n_bytes);
+    if (tap->json) {
+        json_dumpf(publish, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else {
+        g_autofree char *lines = tap_line_format(publish, tap->colours);
+        fputs(lines, stdout);
+    }
+    json_decref(publish);
+    // Whoever read this may be gone.
+    return fflush(stdout) == 0 && --tap->n_left > 0;
+}
+
+int verb_tap(int argc, char **argv)
+{
+    static const MonitorOps ops = {.arrived = print_publish};
+    static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {.options = options,
+                                     .parser = parse_option,
+                                     .doc = "Shows the bus, decoded, live.",
+                                     .children = children};
+    g_autoptr(GPtrArray) kinds = g_ptr_array_new();
+    g_autoptr(GPtrArray) from = g_ptr_array_new();
+    g_autoptr(GPtrArray) to = g_ptr_array_new();
+    Tap tap = {.kinds = kinds, .from = from, .to = to, .n_left = G_MAXUINT64};
+    g_autoptr(GError) error = NULL;
+    argp_parse(&argp, argc, argv, 0, NULL, &tap);
+    tap.colours = isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR");
+    gboolean done = monitor_run(&tap.access, &ops, &tap, &error);
+    access_clear(&tap.access);
+    return done ? EXIT_DONE : verb_fail(argv[0], EXIT_REFUSED, error);
+}
