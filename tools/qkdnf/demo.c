@@ -15,6 +15,7 @@
 #define BORDER_WAIT_US (60 * G_USEC_PER_SEC)
 #define CUTS_MAX       3
 
+G_GNUC_PRINTF(3, 0)
 static void tell(const Demo *demo, const char *mark, const char *format, va_list arguments)
 {
     double seconds = (double)(g_get_monotonic_time() - demo->start_us) / G_USEC_PER_SEC;
