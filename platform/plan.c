@@ -96,12 +96,25 @@ static Status explain(const Topology *topology, const RouteQuery *query, guint n
     return single ? STATUS_NO_DISJOINT_PATHS : STATUS_NO_ROUTE;
 }
 
-static Status find_all_routes(Federation *federation, const Request *request, Plan *plan)
+// An application can go while a request for it is under way.
+static gboolean are_registered(const Federation *federation, const WireRequest *wire)
+{
+    gboolean are = directory_find(federation, wire->initiator) != NULL;
+    for (gsize i = 0; are && i < wire->n_targets; i++)
+        are = directory_find(federation, wire->targets[i]) != NULL;
+    return are;
+}
+
+static Status find_all_routes(Federation *federation, const Request *request, gboolean can_wait,
+                              Plan *plan)
 {
     plan->routes = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     plan->planned = g_hash_table_new(NULL, NULL);
+    if (!are_registered(federation, request->wire))
+        return STATUS_UNKNOWN_SAE;
     for (guint target = 0; target < request->wire->n_targets; target++) {
         RouteQuery query = query_for(federation, request, target, plan);
+        query.can_wait = can_wait;
         guint n_paths = MAX(request->wire->paths, 1);
         if (!query.from->is_usable || !query.to->is_usable)
             return STATUS_NO_ROUTE;
@@ -238,7 +251,7 @@ static Part *finish_draft(const Split *split, const Draft *draft)
 Status plan_make(Federation *federation, Request *request)
 {
     g_auto(Plan) plan = {0};
-    Status status = find_all_routes(federation, request, &plan);
+    Status status = find_all_routes(federation, request, FALSE, &plan);
     if (status != STATUS_OK)
         return status;
     g_autoptr(GArray) drafts = g_array_new(FALSE, FALSE, sizeof(Draft));
@@ -281,39 +294,33 @@ static gboolean has_routes_for(Federation *federation, const Request *request, g
     Request smaller = *request;
     smaller.wire = &wire;
     g_auto(Plan) plan = {0};
-    return find_all_routes(federation, &smaller, &plan) == STATUS_OK;
+    return find_all_routes(federation, &smaller, FALSE, &plan) == STATUS_OK;
 }
 
-// How long until the route has enough on every link; 0: never at present rates.
-static guint64 route_wait_ms(const Route *route, guint64 n_slots)
+static guint64 link_wait_ms(const Plan *plan, const Link *link)
 {
-    guint64 wait_ms = 1;
-    for (guint i = 0; i < route->len; i++) {
-        const Link *link = route->pdata[i];
-        guint64 available = link_n_available(link), bps = link_fill_bps(link);
-        if (available >= n_slots)
-            continue;
-        if (bps == 0 || n_slots > link_capacity(link))
-            return 0;
-        guint64 bits = (n_slots - available) * SLOT_BYTES * 8;
-        wait_ms = MAX(wait_ms, (bits * 1000 + bps - 1) / bps + REPORT_MS);
-    }
-    return wait_ms;
+    guint64 needed = GPOINTER_TO_SIZE(g_hash_table_lookup(plan->planned, link));
+    guint64 available = link_n_available(link), bps = link_fill_bps(link);
+    if (available >= needed || bps == 0)
+        return 1;
+    guint64 bits = (needed - available) * SLOT_BYTES * 8;
+    return MAX((bits * 1000 + bps - 1) / bps, 1);
 }
 
-static guint64 target_wait_ms(Federation *federation, const Request *request, guint target)
+// How long until all links of the plan have enough; 0: never at present rates.
+static guint64 plan_wait_ms(Federation *federation, const Request *request)
 {
-    g_autoptr(GHashTable) nothing = g_hash_table_new(NULL, NULL);
-    RouteQuery query = query_for(federation, request, target, &(Plan){.planned = nothing});
-    query.ignores_stock = TRUE;
-    g_autoptr(GPtrArray) routes =
-        find_routes(federation->topology, &query, MAX(request->wire->paths, 1));
+    g_auto(Plan) plan = {0};
+    if (find_all_routes(federation, request, TRUE, &plan) != STATUS_OK)
+        return 0;
     guint64 wait_ms = 1;
-    for (guint i = 0; routes && i < routes->len; i++) {
-        guint64 one = route_wait_ms(routes->pdata[i], query.n_slots);
-        if (one == 0)
-            return 0;
-        wait_ms = MAX(wait_ms, one);
+    for (guint target = 0; target < plan.routes->len; target++) {
+        const GPtrArray *routes = plan.routes->pdata[target];
+        for (guint path = 0; path < routes->len; path++) {
+            const Route *route = routes->pdata[path];
+            for (guint i = 0; i < route->len; i++)
+                wait_ms = MAX(wait_ms, link_wait_ms(&plan, route->pdata[i]));
+        }
     }
     return wait_ms;
 }
@@ -330,9 +337,5 @@ void plan_counter_offer(Federation *federation, const Request *request, guint *r
             cannot = middle;
     }
     *ret_number = can;
-    *ret_in_ms = 1;
-    for (guint target = 0; target<request->wire->n_targets && * ret_in_ms> 0; target++) {
-        guint64 wait_ms = target_wait_ms(federation, request, target);
-        *ret_in_ms = wait_ms == 0 ? 0 : MAX(*ret_in_ms, wait_ms);
-    }
+    *ret_in_ms = plan_wait_ms(federation, request);
 }

@@ -51,7 +51,8 @@ gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *fr
     return link_is_up(link) && to && to->is_usable &&
            !is_excluded(query->excluded_providers, to->id) &&
            !is_excluded(query->excluded_links, link->id) &&
-           (query->ignores_stock || available_to(query, link) >= query->n_slots);
+           (query->ignores_stock || available_to(query, link) >= query->n_slots ||
+            (query->can_wait && link_fill_bps(link) > 0));
 }
 
 guint64 route_cost(const RouteQuery *query, const Link *link)

@@ -14,6 +14,7 @@ typedef struct {
     const char *to_node;
     guint64 n_slots; // needed on every link
     gboolean ignores_stock;
+    gboolean can_wait;              // where more key arrives, a link may be short of stock
     GHashTable *excluded_providers; // set of IDs, or NULL
     GHashTable *excluded_links;     // set of IDs, or NULL
     GHashTable *planned; // Link → slots that an earlier part of the plan will take, or NULL
