@@ -18,9 +18,10 @@ static Verdict refuse(Status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = g_strdup_vprintf(format, arguments);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    return (Verdict){status, text};
+    // What was quoted may be cut within a character, and no frame carries that.
+    return (Verdict){status, g_utf8_make_valid(text, -1)};
 }
 
 static const Verdict no_objection = {STATUS_OK, NULL};

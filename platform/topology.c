@@ -134,8 +134,8 @@ static char *check_border(const Topology *topology, const Provider *provider, GH
     return NULL;
 }
 
-char *topology_check(const Topology *topology, const Provider *provider,
-                     const WireResource *resource)
+static char *find_fault(const Topology *topology, const Provider *provider,
+                        const WireResource *resource)
 {
     g_autoptr(GHashTable) nodes = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) links = g_hash_table_new(g_str_hash, g_str_equal);
@@ -157,6 +157,14 @@ char *topology_check(const Topology *topology, const Provider *provider,
                                     application->sae, application->node);
     }
     return fault;
+}
+
+char *topology_check(const Topology *topology, const Provider *provider,
+                     const WireResource *resource)
+{
+    g_autofree char *fault = find_fault(topology, provider, resource);
+    // What was quoted may be cut within a character, and no frame carries that.
+    return fault ? g_utf8_make_valid(fault, -1) : NULL;
 }
 
 static char *interior_name(const char *a, const char *b)
