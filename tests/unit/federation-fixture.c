@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/unit/federation-fixture.h"
+
+#include <string.h>
+
+static void add_member(GPtrArray *members, const char *id)
+{
+    for (guint i = 0; i < members->len; i++) {
+        if (strcmp(((FederationMember *)members->pdata[i])->id, id) == 0)
+            return;
+    }
+    FederationMember *member = g_new(FederationMember, 1);
+    member->id = (char *)id;
+    g_ptr_array_add(members, member);
+}
+
+static FederationConfig config_new(const GraphLink *links, gsize n_links)
+{
+    FederationConfig config = {
+        .id = (char *)"platform",
+        .members = g_ptr_array_new_with_free_func(g_free),
+        .max_keys_per_request = 128,
+        .max_key_size_bits = 8192,
+        .max_targets = 8,
+        .max_timeout_ms = 60000,
+        .max_running = 2,
+        .attempt_ms = 3000,
+        .stale_ms = 30000,
+    };
+    for (gsize i = 0; i < n_links; i++) {
+        add_member(config.members, links[i].a);
+        add_member(config.members, links[i].b);
+    }
+    return config;
+}
+
+FederationFixture *federation_fixture_new(const GraphLink *links, gsize n_links)
+{
+    g_autoptr(GError) error = NULL;
+    FederationFixture *fixture = g_new0(FederationFixture, 1);
+    fixture->config = config_new(links, n_links);
+    fixture->random = chance_random(&fixture->chance);
+    fixture->disk = store_disk_new();
+    fixture->store = store_new_memory(fixture->disk);
+    fixture->federation =
+        federation_new(&fixture->config, fixture->store, &fixture->random, FEDERATION_NOW, &error);
+    g_assert_no_error(error);
+    GPtrArray *providers = fixture->federation->topology->providers;
+    graph_register(fixture->federation->topology, links, n_links);
+    for (guint i = 0; i < providers->len; i++)
+        directory_update(fixture->federation, providers->pdata[i]);
+    return fixture;
+}
+
+void federation_fixture_free(FederationFixture *fixture)
+{
+    if (!fixture)
+        return;
+    federation_free(fixture->federation);
+    store_free(fixture->store);
+    store_disk_free(fixture->disk);
+    g_ptr_array_unref(fixture->config.members);
+    g_free(fixture);
+}
+
+Request *federation_fixture_request(FederationFixture *fixture, const char *targets, guint number,
+                                    guint n_paths)
+{
+    g_auto(GStrv) split = g_strsplit(targets, ",", -1);
+    WireRequest wire = WIRE_REQUEST_INIT;
+    wire.id = (char *)FEDERATION_UUID;
+    wire.initiator = (char *)"sae-a";
+    wire.n_targets = g_strv_length(split);
+    wire.targets = split;
+    wire.number = number;
+    wire.size_bits = 256;
+    wire.paths = n_paths;
+    wire.timeout_ms = 10000;
+    return request_new(fixture->federation, "sae-a", &wire);
+}
+
+void federation_fixture_drop_application(FederationFixture *fixture, const char *provider,
+                                         const GraphLink *links, gsize n_links)
+{
+    Provider *home = topology_find(fixture->federation->topology, provider);
+    WireResource *resource = graph_resource(provider, links, n_links);
+    wire_free(resource->applications[0]);
+    resource->n_applications = 0;
+    topology_register(fixture->federation->topology, home, resource);
+    directory_update(fixture->federation, home);
+}
