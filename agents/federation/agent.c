@@ -167,10 +167,14 @@ gint64 agent_tick(Agent *agent, gint64 now_us)
         on_timer(agent, (TimerId)what, id);
         g_free(id);
     }
-    gint64 driver_next = 0;
+    gint64 driver_next = now_us;
     for (guint i = 0; i < DRIVER_ROUNDS_MAX && driver_next <= now_us; i++) {
         driver_next = agent->driver->ops->tick(agent->driver, now_us);
+        guint64 n_calls = agent->n_driver_calls;
         border_pump(agent);
+        // A call completes in a tick that follows it.
+        if (agent->n_driver_calls > n_calls)
+            driver_next = now_us;
     }
     return MIN(driver_next, timers_next(agent->timers));
 }
@@ -179,7 +183,7 @@ void agent_connected(Agent *agent, gint64 now_us)
 {
     agent->now = now_us;
     discovery_announce(agent);
-    border_report(agent, TRUE);
+    border_heartbeat(agent);
 }
 
 Outbox *agent_outbox(Agent *agent)

@@ -24,6 +24,7 @@ typedef struct {
     guint n_slots;
     guint64 call; // of the driver; 0: none under way
     Secret *key;  // once claimed
+    gboolean is_unknown;
 } Claim;
 
 struct Border {
@@ -202,13 +203,17 @@ void border_on_filled(gpointer data, const Sender *sender, gconstpointer message
     if (!border || !border->is_filler || strcmp(sender->id, border->peer) != 0)
         return;
     guint64 generation = ledger_generation(border->ledger);
-    if (filled->generation > generation || filled->end > ledger_end(border->ledger)) {
-        restart_ledger(agent, border, MAX(filled->end, ledger_end(border->ledger)),
-                       MAX(generation, filled->generation) + 1);
+    guint64 open_end = ledger_open_end(border->ledger);
+    if (filled->generation > generation ||
+        (filled->generation == generation && filled->end > ledger_end(border->ledger))) {
+        restart_ledger(agent, border, MAX(filled->end, open_end), filled->generation + 1);
         return;
     }
-    if (filled->generation < generation || filled->end < ledger_open_end(border->ledger))
+    // Late, or from an end that has lost its store: what was acknowledged says which.
+    if (filled->generation < generation || filled->end < open_end) {
+        send_fill(agent, border, open_end);
         return;
+    }
     if (filled->end > ledger_open_end(border->ledger))
         ledger_set_open_end(border->ledger, filled->end);
     if (filled->status == STATUS_BLOCK_UNKNOWN)
@@ -253,7 +258,8 @@ static void add_claims(Agent *agent, Border *border, const WireFill *fill)
     guint64 first = fill->first;
     for (gsize i = 0; i < fill->n_blocks; i++) {
         const WireBlock *block = fill->blocks[i];
-        gboolean is_next = first == claims_end(border);
+        const Claim *last = g_queue_peek_tail(&border->claims);
+        gboolean is_next = first == claims_end(border) && !(last && last->is_unknown);
         if (is_next && g_queue_get_length(&border->claims) < UNACKED_MAX && block->n_slots > 0) {
             Claim *claim = g_new0(Claim, 1);
             claim->block_id = g_strdup(block->id);
@@ -272,25 +278,31 @@ void border_on_fill(gpointer data, const Sender *sender, gconstpointer message)
     const WireFill *fill = message;
     Border *border = g_tree_lookup(agent->borders, fill->link);
     if (!border || border->is_filler || strcmp(sender->id, border->peer) != 0 ||
-        fill->generation < ledger_generation(border->ledger) || fill->n_blocks > UNACKED_MAX)
+        fill->n_blocks > UNACKED_MAX)
+        return;
+    // Late, or from a filler that has lost its store: the answer says which.
+    border->owes_filled = TRUE;
+    if (fill->generation < ledger_generation(border->ledger))
         return;
     if (fill->generation > ledger_generation(border->ledger)) {
         drop_claims(border);
-        // What this end holds from there on never was open: the filler gives the numbers again.
-        if (fill->first < ledger_end(border->ledger))
-            ledger_truncate(border->ledger, fill->first);
+        // What this end holds beyond never was open: the filler gives the numbers again. This may
+        // not be the first fill that does so, but all begin at what was acknowledged.
+        if (fill->acknowledged < ledger_end(border->ledger))
+            ledger_truncate(border->ledger, fill->acknowledged);
         ledger_set_generation(border->ledger, fill->generation);
     }
     if (ledger_end(border->ledger) < fill->acknowledged) {
         drop_claims(border);
-        restart_ledger(agent, border, fill->acknowledged, fill->generation);
+        // A generation that the filler has not had tells it to let go as well.
+        restart_ledger(agent, border, fill->acknowledged, fill->generation + 1);
+        return;
     }
     add_claims(agent, border, fill);
-    border->owes_filled = TRUE;
 }
 
 // Moves the claimed blocks at the head of the queue into the ledger.
-static void append_claimed(Border *border)
+static void append_claimed(Agent *agent, Border *border)
 {
     Claim *claim;
     while ((claim = g_queue_peek_head(&border->claims)) && claim->key) {
@@ -298,6 +310,10 @@ static void append_claimed(Border *border)
         ledger_set_open_end(border->ledger, ledger_end(border->ledger));
         border->owes_filled = TRUE;
         claim_free(g_queue_pop_head(&border->claims));
+    }
+    if (claim && claim->is_unknown) {
+        drop_claims(border);
+        send_filled(agent, border, STATUS_BLOCK_UNKNOWN);
     }
 }
 
@@ -308,14 +324,13 @@ static void on_claimed(Agent *agent, Border *border, Claim *claim, Status status
     gsize n_bytes = (gsize)claim->n_slots * SLOT_BYTES;
     if (status == STATUS_OK && block->key->n_bytes == n_bytes) {
         claim->key = secret_new_copy(block->key->data, n_bytes);
-        append_claimed(border);
+        append_claimed(agent, border);
     } else if (status == STATUS_OK || status == STATUS_BLOCK_UNKNOWN) {
         // Only what is contiguous counts: all from this block on is to be filled again.
         while (g_queue_peek_tail(&border->claims) != claim)
             claim_free(g_queue_pop_tail(&border->claims));
-        claim_free(g_queue_pop_tail(&border->claims));
-        send_filled(agent, border,
-                    g_queue_is_empty(&border->claims) ? STATUS_BLOCK_UNKNOWN : STATUS_OK);
+        claim->is_unknown = TRUE;
+        append_claimed(agent, border);
     } else {
         timers_arm(agent->timers, TIMER_CLAIM, border->id, agent->now + retry_us(border));
     }
@@ -346,7 +361,7 @@ static void retry_claims(Agent *agent, Border *border)
 {
     for (GList *item = border->claims.head; item; item = item->next) {
         Claim *claim = item->data;
-        if (claim->call == 0 && !claim->key)
+        if (claim->call == 0 && !claim->key && !claim->is_unknown)
             claim_start(agent, border, claim);
     }
 }
@@ -438,17 +453,19 @@ void border_report(Agent *agent, gboolean all)
         timers_arm(agent->timers, TIMER_HEARTBEAT, "", agent->now + HEARTBEAT_US);
 }
 
-static gboolean top_up_one(gpointer key, gpointer value, gpointer data)
+// Below the low water mark key is taken at once; what is missing above it can wait, but not for
+// ever: someone may need all of it. And a filler that has nothing to say does not learn by itself
+// that the other end has lost its store.
+static gboolean beat_one(gpointer key, gpointer value, gpointer data)
 {
     Border *border = value;
     border->is_filling = TRUE;
+    border->owes_filled = !border->is_filler;
     return FALSE;
 }
 
 void border_heartbeat(Agent *agent)
 {
-    // Below the low water mark key is taken at once; what is missing above it can wait, but not for
-    // ever: someone may need all of it.
-    g_tree_foreach(agent->borders, top_up_one, NULL);
+    g_tree_foreach(agent->borders, beat_one, NULL);
     border_report(agent, TRUE);
 }

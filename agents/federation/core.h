@@ -105,7 +105,7 @@ void border_on_timer(Agent *agent, TimerId timer, const char *link);
 // At the end of a pass: takes key where ledgers want it, says what became due to say.
 void border_pump(Agent *agent);
 void border_report(Agent *agent, gboolean all);
-// From time to time: fills up, reports everything.
+// From time to time, and when the bus is there: fills up, reports everything.
 void border_heartbeat(Agent *agent);
 
 // order.c
