@@ -78,6 +78,20 @@ static void on_fate(gpointer owner, const BrokerLeg *leg, GArray *delays)
         g_array_append_val(delays, hop_us);
 }
 
+static FaultyFate on_driver_call(gpointer owner, const char *agent, FaultyCall call,
+                                 const char *subject, const char *block_id)
+{
+    Stage *stage = owner;
+    return stage->driver_fate ? stage->driver_fate(stage, agent, call, subject, block_id)
+                              : FAULTY_NOTHING;
+}
+
+static Driver *wrap_driver(gpointer owner, Node *node, Driver *driver)
+{
+    static const FaultyOps ops = {.fate = on_driver_call};
+    return driver_faulty_new(driver, node->id, &ops, owner);
+}
+
 void stage_forget(Stage *stage)
 {
     g_ptr_array_set_size(stage->seen, 0);
@@ -106,7 +120,8 @@ const Seen *stage_find(const Stage *stage, KindId kind)
 
 Stage *stage_new(Network *network)
 {
-    static const WorldHooks hooks = {.broker = {on_publish, on_tamper, on_fate}};
+    static const WorldHooks hooks = {.broker = {on_publish, on_tamper, on_fate},
+                                     .wrap_driver = wrap_driver};
     Stage *stage = g_new0(Stage, 1);
     stage->seen = g_ptr_array_new_with_free_func(seen_free);
     stage->world = world_new(network, 1, &hooks, stage);

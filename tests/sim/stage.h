@@ -4,6 +4,7 @@
 // A world for a test: a federation whose ledgers are filled, a record of what was published, and
 // what tests do again and again. What a test expects and does not get ends it.
 
+#include "tests/sim/faulty.h"
 #include "tests/sim/world.h"
 
 // Something published, unpacked.
@@ -23,6 +24,9 @@ struct Stage {
     gboolean (*tamper)(Stage *stage, const Topic *topic, WireRelay *relay);
     // Whether a delivery is lost; NULL: none.
     gboolean (*loses)(Stage *stage, const BrokerLeg *leg);
+    // What becomes of a driver's calls; NULL: what should.
+    FaultyFate (*driver_fate)(Stage *stage, const char *agent, FaultyCall call, const char *subject,
+                              const char *block_id);
     guint n_tampered;
     gpointer data; // of the test
     const char *victim;
