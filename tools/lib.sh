@@ -17,7 +17,7 @@ build_packages=(
 run_packages=(mosquitto curl:curl openssl:openssl dot:graphviz)
 check_packages=(
     clang:clang clang-format:clang-format libclang-rt-dev python3:python3
-    mosquitto_sub:mosquitto-clients     nm:binutils shellcheck:shellcheck git:git node:nodejs npm:npm
+    mosquitto_sub:mosquitto-clients nm:binutils shellcheck:shellcheck git:git node:nodejs npm:npm
 )
 
 say() {

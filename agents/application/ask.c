@@ -115,19 +115,25 @@ static gpointer wait_for(struct qkdnf *q, gpointer *result)
     return *result;
 }
 
-static gboolean are_ids(const char *const *ids, gsize n)
+static char *find_bad_id(const char *what, const char *const *ids, gsize n)
 {
     for (gsize i = 0; i < n; i++) {
         if (!ids[i] || !id_is_valid(ids[i]))
-            return FALSE;
+            return g_strdup_printf("%s '%.64s' is no valid ID", what, ids[i] ? ids[i] : "");
     }
-    return TRUE;
+    return NULL;
 }
 
-static gboolean is_sendable(const struct qkdnf_request *request)
+// Why the request cannot be put on the bus at all, for a person (free with g_free()), or NULL. What
+// else may be wrong with it the platform knows better.
+static char *find_fault(const struct qkdnf_request *request)
 {
-    return request->n_targets > 0 && are_ids(request->targets, request->n_targets) &&
-           are_ids(request->exclude, request->n_exclude) && request->size_bits % 8 == 0;
+    if (request->n_targets == 0)
+        return g_strdup("no target is named");
+    if (request->size_bits % 8 != 0)
+        return g_strdup_printf("size is %u bits; expected a multiple of 8", request->size_bits);
+    char *fault = find_bad_id("target", request->targets, request->n_targets);
+    return fault ? fault : find_bad_id("excluded provider", request->exclude, request->n_exclude);
 }
 
 static void ask_for_keys(const Operation *operation, const struct qkdnf_request *request,
@@ -152,7 +158,8 @@ static void ask_for_keys(const Operation *operation, const struct qkdnf_request 
 enum qkdnf_status qkdnf_request_keys(struct qkdnf *q, const struct qkdnf_request *request,
                                      qkdnf_reply_fn callback, void *data, char ret_id[37])
 {
-    if (!is_sendable(request))
+    g_autofree char *fault = find_fault(request);
+    if (fault)
         return QKDNF_BAD_REQUEST;
     char id[UUID_CHARS + 1];
     new_id(id);
@@ -172,9 +179,9 @@ struct qkdnf_reply *qkdnf_request_keys_wait(struct qkdnf *q, const struct qkdnf_
 {
     char id[UUID_CHARS + 1];
     new_id(id);
-    if (!is_sendable(request))
-        return reply_new(id, NULL, QKDNF_BAD_REQUEST,
-                         "expected valid IDs, at least one target, and a size of whole bytes");
+    g_autofree char *fault = find_fault(request);
+    if (fault)
+        return reply_new(id, NULL, QKDNF_BAD_REQUEST, fault);
     gpointer reply = NULL;
     ask_for_keys(&(Operation){.q = q, .ret_result = &reply}, request, id);
     return wait_for(q, &reply);

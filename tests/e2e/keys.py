@@ -297,7 +297,7 @@ def test_a_certificate_of_a_foreign_ca_is_refused(fed):
         done = subprocess.run(
             ["curl", "--silent", "--show-error", "--cacert", fed.info["ca"], "--cert", crt, "--key",
              key, f"{kme}/api/v1/keys/{fed.user('tokyo')}/enc_keys"], capture_output=True, text=True)
-        assert done.returncode in (35, 56) and done.stdout == "", done
+        assert done.returncode != 0 and done.stdout == "", done
 
 
 def main():
