@@ -304,7 +304,7 @@ static guint64 link_wait_ms(const Plan *plan, const Link *link)
     if (available >= needed || bps == 0)
         return 1;
     guint64 bits = (needed - available) * SLOT_BYTES * 8;
-    return MAX((bits * 1000 + bps - 1) / bps, 1);
+    return (bits * 1000 + bps - 1) / bps + REPORT_MS;
 }
 
 // How long until all links of the plan have enough; 0: never at present rates.

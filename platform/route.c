@@ -45,6 +45,15 @@ static gboolean is_excluded(GHashTable *set, const char *id)
     return set && g_hash_table_contains(set, id);
 }
 
+// Whether what is short now can come to be in stock.
+static gboolean will_have(const RouteQuery *query, Link *link)
+{
+    gsize planned =
+        query->planned ? GPOINTER_TO_SIZE(g_hash_table_lookup(query->planned, link)) : 0;
+    guint64 capacity = link_capacity(link);
+    return link_fill_bps(link) > 0 && (capacity == 0 || planned + query->n_slots <= capacity);
+}
+
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from)
 {
     const Provider *to = link_end_beyond(link, from)->provider;
@@ -52,7 +61,7 @@ gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *fr
            !is_excluded(query->excluded_providers, to->id) &&
            !is_excluded(query->excluded_links, link->id) &&
            (query->ignores_stock || available_to(query, link) >= query->n_slots ||
-            (query->can_wait && link_fill_bps(link) > 0));
+            (query->can_wait && will_have(query, link)));
 }
 
 guint64 route_cost(const RouteQuery *query, const Link *link)

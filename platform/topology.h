@@ -73,7 +73,7 @@ gboolean link_is_up(const Link *link);
 guint64 link_n_available(const Link *link);
 // Key arriving, bits per second: the slower end decides.
 guint64 link_fill_bps(const Link *link);
-// How many slots the link keeps in stock at most.
+// How many slots the link keeps in stock at most; 0: not known.
 guint64 link_capacity(const Link *link);
 // Gives out `n_slots`, which must be available; the first of them.
 guint64 link_allocate(Link *link, guint64 n_slots);
