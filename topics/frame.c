@@ -71,6 +71,8 @@ static Refusal unpack_messages(const Kind *kind, const WireFrame *wire, Frame *f
 {
     if (wire->n_messages == 0)
         return REFUSAL_DECODE;
+    if (wire->n_messages > FRAME_MAX_MESSAGES)
+        return REFUSAL_SIZE;
     frame->messages = g_new0(ProtobufCMessage *, wire->n_messages);
     for (gsize i = 0; i < wire->n_messages; i++) {
         if (wire->messages[i].len > kind->max_bytes)

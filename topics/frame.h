@@ -8,13 +8,15 @@
 
 // No payload on the bus is larger, in bytes.
 #define FRAME_MAX_BYTES (1024 * 1024)
+// Nor does a frame carry more messages: an empty one is two bytes, but work for the receiver.
+#define FRAME_MAX_MESSAGES 4096
 
 // Why a publish was ignored; counted by the dispatcher.
 typedef enum {
     REFUSAL_NONE,
     REFUSAL_TOPIC,     // not of the grammar, or of an unknown kind
     REFUSAL_ADDRESS,   // not addressed to this member
-    REFUSAL_SIZE,      // larger than the kind allows
+    REFUSAL_SIZE,      // larger, or more of them, than allowed
     REFUSAL_DECODE,    // not decodable, no message, or text that is not UTF-8
     REFUSAL_MISMATCH,  // header and topic disagree
     REFUSAL_EXPIRED,   // too late

@@ -81,7 +81,8 @@ void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMess
     g_autoptr(GBytes) packed = message_pack(message);
     g_autofree char *topic = topic_format(kind, outbox->from, to);
     OpenFrame *frame = g_hash_table_lookup(outbox->by_topic, topic);
-    if (!frame || frame->n_bytes + g_bytes_get_size(packed) > FRAME_FULL_BYTES)
+    if (!frame || frame->messages->len == FRAME_MAX_MESSAGES ||
+        frame->n_bytes + g_bytes_get_size(packed) > FRAME_FULL_BYTES)
         frame = frame_open(outbox, kind, to);
     frame->n_bytes += g_bytes_get_size(packed);
     g_ptr_array_add(frame->messages, g_steal_pointer(&packed));
