@@ -1,9 +1,10 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a publish to the handlers of a core: topic, address, size, decoding, header, expiry, role
-// and quota are checked here, once, in this order, by the table of kinds. A handler holds only
-// meaning. No I/O; loop thread only.
+// From a publish to the handlers of a core: topic, address, use for the kind, role, quota, size,
+// decoding, header and expiry are checked here, once, in this order, by the table of kinds: what is
+// cheap first, and nothing is unpacked beyond a sender's quota. A handler holds only meaning. No
+// I/O; loop thread only.
 
 #include "topics/frame.h"
 
