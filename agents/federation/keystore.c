@@ -276,6 +276,11 @@ void keystore_add(KeyStore *keys, const KeyBatch *batch)
     for (guint i = 0; i < number; i++) {
         Key *key = g_new0(Key, 1);
         key_id_derive(batch->request, batch->attempt, i, key->id);
+        // An order that is repeated after it was forgotten.
+        if (g_hash_table_contains(keys->by_id, key->id)) {
+            key_free(key);
+            continue;
+        }
         key->key = secret_new_copy(batch->keys->data + i * batch->n_key_bytes, batch->n_key_bytes);
         key->state = key_state_new(batch, i);
         key_seal(keys, key);
