@@ -7,7 +7,8 @@ static void test_ids(void)
     static const char *const good[] = {"a", "7", "vienna", "bank-vienna", "kme.at.example", "a-.b"};
     for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
         g_assert_true(id_is_valid(good[i]));
-    static const char *const bad[] = {"", "-a", "a-", ".a", "A", "a/b", "a+b", "#", "a b", "ä", "all"};
+    static const char *const bad[] = {"",    "-a", "a-",  ".a", "A",  "a/b",
+                                      "a+b", "#",  "a b", "ä",  "all"};
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
         g_assert_false(id_is_valid(bad[i]));
 

@@ -25,6 +25,7 @@ typedef enum {
 } LineState;
 
 struct Line {
+    pthread_t thread;
     gint n_owners; // the session and the line's own thread
     Inbox *inbox;
     Client *client;
@@ -192,13 +193,11 @@ static void *line_main(void *data)
 static void line_start(Line *line)
 {
     sigset_t all, before;
-    pthread_t thread;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&thread, NULL, line_main, line) != 0)
+    if (pthread_create(&line->thread, NULL, line_main, line) != 0)
         g_error("no thread left for the bus");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_detach(thread);
 }
 
 Line *line_new(const Connection *connection, const char *id, Role role, guint64 incarnation,
@@ -233,7 +232,13 @@ void line_close(Line *line)
     pthread_cond_broadcast(&line->changed);
     while (!line->is_gone && pthread_cond_timedwait(&line->changed, &line->mutex, &until) == 0)
         continue;
+    gboolean is_gone = line->is_gone;
     pthread_mutex_unlock(&line->mutex);
+    // The process may end next: what the libraries keep for the thread must be gone by then.
+    if (is_gone)
+        pthread_join(line->thread, NULL);
+    else
+        pthread_detach(line->thread);
     line_unref(line);
 }
 
