@@ -104,8 +104,11 @@ void agent_config_check(const AgentConfig *config, Settings *settings)
     check_size(settings, &limits->key_size_bits, "key_size_bits");
     check_size(settings, &limits->min_key_size_bits, "min_key_size_bits");
     check_size(settings, &limits->max_key_size_bits, "max_key_size_bits");
-    if (limits->key_size_bits < limits->min_key_size_bits ||
-        limits->key_size_bits > limits->max_key_size_bits)
+    // 0 is what was wrong by itself, and has been told.
+    gboolean are_known =
+        limits->key_size_bits > 0 && limits->min_key_size_bits > 0 && limits->max_key_size_bits > 0;
+    if (are_known && (limits->key_size_bits < limits->min_key_size_bits ||
+                      limits->key_size_bits > limits->max_key_size_bits))
         settings_fail(settings, &limits->key_size_bits,
                       "key_size_bits must lie between min_key_size_bits and max_key_size_bits");
 }
