@@ -9,32 +9,6 @@
 #include "topics/base/store-sqlite.h"
 #include "topics/mqtt/daemon.h"
 
-// --- the core as the daemon's shell calls it
-// ------------------------------------------------------
-
-static Refusal receive(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
-                       gint64 now_us)
-{
-    return agent_receive(core, topic, payload, n_bytes, now_us);
-}
-
-static gint64 tick(gpointer core, gint64 now_us)
-{
-    return agent_tick(core, now_us);
-}
-
-static void connected(gpointer core, gint64 now_us)
-{
-    agent_connected(core, now_us);
-}
-
-static Outbox *outbox(gpointer core)
-{
-    return agent_outbox(core);
-}
-
-static const DaemonCore daemon_core = {receive, tick, connected, outbox, kme_server_flush};
-
 // --- the core as the KME server calls it
 // ----------------------------------------------------------
 
@@ -85,8 +59,9 @@ static gboolean serve(AgentSettings *settings, Agent *agent, Store *store, struc
         .id = settings->agent.id,
         .role = ROLE_AGENT,
         .connection = &settings->daemon.broker,
-        .core_ops = &daemon_core,
+        .core_ops = &agent_ops,
         .core = agent,
+        .committed = kme_server_flush,
         .committed_data = server,
         .store = store,
         .base = base,

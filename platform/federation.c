@@ -204,3 +204,29 @@ void federation_free(Federation *federation)
     timers_free(federation->timers);
     g_free(federation);
 }
+
+// --- as a shell drives it
+// -------------------------------------------------------------------------
+
+static Refusal receive(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
+                       gint64 now_us)
+{
+    return federation_receive(core, topic, payload, n_bytes, now_us);
+}
+
+static gint64 tick(gpointer core, gint64 now_us)
+{
+    return federation_tick(core, now_us);
+}
+
+static void connected(gpointer core, gint64 now_us)
+{
+    federation_connected(core, now_us);
+}
+
+static Outbox *outbox(gpointer core)
+{
+    return federation_outbox(core);
+}
+
+const CoreOps federation_ops = {receive, tick, connected, outbox};

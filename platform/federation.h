@@ -9,8 +9,8 @@
 #include "platform/config.h"
 #include "topics/base/random.h"
 #include "topics/base/store.h"
+#include "topics/core.h"
 #include "topics/dispatch.h"
-#include "topics/outbox.h"
 
 typedef struct Federation Federation;
 
@@ -26,6 +26,8 @@ gint64 federation_tick(Federation *federation, gint64 now_us);
 // The bus is there, for the first time or again.
 void federation_connected(Federation *federation, gint64 now_us);
 Outbox *federation_outbox(Federation *federation);
+// These four, for a shell.
+extern const CoreOps federation_ops;
 
 guint64 federation_n_refused(const Federation *federation, Refusal refusal);
 

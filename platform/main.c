@@ -10,30 +10,8 @@
 
 #include <stdio.h>
 
-static Refusal receive(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
-                       gint64 now_us)
-{
-    return federation_receive(core, topic, payload, n_bytes, now_us);
-}
-
-static gint64 tick(gpointer core, gint64 now_us)
-{
-    return federation_tick(core, now_us);
-}
-
-static void connected(gpointer core, gint64 now_us)
-{
-    federation_connected(core, now_us);
-}
-
-static Outbox *outbox(gpointer core)
-{
-    return federation_outbox(core);
-}
-
 static gboolean run(const PlatformSettings *settings, GError **error)
 {
-    static const DaemonCore ops = {receive, tick, connected, outbox, NULL};
     const char *id = settings->federation.id;
     g_autofree char *owner = g_strconcat("platform ", id, NULL);
     g_autoptr(Store) store = store_open_sqlite(settings->daemon.store, owner, error);
@@ -48,7 +26,7 @@ static gboolean run(const PlatformSettings *settings, GError **error)
         .id = id,
         .role = ROLE_PLATFORM,
         .connection = &settings->daemon.broker,
-        .core_ops = &ops,
+        .core_ops = &federation_ops,
         .core = federation,
         .store = store,
         .base = base,

@@ -274,3 +274,29 @@ void agent_free(Agent *agent)
     timers_free(agent->timers);
     g_free(agent);
 }
+
+// --- as a shell drives it
+// -------------------------------------------------------------------------
+
+static Refusal receive(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
+                       gint64 now_us)
+{
+    return agent_receive(core, topic, payload, n_bytes, now_us);
+}
+
+static gint64 tick(gpointer core, gint64 now_us)
+{
+    return agent_tick(core, now_us);
+}
+
+static void connected(gpointer core, gint64 now_us)
+{
+    agent_connected(core, now_us);
+}
+
+static Outbox *outbox(gpointer core)
+{
+    return agent_outbox(core);
+}
+
+const CoreOps agent_ops = {receive, tick, connected, outbox};

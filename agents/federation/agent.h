@@ -10,8 +10,8 @@
 #include "agents/qkdn/driver.h"
 #include "topics/base/random.h"
 #include "topics/base/store.h"
+#include "topics/core.h"
 #include "topics/dispatch.h"
-#include "topics/outbox.h"
 
 typedef struct Agent Agent;
 
@@ -72,6 +72,8 @@ Refusal agent_receive(Agent *agent, const char *topic, const guint8 *payload, gs
 gint64 agent_tick(Agent *agent, gint64 now_us);
 void agent_connected(Agent *agent, gint64 now_us);
 Outbox *agent_outbox(Agent *agent);
+// These four, for a shell.
+extern const CoreOps agent_ops;
 
 // Before the first call. The answers of all calls go there.
 void agent_set_key_answer(Agent *agent, KeyAnswerFn answer, gpointer data);

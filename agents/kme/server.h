@@ -53,7 +53,7 @@ gboolean kme_server_reload(KmeServer *server, GError **error);
 // The agent's answer to a call, a KeyAnswerFn; a call that is not open any more is ignored.
 void kme_server_answer(gpointer server, guint64 call, const KeyAnswer *answer);
 
-// Sends what was answered since; DaemonCore.committed.
+// Sends what was answered since; DaemonSetup.committed.
 void kme_server_flush(gpointer server);
 
 // Calls that wait for the agent or for kme_server_flush().

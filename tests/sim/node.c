@@ -147,7 +147,7 @@ static void send_frame(gpointer data, const Publish *publish)
 static void flush(Node *node, CrashPoint crash)
 {
     Sending sending = {node, crash == CRASH_WHILE_SENDING ? 1 : G_MAXUINT};
-    outbox_flush(node->ops->outbox(node->core), node_now(node), send_frame, &sending);
+    outbox_flush(node->ops->core->outbox(node->core), node_now(node), send_frame, &sending);
 }
 
 static void commit(Node *node)
@@ -163,7 +163,7 @@ static void receive_all(Node *node)
     while ((arrival = g_queue_pop_head(&node->inbox))) {
         gsize n_bytes = 0;
         const guint8 *bytes = g_bytes_get_data(arrival->payload, &n_bytes);
-        node->ops->receive(node->core, arrival->topic, bytes, n_bytes, node_now(node));
+        node->ops->core->receive(node->core, arrival->topic, bytes, n_bytes, node_now(node));
         arrival_free(arrival);
     }
 }
@@ -187,7 +187,7 @@ static void pass_through(Node *node)
 {
     CrashPoint crash = ++node->n_passes == node->crash_pass ? node->crash : CRASH_NONE;
     receive_all(node);
-    gint64 next_us = node->ops->tick(node->core, node_now(node));
+    gint64 next_us = node->ops->core->tick(node->core, node_now(node));
     if (!pass_ends(node, crash))
         node_kill(node);
     else if (next_us < G_MAXINT64)
@@ -219,7 +219,7 @@ static void arrive(gpointer member, const char *topic, GBytes *payload)
 
 static GBytes *pack_presence(const Node *node, gboolean alive)
 {
-    guint64 incarnation = outbox_incarnation(node->ops->outbox(node->core));
+    guint64 incarnation = outbox_incarnation(node->ops->core->outbox(node->core));
     return presence_pack(node->id, node->role, incarnation, node->n_connections, alive,
                          node_now(node));
 }
@@ -234,7 +234,7 @@ void node_connect(Node *node)
     g_autofree char *topic = topic_format(KIND_PRESENCE, node->id, ID_ALL);
     broker_connect(node->broker, node->id, node->role, death, arrive, node);
     broker_publish(node->broker, topic, birth);
-    node->ops->connected(node->core, node_now(node));
+    node->ops->core->connected(node->core, node_now(node));
     node_wake(node);
 }
 

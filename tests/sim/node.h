@@ -8,19 +8,16 @@
 #include "tests/sim/broker.h"
 #include "tests/sim/dice.h"
 #include "topics/base/store.h"
+#include "topics/core.h"
 
 typedef struct Node Node;
 
-// A core as its process sees it; as DaemonCore in topics/mqtt/daemon.h, and how it comes and goes.
+// A core as its process sees it, and how it comes and goes.
 typedef struct {
     // Makes core and, for an agent, driver, over the node's store. NULL when the store is refused.
     gpointer (*start)(Node *node, GError **error);
     void (*stop)(Node *node);
-    Refusal (*receive)(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
-                       gint64 now_us);
-    gint64 (*tick)(gpointer core, gint64 now_us);
-    void (*connected)(gpointer core, gint64 now_us);
-    Outbox *(*outbox)(gpointer core);
+    const CoreOps *core;
 } NodeOps;
 
 // Where the next pass ends before its end.

@@ -37,31 +37,7 @@ static void platform_stop(Node *node)
     federation_free(node->core);
 }
 
-static Refusal platform_receive(gpointer core, const char *topic, const guint8 *payload,
-                                gsize n_bytes, gint64 now_us)
-{
-    return federation_receive(core, topic, payload, n_bytes, now_us);
-}
-
-static gint64 platform_tick(gpointer core, gint64 now_us)
-{
-    return federation_tick(core, now_us);
-}
-
-static void platform_connected(gpointer core, gint64 now_us)
-{
-    federation_connected(core, now_us);
-}
-
-static Outbox *platform_outbox(gpointer core)
-{
-    return federation_outbox(core);
-}
-
-static const NodeOps platform_ops = {
-    platform_start, platform_stop,      platform_receive,
-    platform_tick,  platform_connected, platform_outbox,
-};
+static const NodeOps platform_ops = {platform_start, platform_stop, &federation_ops};
 
 static void on_answer(gpointer data, guint64 call, const KeyAnswer *answer);
 
@@ -88,31 +64,7 @@ static void agent_stop(Node *node)
     g_clear_pointer(&setup->driver, driver_free);
 }
 
-static Refusal agent_node_receive(gpointer core, const char *topic, const guint8 *payload,
-                                  gsize n_bytes, gint64 now_us)
-{
-    return agent_receive(core, topic, payload, n_bytes, now_us);
-}
-
-static gint64 agent_node_tick(gpointer core, gint64 now_us)
-{
-    return agent_tick(core, now_us);
-}
-
-static void agent_node_connected(gpointer core, gint64 now_us)
-{
-    agent_connected(core, now_us);
-}
-
-static Outbox *agent_node_outbox(gpointer core)
-{
-    return agent_outbox(core);
-}
-
-static const NodeOps agent_ops = {
-    agent_start,     agent_stop,           agent_node_receive,
-    agent_node_tick, agent_node_connected, agent_node_outbox,
-};
+static const NodeOps agent_node_ops = {agent_start, agent_stop, &agent_ops};
 
 Driver *world_driver(const Node *agent)
 {
@@ -280,7 +232,7 @@ static void add_node(World *world, const char *id, Role role, const Site *site)
     setup->dice = dice_make(dice_fork(world->seed, id));
     setup->random = dice_random(&setup->dice);
     g_ptr_array_add(world->nodes, node_new(world->agenda, world->broker, id, role,
-                                           site ? &agent_ops : &platform_ops, setup));
+                                           site ? &agent_node_ops : &platform_ops, setup));
 }
 
 static void add_site(World *world, const Site *site)

@@ -55,9 +55,7 @@ static void core_committed(gpointer data)
         g_string_append(core->story, "committed ");
 }
 
-static const DaemonCore core_ops = {
-    core_receive, core_tick, core_connected, core_outbox, core_committed,
-};
+static const CoreOps core_ops = {core_receive, core_tick, core_connected, core_outbox};
 
 static gboolean disk_commit(gpointer backend, const StoreChange *changes, gsize n_changes,
                             GError **error)
@@ -91,6 +89,7 @@ static char *run(gboolean can_commit, GError **error)
         .connection = &connection,
         .core_ops = &core_ops,
         .core = &core,
+        .committed = core_committed,
         .committed_data = &core,
         .store = store,
         .base = base,

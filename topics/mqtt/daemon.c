@@ -162,8 +162,8 @@ static gboolean daemon_pass(Daemon *self, GError **error)
         g_prefix_error(error, "cannot make the state of %s durable: ", setup->id);
         return FALSE;
     }
-    if (setup->core_ops->committed)
-        setup->core_ops->committed(setup->committed_data);
+    if (setup->committed)
+        setup->committed(setup->committed_data);
     outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self->session);
     return TRUE;
 }

@@ -7,27 +7,17 @@
 
 #include "topics/base/random.h"
 #include "topics/base/store.h"
+#include "topics/core.h"
 #include "topics/mqtt/session.h"
-
-// What the shell needs of a core; `core` is passed to each.
-typedef struct {
-    Refusal (*receive)(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
-                       gint64 now_us);
-    // Does what is due; returns when it wants to be called next, in the same clock.
-    gint64 (*tick)(gpointer core, gint64 now_us);
-    // The bus is there, for the first time or again: whatever it should know must be said again.
-    void (*connected)(gpointer core, gint64 now_us);
-    Outbox *(*outbox)(gpointer core);
-    // The pass is durable: what was held back for that may go (HTTP answers). May be NULL.
-    void (*committed)(gpointer data);
-} DaemonCore;
 
 typedef struct {
     const char *id;
     Role role;
     const Connection *connection;
-    const DaemonCore *core_ops;
+    const CoreOps *core_ops;
     gpointer core;
+    // The pass is durable: what was held back for that may go (HTTP answers). May be NULL.
+    void (*committed)(gpointer data);
     gpointer committed_data;
     Store *store;
     struct event_base *base;
