@@ -165,11 +165,22 @@ gboolean order_expects(const Order *order, const WireRelay *relay, const char *f
             branch->path == relay->path)
             return relay->place + 1 < branch->n_providers &&
                    strcmp(branch->providers[relay->place], from) == 0 &&
-                   relay->value.len == relay_payload_bytes(order->order) &&
-                   relay->tag.len == (relay->place == 0 ? RELAY_TAG_BYTES : 0) &&
                    !find_value(order, branch, relay->place);
     }
     return FALSE;
+}
+
+// A value of the wrong size is as good as a wrong value: whoever sent it will not send a better
+// one.
+static gboolean values_fit(const Order *order, const WireBranch *branch)
+{
+    for (guint place = 0; place + 1 < branch->n_providers; place++) {
+        const WireRelay *relay = find_value(order, branch, place);
+        if (relay->value.len != relay_payload_bytes(order->order) ||
+            relay->tag.len != (place == 0 ? RELAY_TAG_BYTES : 0))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 // XORs into the payload what came along one path.
@@ -193,6 +204,8 @@ static Secret *work_target(Agent *agent, Order *order, guint target)
         const WireBranch *branch = wire->branches[i];
         if (branch->role != BRANCH(TARGET) || branch->target != target)
             continue;
+        if (!values_fit(order, branch))
+            return NULL;
         open_branch(agent, order, branch, payload);
         first = first ? first : find_value(order, branch, 0);
     }

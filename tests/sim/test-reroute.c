@@ -88,6 +88,26 @@ static void test_tampered_transit(void)
         KEY_VERDICT_BAD_REQUEST);
 }
 
+static gboolean cut_value_of_victim(Stage *stage, const Topic *topic, WireRelay *relay)
+{
+    if (strcmp(topic->from, stage->victim) != 0)
+        return FALSE;
+    relay->value.len--;
+    return TRUE;
+}
+
+// It does not take the attempt's time to see that.
+static void test_value_cut_short(void)
+{
+    g_autoptr(Stage) stage = stage_diamond();
+    stage->victim = usual_transit(stage);
+    stage->tamper = cut_value_of_victim;
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-d", 1, 256);
+    assert_path(stage_await_grant(stage, ask), other_transit(stage->victim));
+    g_assert_cmpint(world_now(stage->world) - ask->asked_at_us, <, G_TIME_SPAN_SECOND);
+    stage_assert_delivered(stage, ask);
+}
+
 static void test_tampered_everywhere(gconstpointer data)
 {
     g_autoptr(Stage) stage = stage_chain(GPOINTER_TO_UINT(data));
@@ -148,6 +168,24 @@ static void test_silent_transit(void)
     stage->loses = NULL;
     world_run(stage->world, G_TIME_SPAN_MINUTE);
     g_assert_cmpuint(ask->replies->len, ==, 1);
+}
+
+static gboolean loses_values_of_victim(Stage *stage, const BrokerLeg *leg)
+{
+    return strcmp(leg->from, stage->victim) == 0 && leg->kind == KIND_RELAY;
+}
+
+// It says that it did its part, and only the target knows that it did not.
+static void test_transit_that_keeps_its_value(void)
+{
+    g_autoptr(Stage) stage = stage_diamond();
+    stage->victim = usual_transit(stage);
+    stage->loses = loses_values_of_victim;
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-d", 1, 256);
+    const WireReply *reply = stage_await_grant(stage, ask);
+    g_assert_cmpuint(reply->attempts, ==, 2);
+    assert_path(reply, other_transit(stage->victim));
+    stage_assert_delivered(stage, ask);
 }
 
 static void test_dead_transit(void)
@@ -252,10 +290,12 @@ int main(int argc, char **argv)
     g_test_add_func("/reroute/only-border-down", test_only_border_down);
     g_test_add_func("/reroute/interior-fails", test_interior_fails);
     g_test_add_func("/reroute/tampered-transit", test_tampered_transit);
+    g_test_add_func("/reroute/value-cut-short", test_value_cut_short);
     g_test_add_data_func("/reroute/tampered-2", GUINT_TO_POINTER(2), test_tampered_everywhere);
     g_test_add_data_func("/reroute/tampered-3", GUINT_TO_POINTER(3), test_tampered_everywhere);
     g_test_add_func("/reroute/tampered-tag", test_tampered_tag);
     g_test_add_func("/reroute/silent-transit", test_silent_transit);
+    g_test_add_func("/reroute/transit-that-keeps-its-value", test_transit_that_keeps_its_value);
     g_test_add_func("/reroute/dead-transit", test_dead_transit);
     g_test_add_func("/reroute/first-of-each-is-lost", test_first_of_each_is_lost);
     g_test_add_data_func("/reroute/counter-offer-100", GUINT_TO_POINTER(100), test_counter_offer);
