@@ -86,18 +86,25 @@ static void exclude_links(Request *request, const WireOrder *order)
                          g_strdup(((WireSlotRange *)ranges->pdata[i])->link));
 }
 
-// Who changed or lost a relay value is not known: none of those on the way is trusted again, nor
-// are the links, where there was nobody on the way.
-static void exclude_path(Federation *federation, Request *request)
+// FALSE when there was nobody on the way.
+static gboolean exclude_transits(Federation *federation, Request *request)
 {
     gboolean has_transit = FALSE;
     for (guint i = 0; i < request->parts->len; i++) {
         const Part *part = request->parts->pdata[i];
-        gboolean is_transit = !is_end(federation, request, part->agent);
-        has_transit |= is_transit;
+        has_transit |= !is_end(federation, request, part->agent);
         exclude_provider(federation, request, part->agent);
     }
-    for (guint i = 0; !has_transit && i < request->parts->len; i++)
+    return has_transit;
+}
+
+// Who changed a relay value is not known: none of those on the way is trusted again, nor are the
+// links, where there was nobody on the way.
+static void exclude_path(Federation *federation, Request *request)
+{
+    if (exclude_transits(federation, request))
+        return;
+    for (guint i = 0; i < request->parts->len; i++)
         exclude_links(request, ((Part *)request->parts->pdata[i])->order);
 }
 
@@ -140,15 +147,20 @@ static void attempt_failed(Federation *federation, Request *request, Status stat
 static void attempt_timed_out(Federation *federation, Request *request)
 {
     g_autofree char *agents = NULL;
+    gboolean is_end_waiting = TRUE;
     for (guint i = 0; i < request->parts->len; i++) {
         const Part *part = request->parts->pdata[i];
         if (part->is_answered)
             continue;
+        is_end_waiting &= is_end(federation, request, part->agent);
         exclude_provider(federation, request, part->agent);
         char *more = agents ? g_strconcat(agents, ", ", part->agent, NULL) : g_strdup(part->agent);
         g_free(agents);
         agents = more;
     }
+    // Somebody on the way may have said that all is well, and kept back its relay value.
+    if (is_end_waiting)
+        exclude_transits(federation, request);
     attempt_failed(federation, request, STATUS_EXPIRED, agents ? agents : "platform",
                    "no answer in time");
 }
