@@ -68,7 +68,7 @@ static const Setting border_settings[] = {
     {"node", SETTING_ID, OF(SimBorder, node), .required = TRUE},
     {"peer", SETTING_ID, OF(SimBorder, peer), .required = TRUE},
     {"", SETTING_INCLUDE, .table = &sim_border_rate_table},
-    {"secret", SETTING_TEXT, OF(SimBorder, secret), .required = TRUE,
+    {"secret", SETTING_TEXT, OF(SimBorder, secret), .required = TRUE, .is_secret = TRUE,
      .expects = "64 hexadecimal digits, the same at both ends"},
     {NULL},
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MAX_VALUE_CHARS 40
+#define MAX_KEY_BYTES   20
 
 // One reading of a document.
 typedef struct {
@@ -80,7 +81,7 @@ static void fail_at(Reader *reader, const yaml_node_t *node, const char *format,
 static void fail_value(Reader *reader, const Setting *setting, const yaml_node_t *node)
 {
     g_autofree char *expected = setting_expectation(setting);
-    g_autofree char *shown = node_show(node);
+    g_autofree char *shown = setting->is_secret ? g_strdup("what is there") : node_show(node);
     fail_at(reader, node, "key '%s': expected %s, not %s", setting->key, expected, shown);
 }
 
@@ -213,6 +214,24 @@ static const Setting *find_setting(const SettingTable *table, const char *key)
     return NULL;
 }
 
+static gboolean table_has_secret(const SettingTable *table)
+{
+    for (const Setting *setting = table->settings; setting->key; setting++) {
+        gboolean is_included = setting->type == SETTING_INCLUDE;
+        if (setting->is_secret || (is_included && table_has_secret(setting->table)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+// A secret in the place of a key, such as after `secret=`, does not.
+static gboolean looks_like_key(const yaml_node_t *node)
+{
+    const char *text = node_text(node);
+    return text && strlen(text) <= MAX_KEY_BYTES &&
+           text[strspn(text, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+}
+
 static void append_keys(GString *out, const SettingTable *table)
 {
     for (const Setting *setting = table->settings; setting->key; setting++) {
@@ -228,8 +247,22 @@ static void fail_unknown(Reader *reader, const SettingTable *table, const yaml_n
     GString *keys = g_string_new(NULL);
     append_keys(keys, table);
     g_autofree char *expected = g_string_free(keys, FALSE);
-    g_autofree char *shown = node_show(key);
+    gboolean is_shown = !table_has_secret(table) || looks_like_key(key);
+    g_autofree char *shown = is_shown ? node_show(key) : g_strdup("(not shown)");
     fail_at(reader, key, "unknown key %s; expected one of %s", shown, expected);
+}
+
+static void hide(SettingsReport *report, const yaml_node_t *node)
+{
+    settings_report_hide(report, node->start_mark.index, node->end_mark.index);
+}
+
+static void hide_pair(Reader *reader, const yaml_node_pair_t *pair)
+{
+    const yaml_node_t *key = node_get(reader, pair->key);
+    if (!looks_like_key(key))
+        hide(reader->report, key);
+    hide(reader->report, node_get(reader, pair->value));
 }
 
 // The values of a mapping by their settings, but for keys that are unknown or stand there twice.
@@ -245,6 +278,9 @@ static GHashTable *collect_values(Reader *reader, const SettingTable *table,
         const Setting *setting = text ? find_setting(table, text) : NULL;
         if (!setting) {
             fail_unknown(reader, table, key);
+            // Perhaps a secret under a misspelt name.
+            if (table_has_secret(table))
+                hide_pair(reader, pair);
         } else if (g_hash_table_contains(values, setting)) {
             fail_at(reader, key, "duplicate key '%s'; it stands on line %u already", setting->key,
                     GPOINTER_TO_UINT(g_hash_table_lookup(lines, setting)));
@@ -293,6 +329,47 @@ void settings_read(const SettingTable *table, yaml_document_t *document, Setting
     yaml_node_t *node = yaml_document_get_root_node(document);
     set_empty(&reader, table, node, root);
     read_table(&reader, table, node, root);
+}
+
+static void collect_secrets(const SettingTable *table, GHashTable *names)
+{
+    for (const Setting *setting = table->settings; setting->key; setting++) {
+        if (setting->is_secret)
+            g_hash_table_add(names, (gpointer)setting->key);
+        else if (setting->table)
+            collect_secrets(setting->table, names);
+    }
+}
+
+void settings_hide_secrets(const SettingTable *table, yaml_document_t *document,
+                           SettingsReport *report)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    collect_secrets(table, names);
+    for (const yaml_node_t *node = document->nodes.start; node < document->nodes.top; node++) {
+        if (node->type != YAML_MAPPING_NODE)
+            continue;
+        for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+             pair < node->data.mapping.pairs.top; pair++) {
+            const char *key = node_text(yaml_document_get_node(document, pair->key));
+            if (key && g_hash_table_contains(names, key))
+                hide(report, yaml_document_get_node(document, pair->value));
+        }
+    }
+}
+
+gboolean settings_names_secret(const SettingTable *table, const char *text)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    collect_secrets(table, names);
+    GHashTableIter iter;
+    gpointer name;
+    g_hash_table_iter_init(&iter, names);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        if (strstr(text, name))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 static void clear_list(const SettingTable *table, GPtrArray *items)

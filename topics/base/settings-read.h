@@ -15,4 +15,11 @@ SettingsMark settings_mark(const yaml_mark_t *start, const yaml_mark_t *end);
 void settings_read(const SettingTable *table, yaml_document_t *document, SettingsReport *report,
                    GHashTable *marks, gpointer root);
 
+// Hides in the report what may be a secret of this table, wherever in the document it stands, also
+// where it should not.
+void settings_hide_secrets(const SettingTable *table, yaml_document_t *document,
+                           SettingsReport *report);
+// Whether the text has the name of a secret setting in it.
+gboolean settings_names_secret(const SettingTable *table, const char *text);
+
 void settings_clear(const SettingTable *table, gpointer root);

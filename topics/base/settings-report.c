@@ -15,11 +15,19 @@ typedef struct {
     char *message;
 } Error;
 
+// Characters of the text, the last one excluded.
+typedef struct {
+    gsize from;
+    gsize to;
+} Hidden;
+
 struct SettingsReport {
     char *name;
     const char *text;
     GPtrArray *errors;
     guint n_left_out;
+    GArray *hidden; // Hidden
+    gboolean hides_all;
 };
 
 static void error_free(gpointer data)
@@ -35,6 +43,7 @@ SettingsReport *settings_report_new(const char *name, const char *text)
     report->name = g_strdup(name);
     report->text = text;
     report->errors = g_ptr_array_new_with_free_func(error_free);
+    report->hidden = g_array_new(FALSE, FALSE, sizeof(Hidden));
     return report;
 }
 
@@ -43,6 +52,7 @@ void settings_report_free(SettingsReport *report)
     if (!report)
         return;
     g_ptr_array_unref(report->errors);
+    g_array_unref(report->hidden);
     g_free(report->name);
     g_free(report);
 }
@@ -71,6 +81,16 @@ void settings_report_add(SettingsReport *report, const SettingsMark *mark, const
     va_end(args);
 }
 
+void settings_report_hide(SettingsReport *report, gsize from, gsize to)
+{
+    g_array_append_val(report->hidden, ((Hidden){from, to}));
+}
+
+void settings_report_hide_all(SettingsReport *report)
+{
+    report->hides_all = TRUE;
+}
+
 SettingsMark settings_report_mark(const SettingsReport *report, gsize n_bytes_before)
 {
     SettingsMark mark = {.n_chars = 1};
@@ -93,12 +113,27 @@ static const char *skip_chars(const char *text, gsize n_chars)
     return text;
 }
 
-// Printable, one column for each character, so that what is underlined stays under it.
-static void append_line(GString *out, const char *line)
+static void find_hidden(const SettingsReport *report, gsize start,
+                        gboolean ret_hidden[MAX_EXCERPT_CHARS])
 {
+    memset(ret_hidden, 0, MAX_EXCERPT_CHARS * sizeof ret_hidden[0]);
+    for (guint i = 0; i < report->hidden->len; i++) {
+        const Hidden *hidden = &g_array_index(report->hidden, Hidden, i);
+        gsize end = MIN(hidden->to, start + MAX_EXCERPT_CHARS);
+        for (gsize at = MAX(hidden->from, start); at < end; at++)
+            ret_hidden[at - start] = TRUE;
+    }
+}
+
+// Printable, one column for each character, so that what is underlined stays under it.
+static void append_line(GString *out, const SettingsReport *report, gsize start)
+{
+    gboolean hidden[MAX_EXCERPT_CHARS];
+    find_hidden(report, start, hidden);
+    const char *line = skip_chars(report->text, start);
     for (gsize n = 0; n < MAX_EXCERPT_CHARS && *line && !strchr("\r\n", *line); n++) {
         gunichar c = g_utf8_get_char(line);
-        g_string_append_unichar(out, g_unichar_isprint(c) ? c : ' ');
+        g_string_append_unichar(out, hidden[n] ? '*' : g_unichar_isprint(c) ? c : ' ');
         line = g_utf8_next_char(line);
     }
 }
@@ -108,7 +143,7 @@ static void append_excerpt(GString *out, const SettingsReport *report, const Set
     gsize lead = mark->column < MAX_EXCERPT_CHARS ? mark->column : EXCERPT_LEAD_CHARS;
     gsize start = mark->index > lead ? mark->index - lead : 0;
     g_string_append(out, "\n    ");
-    append_line(out, skip_chars(report->text, start));
+    append_line(out, report, start);
     g_string_append_printf(out, "\n    %*s^", (int)lead, "");
     for (gsize n = 1; n < mark->n_chars && lead + n < MAX_EXCERPT_CHARS; n++)
         g_string_append_c(out, '~');
@@ -124,7 +159,7 @@ static void append_error(GString *out, const SettingsReport *report, const Error
                                error->mark.column + 1);
     }
     g_string_append_printf(out, ": error: %s", error->message);
-    if (error->has_mark)
+    if (error->has_mark && !report->hides_all)
         append_excerpt(out, report, &error->mark);
 }
 

@@ -20,6 +20,10 @@ typedef struct SettingsReport SettingsReport;
 SettingsReport *settings_report_new(const char *name, const char *text);
 void settings_report_free(SettingsReport *report);
 
+// From then on no excerpt shows these characters.
+void settings_report_hide(SettingsReport *report, gsize from, gsize to);
+void settings_report_hide_all(SettingsReport *report);
+
 // Without a mark the error is about the whole text.
 void settings_report_add(SettingsReport *report, const SettingsMark *mark, const char *format, ...)
     G_GNUC_PRINTF(3, 4);

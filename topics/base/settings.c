@@ -135,6 +135,7 @@ static void read_root(Settings *settings, yaml_document_t *document)
         settings_report_add(settings->report, &mark, "expected a mapping");
     } else {
         settings->root = g_malloc0(settings->table->n_bytes);
+        settings_hide_secrets(settings->table, document, settings->report);
         settings_read(settings->table, document, settings->report, settings->marks, settings->root);
     }
 }
@@ -215,6 +216,9 @@ void settings_copy_marks(Settings *settings, gconstpointer made, gconstpointer f
 
 gboolean settings_finish(Settings *settings, GError **error)
 {
+    // Where in a text that is no mapping a secret ends cannot be told.
+    if (!settings->root && settings_names_secret(settings->table, settings->text))
+        settings_report_hide_all(settings->report);
     g_autofree char *text = settings_report_text(settings->report);
     if (text)
         g_set_error_literal(error, g_quark_from_static_string("settings"), 0, text);

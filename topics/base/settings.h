@@ -7,6 +7,9 @@
 // link to a node that does not exist) the owner of the struct checks afterwards and reports through
 // settings_fail(), which knows where each field came from.
 //
+// The values of secret settings are blanked in what is shown, and nothing at all is shown of a text
+// that is not YAML and names one.
+//
 // Bytes in, struct out; no I/O but settings_load(). Loop thread only. The text may be hostile: size
 // and depth are bounded, anchors and aliases refused.
 
@@ -35,6 +38,7 @@ typedef struct {
     SettingType type;
     gsize offset;
     gboolean required;
+    gboolean is_secret;         // no message shows its value, whatever is wrong with the text
     double min, max;            // both 0: no bounds; a max of INFINITY: at least min
     const char *fallback;       // of a scalar; NULL: NULL, 0, FALSE, first choice
     const char *const *choices; // NULL-terminated
