@@ -13,6 +13,8 @@ int main(int argc, char **argv)
     g_set_prgname("qkdnf-agent");
     DaemonOptions options =
         daemon_options_parse(argc, argv, "The agent of one provider in a QKDN federation");
+    // Before anything secret is read.
+    daemon_init("qkdnf-agent");
     g_autoptr(GError) error = NULL;
     g_autoptr(Settings) settings = settings_load(&agent_settings_table, options.config);
     if (settings_root(settings))
@@ -21,6 +23,5 @@ int main(int argc, char **argv)
         return daemon_fail(2, error);
     if (options.check_only)
         return printf("%s: valid\n", options.config) < 0;
-    daemon_init("qkdnf-agent");
     return host_run(settings_root(settings), &error) ? 0 : daemon_fail(1, error);
 }
