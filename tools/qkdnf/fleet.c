@@ -4,10 +4,11 @@
 
 #include <signal.h>
 
-#define FIRST_DELAY_MS 500
+#define FIRST_DELAY_MS 100
 #define MAX_DELAY_MS   10000
-// A program that was ready for this long starts with the first delay again.
-#define STEADY_US (30 * G_USEC_PER_SEC)
+// A program that was ready for this long starts with the first delay again. What cannot work ends
+// sooner, most of it before it is ready.
+#define STEADY_US (2 * G_USEC_PER_SEC)
 
 typedef enum {
     FLEET_STARTING,
