@@ -82,8 +82,11 @@ gboolean host_run(AgentSettings *settings, GError **error)
     g_autoptr(Driver) driver = driver_new(&settings->qkdn);
     g_autoptr(Agent) agent =
         agent_new(&settings->agent, store, driver, daemon_random(), daemon_now_us(), error);
-    if (!agent)
+    if (!agent) {
+        g_prefix_error(error, "cannot load %s with master key %s: ", settings->daemon.store,
+                       settings->master_key);
         return FALSE;
+    }
     struct event_base *base = event_base_new();
     gboolean ok = serve(settings, agent, store, base, error);
     event_base_free(base);

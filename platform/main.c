@@ -19,8 +19,10 @@ static gboolean run(const PlatformSettings *settings, GError **error)
         return FALSE;
     g_autoptr(Federation) federation =
         federation_new(&settings->federation, store, daemon_random(), daemon_now_us(), error);
-    if (!federation)
+    if (!federation) {
+        g_prefix_error(error, "cannot load %s: ", settings->daemon.store);
         return FALSE;
+    }
     struct event_base *base = event_base_new();
     DaemonSetup setup = {
         .id = id,

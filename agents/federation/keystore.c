@@ -181,7 +181,8 @@ static void load_key(gpointer data, GBytes *key_bytes, GBytes *value)
     }
     if (!loading->failed)
         g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "key '%.*s': is damaged, or sealed with another master key",
+                    "key '%.*s': is damaged, or sealed with another master key: give the one that "
+                    "belongs to this store",
                     (int)MIN(n_id, UUID_CHARS), id);
     loading->failed = TRUE;
     key_free(key);

@@ -142,7 +142,9 @@ static gboolean load_block_state(Loading *loading, const char *place, guint64 fi
     g_autoptr(Secret) key =
         unseal(ledger->master_key, bound, state->sealed.data, state->sealed.len);
     if (!key)
-        return load_failed(loading, place, "is damaged, or sealed with another master key");
+        return load_failed(loading, place,
+                           "is damaged, or sealed with another master key: give the one that "
+                           "belongs to this store");
     if (key->n_bytes != (gsize)state->n_slots * SLOT_BYTES ||
         state->spent.len != (state->n_slots + 7) / 8 || state->n_slots == 0)
         return load_failed(loading, place, "is damaged");

@@ -313,7 +313,7 @@ static void test_another_master_key(Fixture *fixture, gconstpointer data)
     g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
     g_assert_cmpstr(error->message, ==,
                     "key '1b006752-be62-5a52-9a98-02705469c0fe': is damaged, or sealed with "
-                    "another master key");
+                    "another master key: give the one that belongs to this store");
 }
 
 #define ADD(name, fn) g_test_add("/keystore/" name, Fixture, NULL, set_up, fn, tear_down)

@@ -72,7 +72,7 @@ static void test_another_master_key(LedgerFixture *fixture, gconstpointer data)
     other->data[31] ^= 1;
     assert_damaged(fixture, other,
                    "ledger block 'graz-vienna/0000000000000000': is damaged, or sealed with "
-                   "another master key");
+                   "another master key: give the one that belongs to this store");
 }
 
 static void test_a_damaged_record(LedgerFixture *fixture, gconstpointer data)
@@ -112,7 +112,8 @@ static void test_a_flipped_bit(LedgerFixture *fixture, gconstpointer data)
             put(fixture, "block", "graz-vienna/0000000000000000", changed);
             assert_damaged(fixture, fixture->master_key,
                            "ledger block 'graz-vienna/0000000000000000': is damaged, or sealed "
-                           "with another master key");
+                           "with another master key: give the one that belongs to this "
+                           "store");
         }
     }
     wire_free(state);
@@ -129,7 +130,7 @@ static void test_a_moved_record(LedgerFixture *fixture, gconstpointer data)
     put(fixture, "block", "graz-vienna/0000000000000008", whole);
     assert_damaged(fixture, fixture->master_key,
                    "ledger block 'graz-vienna/0000000000000008': is damaged, or sealed with "
-                   "another master key");
+                   "another master key: give the one that belongs to this store");
 }
 
 #define ADD(name, fn)                                                                              \

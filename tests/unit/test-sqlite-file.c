@@ -91,6 +91,11 @@ static void test_only_one_process_may_use_it(Place *place, gconstpointer data)
     close(ready[1]);
 }
 
+static void no_record(gpointer data, GBytes *key, GBytes *value)
+{
+    g_assert_not_reached();
+}
+
 static void test_damage_is_found(Place *place, gconstpointer data)
 {
     g_autofree char *value = g_strnfill(20000, 'v');
@@ -113,6 +118,29 @@ static void test_damage_is_found(Place *place, gconstpointer data)
     memset(damaged + n_bytes / 4096 / 2 * 4096, 0xa5, 4096);
     g_assert_true(g_file_set_contents(place->path, damaged, (gssize)n_bytes, NULL));
     assert_refused(place, "is damaged");
+}
+
+// SQLite would take these for good.
+static void test_a_changed_record_is_found(Place *place, gconstpointer data)
+{
+    static const char *const changes[] = {
+        "UPDATE things SET value = x'32'",
+        "UPDATE things SET key = x'62'",
+        "UPDATE things SET digest = x''",
+        "ALTER TABLE things RENAME TO others",
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
+        put_and_commit(place, "a", "1");
+        change_file(place, changes[i]);
+        g_autoptr(Store) store = place_open(place);
+        g_autoptr(GError) error = NULL;
+        const char *table = strstr(changes[i], "others") ? "others" : "things";
+        g_assert_false(store_load(store, table, no_record, NULL, &error));
+        g_assert_nonnull(strstr(error->message, place->path));
+        g_assert_nonnull(strstr(error->message, "is damaged (a record is not as it was written)"));
+        g_clear_pointer(&store, store_free);
+        g_assert_cmpint(g_unlink(place->path), ==, 0);
+    }
 }
 
 static void test_a_lost_file_is_not_begun_afresh(Place *place, gconstpointer data)
@@ -204,6 +232,7 @@ int main(int argc, char **argv)
     ADD("only-one-may-use-it", test_only_one_may_use_it);
     ADD("only-one-process-may-use-it", test_only_one_process_may_use_it);
     ADD("damage-is-found", test_damage_is_found);
+    ADD("a-changed-record-is-found", test_a_changed_record_is_found);
     ADD("a-lost-file-is-not-begun-afresh", test_a_lost_file_is_not_begun_afresh);
     ADD("what-is-not-ours-is-refused", test_what_is_not_ours_is_refused);
     ADD("a-missing-directory", test_a_missing_directory);

@@ -53,6 +53,15 @@ gboolean sqlite_file_fail(const SqliteFile *file, int result, GError **error)
     return FALSE;
 }
 
+gboolean sqlite_file_damaged(const SqliteFile *file, const char *what, GError **error)
+{
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                "store %s is damaged (%s): restore it from a backup, or move it away if starting "
+                "without its contents is intended",
+                file->path, what);
+    return FALSE;
+}
+
 static gboolean fail_system(const char *path, const char *what, const char *remedy, GError **error)
 {
     int number = errno;
@@ -234,11 +243,7 @@ static gboolean check_pages(const SqliteFile *file, GError **error)
     if (strcmp(verdict, "ok") == 0)
         return TRUE;
     g_strdelimit(verdict, "\n", ' ');
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-                "store %s is damaged (%s): restore it from a backup, or move it away if starting "
-                "without its contents is intended",
-                file->path, verdict);
-    return FALSE;
+    return sqlite_file_damaged(file, verdict, error);
 }
 
 static gboolean check_owner(const SqliteFile *file, const char *owner, GError **error)

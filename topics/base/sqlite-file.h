@@ -20,7 +20,8 @@ void sqlite_file_free(SqliteFile *file);
 // Runs statements that return no rows.
 gboolean sqlite_file_run(const SqliteFile *file, const char *sql, GError **error);
 
-// Says what SQLite's result means for this file; always FALSE.
+// Says what SQLite's result means for this file, or that it is damaged; always FALSE.
 gboolean sqlite_file_fail(const SqliteFile *file, int result, GError **error);
+gboolean sqlite_file_damaged(const SqliteFile *file, const char *what, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SqliteFile, sqlite_file_free)

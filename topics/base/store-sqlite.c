@@ -4,6 +4,12 @@
 
 #include "topics/base/sqlite-file.h"
 
+#include <string.h>
+
+// What SQLite itself finds is damage to its pages, not to what is in them: a bit that falls over on
+// disk could take an allocation back. So each record has a digest.
+#define DIGEST_BYTES 8
+
 typedef struct {
     SqliteFile *file;
     GHashTable *tables; // name → Table
@@ -11,6 +17,7 @@ typedef struct {
 
 // The statements of one table, prepared once.
 typedef struct {
+    char *name;
     sqlite3_stmt *load;
     sqlite3_stmt *put;
     sqlite3_stmt *remove;
@@ -22,6 +29,7 @@ static void table_free(gpointer data)
     sqlite3_finalize(table->load);
     sqlite3_finalize(table->put);
     sqlite3_finalize(table->remove);
+    g_free(table->name);
     g_free(table);
 }
 
@@ -38,7 +46,7 @@ static gboolean prepare(const Disk *disk, const char *format, const char *table,
 static gboolean create_table(const Disk *disk, const char *name, GError **error)
 {
     char *sql = sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\" (key BLOB PRIMARY KEY, "
-                                "value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+                                "value BLOB NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID",
                                 name);
     gboolean done = sqlite_file_run(disk->file, sql, error);
     sqlite3_free(sql);
@@ -53,14 +61,50 @@ static Table *disk_table(Disk *disk, const char *name, GError **error)
     if (!create_table(disk, name, error))
         return NULL;
     table = g_new0(Table, 1);
-    if (prepare(disk, "SELECT key, value FROM \"%w\" ORDER BY key", name, &table->load, error) &&
-        prepare(disk, "REPLACE INTO \"%w\" (key, value) VALUES (?, ?)", name, &table->put, error) &&
+    table->name = g_strdup(name);
+    if (prepare(disk, "SELECT key, value, digest FROM \"%w\" ORDER BY key", name, &table->load,
+                error) &&
+        prepare(disk, "REPLACE INTO \"%w\" (key, value, digest) VALUES (?, ?, ?)", name,
+                &table->put, error) &&
         prepare(disk, "DELETE FROM \"%w\" WHERE key = ?", name, &table->remove, error)) {
-        g_hash_table_insert(disk->tables, (gpointer)name, table);
+        g_hash_table_insert(disk->tables, table->name, table);
         return table;
     }
     table_free(table);
     return NULL;
+}
+
+static void update(GChecksum *digest, GBytes *bytes)
+{
+    gsize n_bytes = 0;
+    const guint8 *data = g_bytes_get_data(bytes, &n_bytes);
+    guint64 length = GUINT64_TO_LE(n_bytes);
+    g_checksum_update(digest, (const guint8 *)&length, sizeof length);
+    g_checksum_update(digest, data, (gssize)n_bytes);
+}
+
+static void digest_record(const Table *table, GBytes *key, GBytes *value,
+                          guint8 ret_digest[DIGEST_BYTES])
+{
+    g_autoptr(GChecksum) digest = g_checksum_new(G_CHECKSUM_SHA256);
+    guint8 whole[32];
+    gsize n_bytes = sizeof whole;
+    g_checksum_update(digest, (const guint8 *)table->name, (gssize)strlen(table->name) + 1);
+    update(digest, key);
+    update(digest, value);
+    g_checksum_get_digest(digest, whole, &n_bytes);
+    memcpy(ret_digest, whole, DIGEST_BYTES);
+}
+
+static gboolean check_record(const Disk *disk, const Table *table, GBytes *key, GBytes *value,
+                             GError **error)
+{
+    guint8 digest[DIGEST_BYTES];
+    digest_record(table, key, value, digest);
+    if (sqlite3_column_bytes(table->load, 2) == DIGEST_BYTES &&
+        memcmp(sqlite3_column_blob(table->load, 2), digest, DIGEST_BYTES) == 0)
+        return TRUE;
+    return sqlite_file_damaged(disk->file, "a record is not as it was written", error);
 }
 
 static GBytes *column(sqlite3_stmt *statement, int i)
@@ -76,13 +120,17 @@ static gboolean sqlite_load(gpointer backend, const char *name, StoreLoadFn fn, 
     Table *table = disk_table(disk, name, error);
     if (!table)
         return FALSE;
-    int result;
-    while ((result = sqlite3_step(table->load)) == SQLITE_ROW) {
+    int result = SQLITE_ROW;
+    gboolean done = TRUE;
+    while (done && (result = sqlite3_step(table->load)) == SQLITE_ROW) {
         g_autoptr(GBytes) key = column(table->load, 0);
         g_autoptr(GBytes) value = column(table->load, 1);
-        fn(data, key, value);
+        done = check_record(disk, table, key, value, error);
+        if (done)
+            fn(data, key, value);
     }
-    gboolean done = result == SQLITE_DONE ? TRUE : sqlite_file_fail(disk->file, result, error);
+    if (done && result != SQLITE_DONE)
+        done = sqlite_file_fail(disk->file, result, error);
     sqlite3_reset(table->load);
     return done;
 }
@@ -95,15 +143,27 @@ static int bind(sqlite3_stmt *statement, int i, GBytes *bytes)
     return sqlite3_bind_blob64(statement, i, data ? data : "", n_bytes, SQLITE_STATIC);
 }
 
+static int bind_record(const Table *table, const StoreChange *change,
+                       guint8 ret_digest[DIGEST_BYTES])
+{
+    int result = bind(table->put, 1, change->key);
+    if (result == SQLITE_OK)
+        result = bind(table->put, 2, change->value);
+    digest_record(table, change->key, change->value, ret_digest);
+    return result == SQLITE_OK
+               ? sqlite3_bind_blob(table->put, 3, ret_digest, DIGEST_BYTES, SQLITE_STATIC)
+               : result;
+}
+
 static gboolean apply(Disk *disk, const StoreChange *change, GError **error)
 {
     Table *table = disk_table(disk, change->table, error);
     if (!table)
         return FALSE;
+    guint8 digest[DIGEST_BYTES];
     sqlite3_stmt *statement = change->value ? table->put : table->remove;
-    int result = bind(statement, 1, change->key);
-    if (result == SQLITE_OK && change->value)
-        result = bind(statement, 2, change->value);
+    int result =
+        change->value ? bind_record(table, change, digest) : bind(statement, 1, change->key);
     if (result == SQLITE_OK)
         result = sqlite3_step(statement);
     gboolean done = result == SQLITE_DONE ? TRUE : sqlite_file_fail(disk->file, result, error);
