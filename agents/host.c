@@ -9,8 +9,7 @@
 #include "topics/base/store-sqlite.h"
 #include "topics/mqtt/daemon.h"
 
-// --- the core as the KME server calls it
-// ----------------------------------------------------------
+// --- the core as the KME server calls it ---------------------------------------------------------
 
 static void key_status(gpointer core, guint64 call, const char *caller, const char *target)
 {
@@ -35,8 +34,7 @@ static void cancel(gpointer core, guint64 call)
 
 static const KeyService key_service = {key_status, get_keys, get_keys_by_id, cancel};
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 static Driver *driver_new(const QkdnSettings *settings)
 {

@@ -81,8 +81,7 @@ static const char *service_of(const Application *application)
     return application->service ? application->service : application->registration->service;
 }
 
-// --- what an application says itself
-// --------------------------------------------------------------
+// --- what an application says itself -------------------------------------------------------------
 
 static void announce(Application *application, const WireRegister *registration)
 {
@@ -135,8 +134,7 @@ void directory_on_register(gpointer data, const Sender *sender, gconstpointer me
     federation_send(federation, KIND_REGISTERED, sender->id, &answer.base);
 }
 
-// --- discovery
-// ------------------------------------------------------------------------------------
+// --- discovery -----------------------------------------------------------------------------------
 
 typedef struct {
     const WireDiscover *query;

@@ -6,8 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-// --- what the parts share
-// -------------------------------------------------------------------------
+// --- what the parts share ------------------------------------------------------------------------
 
 void federation_send(Federation *federation, KindId kind, const char *to,
                      const ProtobufCMessage *message)
@@ -36,8 +35,7 @@ void federation_event(Federation *federation, const EventHead *head, const char 
     federation_send(federation, KIND_EVENT, NULL, &event.base);
 }
 
-// --- messages in
-// ----------------------------------------------------------------------------------
+// --- messages in ---------------------------------------------------------------------------------
 
 static Role role_of(gpointer data, const char *id)
 {
@@ -77,8 +75,7 @@ guint64 federation_n_refused(const Federation *federation, Refusal refusal)
     return dispatcher_n_refused(federation->dispatcher, refusal);
 }
 
-// --- time
-// -----------------------------------------------------------------------------------------
+// --- time ----------------------------------------------------------------------------------------
 
 static void on_timer(Federation *federation, TimerId timer, const char *id)
 {
@@ -117,8 +114,7 @@ Outbox *federation_outbox(Federation *federation)
     return federation->outbox;
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 static void load_incarnation(gpointer data, GBytes *key, GBytes *value)
 {
@@ -205,8 +201,7 @@ void federation_free(Federation *federation)
     g_free(federation);
 }
 
-// --- as a shell drives it
-// -------------------------------------------------------------------------
+// --- as a shell drives it ------------------------------------------------------------------------
 
 static Refusal receive(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
                        gint64 now_us)

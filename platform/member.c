@@ -67,8 +67,7 @@ static void send_state(Federation *federation, const Member *member)
     federation_send(federation, KIND_MEMBER, member->provider->id, &message.base);
 }
 
-// --- messages
-// -------------------------------------------------------------------------------------
+// --- messages ------------------------------------------------------------------------------------
 
 void member_on_presence(gpointer data, const Sender *sender, gconstpointer message)
 {
@@ -190,8 +189,7 @@ void member_on_timer(Federation *federation, const char *id)
         member_lost(federation, member, "silence: no report for too long");
 }
 
-// --- store
-// ----------------------------------------------------------------------------------------
+// --- store ---------------------------------------------------------------------------------------
 
 static void member_add(Federation *federation, const char *id)
 {

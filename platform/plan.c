@@ -23,8 +23,7 @@ static guint64 slots_for(const WireRequest *wire, guint number)
     return (n_bytes + SLOT_BYTES - 1) / SLOT_BYTES;
 }
 
-// --- routes
-// ---------------------------------------------------------------------------------------
+// --- routes --------------------------------------------------------------------------------------
 
 // All routes of one attempt, with the slots that they will take together.
 typedef struct {
@@ -126,8 +125,7 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
     return STATUS_OK;
 }
 
-// --- orders
-// ---------------------------------------------------------------------------------------
+// --- orders --------------------------------------------------------------------------------------
 
 // The order for one agent while it grows; what its branches point at lives as long as the split.
 typedef struct {
@@ -284,8 +282,7 @@ char **plan_path(const Request *request, guint target)
     return NULL;
 }
 
-// --- counter-offer
-// --------------------------------------------------------------------------------
+// --- counter-offer -------------------------------------------------------------------------------
 
 static gboolean has_routes_for(Federation *federation, const Request *request, guint number)
 {

@@ -17,8 +17,7 @@
 // Releases are repeated this long to an agent that does not answer.
 #define RELEASE_US (24 * G_TIME_SPAN_HOUR)
 
-// --- states
-// ---------------------------------------------------------------------------------------
+// --- states --------------------------------------------------------------------------------------
 
 static const char *const state_names[N_REQUEST_STATES] = {
     [REQUEST_RECEIVED] = "received", [REQUEST_ROUTED] = "routed",     [REQUEST_ORDERED] = "ordered",
@@ -45,8 +44,7 @@ gboolean request_is_final(const Request *request)
     return request->reply != NULL;
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 Part *part_new(const char *agent, const WireOrder *order, const WireRelease *release)
 {
@@ -110,8 +108,7 @@ static void count_running(Federation *federation, const char *sender, int change
         g_hash_table_remove(federation->n_running, sender);
 }
 
-// --- saying it
-// ------------------------------------------------------------------------------------
+// --- saying it -----------------------------------------------------------------------------------
 
 void request_send_parts(Federation *federation, const GPtrArray *parts)
 {
@@ -147,8 +144,7 @@ void request_event(Federation *federation, const Request *request, const char *n
                      request->wire->initiator, request->attempt);
 }
 
-// --- releases
-// -------------------------------------------------------------------------------------
+// --- releases ------------------------------------------------------------------------------------
 
 GPtrArray *part_ranges(const WireOrder *order)
 {
@@ -193,8 +189,7 @@ void request_release_attempt(Federation *federation, Request *request,
     request_arm_repeat(federation, request);
 }
 
-// --- final answers
-// --------------------------------------------------------------------------------
+// --- final answers -------------------------------------------------------------------------------
 
 static void send_reply(Federation *federation, const Request *request)
 {
@@ -248,8 +243,7 @@ void request_grant(Federation *federation, Request *request)
     wire_free(reply);
 }
 
-// --- requests in
-// ----------------------------------------------------------------------------------
+// --- requests in ---------------------------------------------------------------------------------
 
 // The request was never taken in: the same one again is judged again.
 static void turn_away(Federation *federation, const Sender *sender, const WireRequest *wire,
@@ -292,8 +286,7 @@ void request_on_request(gpointer data, const Sender *sender, gconstpointer messa
     g_free(verdict.text);
 }
 
-// --- time
-// -----------------------------------------------------------------------------------------
+// --- time ----------------------------------------------------------------------------------------
 
 static void request_repeat(Federation *federation, Request *request)
 {

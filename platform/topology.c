@@ -94,8 +94,7 @@ static Link *link_find_or_add(Topology *topology, const char *id)
     return link;
 }
 
-// --- registration
-// ---------------------------------------------------------------------------------
+// --- registration --------------------------------------------------------------------------------
 
 // A set that takes each valid ID once.
 static char *check_id(GHashTable *seen, const char *what, const char *id)
@@ -227,8 +226,7 @@ gboolean topology_report(Topology *topology, const Provider *provider, const Wir
     return TRUE;
 }
 
-// --- links
-// ----------------------------------------------------------------------------------------
+// --- links ---------------------------------------------------------------------------------------
 
 LinkEnd *link_end_of(Link *link, const Provider *provider)
 {

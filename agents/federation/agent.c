@@ -8,8 +8,7 @@
 // Completions of one pass may ask the driver for more; so often the driver is asked again at once.
 #define DRIVER_ROUNDS_MAX 8
 
-// --- what the parts share
-// -------------------------------------------------------------------------
+// --- what the parts share ------------------------------------------------------------------------
 
 static void driver_call_free(gpointer data)
 {
@@ -47,8 +46,7 @@ void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, c
     agent_send(agent, KIND_EVENT, NULL, &event.base);
 }
 
-// --- messages in
-// ----------------------------------------------------------------------------------
+// --- messages in ---------------------------------------------------------------------------------
 
 // Only the platform and the operators are known by role; what others say counts by who they are:
 // the neighbour of a link, a provider on the path of an order.
@@ -92,8 +90,7 @@ guint64 agent_n_refused(const Agent *agent, Refusal refusal)
     return dispatcher_n_refused(agent->dispatcher, refusal);
 }
 
-// --- the driver's word
-// ----------------------------------------------------------------------------
+// --- the driver's word ---------------------------------------------------------------------------
 
 static DriverCall *take_driver_call(Agent *agent, guint64 number)
 {
@@ -126,8 +123,7 @@ static const DriverListener driver_listener = {
     .event = discovery_on_driver_event,
 };
 
-// --- time
-// -----------------------------------------------------------------------------------------
+// --- time ----------------------------------------------------------------------------------------
 
 static void on_timer(Agent *agent, TimerId timer, const char *id)
 {
@@ -191,8 +187,7 @@ Outbox *agent_outbox(Agent *agent)
     return agent->outbox;
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
 {
@@ -275,8 +270,7 @@ void agent_free(Agent *agent)
     g_free(agent);
 }
 
-// --- as a shell drives it
-// -------------------------------------------------------------------------
+// --- as a shell drives it ------------------------------------------------------------------------
 
 static Refusal receive(gpointer core, const char *topic, const guint8 *payload, gsize n_bytes,
                        gint64 now_us)

@@ -4,7 +4,7 @@
 // blocks from its driver and gives them numbers; the other end claims the same blocks by ID. Both
 // sides repeat themselves and take repetition, loss and reordering for normal.
 
-#include "agents/federation/core.h"
+#include "agents/federation/border.h"
 
 #include <string.h>
 
@@ -15,7 +15,6 @@
 #define REPEAT_US    (500 * G_TIME_SPAN_MILLISECOND)
 #define RETRY_MIN_US (100 * G_TIME_SPAN_MILLISECOND)
 #define RETRY_MAX_US (2 * G_TIME_SPAN_SECOND)
-#define HEARTBEAT_US (2 * G_TIME_SPAN_SECOND)
 
 // A block that the filler has announced, until it is in the ledger.
 typedef struct {
@@ -26,32 +25,6 @@ typedef struct {
     Secret *key;  // once claimed
     gboolean is_unknown;
 } Claim;
-
-struct Border {
-    char *id;
-    char *node;
-    char *peer;
-    guint64 rate_bps;
-    gboolean up;
-    gboolean is_filler;
-    Ledger *ledger;
-
-    // Filler
-    guint n_taking;
-    gboolean is_filling; // between the low and the high water mark
-    gboolean is_dry;     // the driver had nothing; wait for the timer
-    guint64 sent_end;    // announced up to here
-    gsize block_bytes;
-
-    // The other end
-    GQueue claims; // Claim, in the order of slots
-    gboolean owes_filled;
-
-    // What the platform was told last
-    guint64 reported_end;
-    guint64 reported_n_open;
-    gboolean reported_up;
-};
 
 static void claim_free(gpointer data)
 {
@@ -115,8 +88,7 @@ static gint64 retry_us(const Border *border)
     return (gint64)CLAMP(us, RETRY_MIN_US, RETRY_MAX_US);
 }
 
-// --- filler
-// ---------------------------------------------------------------------------------------
+// --- filler --------------------------------------------------------------------------------------
 
 static void send_fill(Agent *agent, Border *border, guint64 from)
 {
@@ -222,8 +194,7 @@ void border_on_filled(gpointer data, const Sender *sender, gconstpointer message
         timers_disarm(agent->timers, TIMER_FILL, border->id);
 }
 
-// --- the other end
-// --------------------------------------------------------------------------------
+// --- the other end -------------------------------------------------------------------------------
 
 static void send_filled(Agent *agent, Border *border, Status status)
 {
@@ -336,8 +307,7 @@ static void on_claimed(Agent *agent, Border *border, Claim *claim, Status status
     }
 }
 
-// --- both
-// -----------------------------------------------------------------------------------------
+// --- both ----------------------------------------------------------------------------------------
 
 void border_on_block(Agent *agent, const DriverCall *call, Status status, const DriverBlock *block)
 {
@@ -394,63 +364,6 @@ void border_pump(Agent *agent)
 {
     g_tree_foreach(agent->borders, pump_one, agent);
     border_report(agent, FALSE);
-}
-
-// --- stock
-// ----------------------------------------------------------------------------------------
-
-// Worth telling before the next heartbeat: the state changed, or enough key has come that the
-// platform could be waiting for.
-static gboolean stock_has_news(const Agent *agent, const Border *border)
-{
-    guint64 step = MAX(agent->config->ledger.high_slots / 32, 1);
-    guint64 end = ledger_open_end(border->ledger);
-    gboolean was_low = border->reported_n_open < 2 * step;
-    return border->up != border->reported_up || end < border->reported_end ||
-           end - border->reported_end >= (was_low ? 1 : step);
-}
-
-typedef struct {
-    Agent *agent;
-    gboolean all;
-    GArray *links;
-} Report;
-
-static gboolean report_one(gpointer key, gpointer value, gpointer data)
-{
-    Report *report = data;
-    Border *border = value;
-    if (!report->all && !stock_has_news(report->agent, border))
-        return FALSE;
-    WireLinkStock stock = WIRE_LINK_STOCK_INIT;
-    stock.link = border->id;
-    stock.open_end = border->reported_end = ledger_open_end(border->ledger);
-    stock.n_open = border->reported_n_open = ledger_n_open(border->ledger);
-    stock.first_open = ledger_first_open(border->ledger);
-    stock.fill_bps = border->up ? border->rate_bps : 0;
-    stock.up = border->reported_up = border->up;
-    stock.capacity = border->is_filler ? report->agent->config->ledger.high_slots : 0;
-    g_array_append_val(report->links, stock);
-    return FALSE;
-}
-
-void border_report(Agent *agent, gboolean all)
-{
-    g_autoptr(GArray) links = g_array_new(FALSE, FALSE, sizeof(WireLinkStock));
-    Report report = {agent, all, links};
-    g_tree_foreach(agent->borders, report_one, &report);
-    if (links->len == 0 && !all)
-        return;
-    g_autofree WireLinkStock **pointers = g_new(WireLinkStock *, links->len + 1);
-    for (guint i = 0; i < links->len; i++)
-        pointers[i] = &g_array_index(links, WireLinkStock, i);
-    WireStock stock = WIRE_STOCK_INIT;
-    stock.resource_version = agent->resource ? agent->resource->version : 0;
-    stock.n_links = links->len;
-    stock.links = pointers;
-    agent_send(agent, KIND_STOCK, agent->config->platform, &stock.base);
-    if (all)
-        timers_arm(agent->timers, TIMER_HEARTBEAT, "", agent->now + HEARTBEAT_US);
 }
 
 // Below the low water mark key is taken at once; what is missing above it can wait, but not for

@@ -5,7 +5,7 @@
 //
 //   agent.c      creation, messages in, time, the tables that tie the parts together
 //   discovery.c  what the provider has, registered with the platform (RD)
-//   border.c     border links: filling ledgers together with the neighbour
+//   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
 //   order.c      orders and releases (RO), relay values
 //   keystore.c   keys of this provider's users
 //   service.c    what users ask of the KME
@@ -104,9 +104,11 @@ void border_on_filled(gpointer agent, const Sender *sender, gconstpointer messag
 void border_on_timer(Agent *agent, TimerId timer, const char *link);
 // At the end of a pass: takes key where ledgers want it, says what became due to say.
 void border_pump(Agent *agent);
-void border_report(Agent *agent, gboolean all);
 // From time to time, and when the bus is there: fills up, reports everything.
 void border_heartbeat(Agent *agent);
+
+// stock.c: all links, or those of which there is news.
+void border_report(Agent *agent, gboolean all);
 
 // order.c
 gboolean order_load(Agent *agent, GError **error);

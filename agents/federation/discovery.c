@@ -10,8 +10,7 @@
 
 #define REPEAT_US (1 * G_TIME_SPAN_SECOND)
 
-// --- durable
-// --------------------------------------------------------------------------------------
+// --- durable -------------------------------------------------------------------------------------
 
 static void save_self(Agent *agent, guint64 incarnation, guint64 resource_version)
 {
@@ -45,8 +44,7 @@ gboolean discovery_load(Agent *agent, guint64 *ret_incarnation, GError **error)
     return TRUE;
 }
 
-// --- the abstract QKDN
-// ----------------------------------------------------------------------------
+// --- the abstract QKDN ---------------------------------------------------------------------------
 
 // An empty list allows all.
 static gboolean allows(char **list, const char *id)
@@ -183,8 +181,7 @@ void discovery_announce(Agent *agent)
     timers_arm(agent->timers, TIMER_RESOURCE, "", agent->now + REPEAT_US);
 }
 
-// --- the platform
-// ---------------------------------------------------------------------------------
+// --- the platform --------------------------------------------------------------------------------
 
 void discovery_on_member(gpointer data, const Sender *sender, gconstpointer message)
 {
@@ -220,8 +217,7 @@ const AgentApplication *discovery_find_application(const Agent *agent, const cha
     return NULL;
 }
 
-// --- faults and drills
-// ----------------------------------------------------------------------------
+// --- faults and drills ---------------------------------------------------------------------------
 
 static const Qkdnf__V1__FaultScope fault_scopes[] = {
     [DRIVER_SCOPE_LINK] = QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_LINK,

@@ -82,8 +82,7 @@ static HolderState *find_holder(const Key *key, const char *sae, gboolean is_ini
     return NULL;
 }
 
-// --- durable form
-// ---------------------------------------------------------------------------------
+// --- durable form --------------------------------------------------------------------------------
 
 // What the sealed bytes belong to: the key ID and all applications that may ever have it.
 static char *key_place(const char *id, const KeyState *state)
@@ -231,8 +230,7 @@ void keystore_free(KeyStore *keys)
     g_free(keys);
 }
 
-// --- coming and going
-// -----------------------------------------------------------------------------
+// --- coming and going ----------------------------------------------------------------------------
 
 static KeyState *key_state_new(const KeyBatch *batch, guint index)
 {
@@ -389,8 +387,7 @@ KeyLookup keystore_take_request(KeyStore *keys, const char *request, const char 
     return found->len > 0 ? KEY_FOUND : verdict;
 }
 
-// --- by ID
-// ----------------------------------------------------------------------------------------
+// --- by ID ---------------------------------------------------------------------------------------
 
 KeyLookup keystore_look_up(const KeyStore *keys, const char *key_id, const char *initiator,
                            const char *target)

@@ -53,8 +53,7 @@ static Order *order_new(Agent *agent, const char *id, OrderState state)
     return order;
 }
 
-// --- answers
-// --------------------------------------------------------------------------------------
+// --- answers -------------------------------------------------------------------------------------
 
 static void send_outcome(Agent *agent, const char *request, guint attempt, Status status,
                          const char *text, Qkdnf__V1__OutcomeStage stage)
@@ -119,8 +118,7 @@ static void order_close(Agent *agent, Order *order, OrderState state, Status sta
     timers_arm(agent->timers, TIMER_ORDER, order->id, forget_at);
 }
 
-// --- slots
-// ----------------------------------------------------------------------------------------
+// --- slots ---------------------------------------------------------------------------------------
 
 typedef void (*RangeFn)(Ledger *ledger, Slots slots);
 
@@ -161,8 +159,7 @@ static Status reserve_all(Agent *agent, const WireOrder *wire)
     return STATUS_OK;
 }
 
-// --- working
-// --------------------------------------------------------------------------------------
+// --- working -------------------------------------------------------------------------------------
 
 // Answers the order, for good. What it did not use of its slots will serve nothing else.
 static void order_finish(Agent *agent, Order *order, Status status, const char *text)
@@ -224,8 +221,7 @@ void order_on_relayed(Agent *agent, const DriverCall *call, Status status)
         order_finish(agent, order, STATUS_QKDN_FAILED, status_text(status));
 }
 
-// --- orders in
-// ------------------------------------------------------------------------------------
+// --- orders in -----------------------------------------------------------------------------------
 
 static gboolean range_is_ours(const Agent *agent, const WireSlotRange *range, gboolean wanted,
                               gsize n_slots)
@@ -336,8 +332,7 @@ void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
         order_answer(agent, order, wire);
 }
 
-// --- relay values in
-// ------------------------------------------------------------------------------
+// --- relay values in -----------------------------------------------------------------------------
 
 void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
 {
@@ -355,8 +350,7 @@ void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
     order_proceed(agent, order);
 }
 
-// --- releases
-// -------------------------------------------------------------------------------------
+// --- releases ------------------------------------------------------------------------------------
 
 static void void_attempt(Agent *agent, const WireRelease *release, const char *id)
 {
@@ -393,8 +387,7 @@ void order_on_release(gpointer data, const Sender *sender, gconstpointer message
     service_on_release(agent, release->request);
 }
 
-// --- time and store
-// -------------------------------------------------------------------------------
+// --- time and store ------------------------------------------------------------------------------
 
 static void order_forget(Agent *agent, const char *id)
 {

@@ -54,8 +54,7 @@ void service_directory_free(gpointer data)
     g_free(entry);
 }
 
-// --- calls
-// ----------------------------------------------------------------------------------------
+// --- calls ---------------------------------------------------------------------------------------
 
 static Call *call_new(Agent *agent, guint64 number, CallType type, const char *caller)
 {
@@ -176,8 +175,7 @@ static gboolean check_caller(Agent *agent, guint64 number, const char *caller)
     return FALSE;
 }
 
-// --- Get key
-// --------------------------------------------------------------------------------------
+// --- Get key -------------------------------------------------------------------------------------
 
 static gboolean is_pool_good_enough(const KeyQuery *query)
 {
@@ -291,8 +289,7 @@ void service_on_reply(gpointer data, const Sender *sender, gconstpointer message
     try_request(agent, call);
 }
 
-// --- Get key with key IDs
-// -------------------------------------------------------------------------
+// --- Get key with key IDs ------------------------------------------------------------------------
 
 static void try_key_ids(Agent *agent, Call *call)
 {
@@ -348,8 +345,7 @@ void agent_get_keys_by_id(Agent *agent, guint64 number, const char *caller, cons
     try_key_ids(agent, call);
 }
 
-// --- Get status
-// -----------------------------------------------------------------------------------
+// --- Get status ----------------------------------------------------------------------------------
 
 static void answer_status(Agent *agent, guint64 number, const char *caller, const char *target,
                           const char *kme_id)
@@ -427,8 +423,7 @@ void service_on_services(gpointer data, const Sender *sender, gconstpointer mess
     answer_waiting(agent, sae, kme_id);
 }
 
-// --- what happened meanwhile
-// ----------------------------------------------------------------------
+// --- what happened meanwhile ---------------------------------------------------------------------
 
 void service_on_release(Agent *agent, const char *request)
 {

@@ -71,8 +71,7 @@ static void give(Faulty *faulty, const Call *call, const DriverBlock *block)
     complete(faulty, call, STATUS_OK, &given);
 }
 
-// --- from the inner driver
-// ------------------------------------------------------------------------
+// --- from the inner driver -----------------------------------------------------------------------
 
 static void on_relayed(gpointer data, guint64 number, Status status)
 {
@@ -99,8 +98,7 @@ static void on_event(gpointer data, const DriverEvent *event)
 
 static const DriverListener inner_listener = {on_relayed, on_block, on_event};
 
-// --- to the inner driver
-// --------------------------------------------------------------------------
+// --- to the inner driver -------------------------------------------------------------------------
 
 static void faulty_listen(Driver *driver, const DriverListener *listener, gpointer agent)
 {
@@ -184,8 +182,7 @@ static void faulty_cancel(Driver *driver, guint64 number)
     }
 }
 
-// --- time
-// -----------------------------------------------------------------------------------------
+// --- time ----------------------------------------------------------------------------------------
 
 static Status status_of(const Call *call)
 {

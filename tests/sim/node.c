@@ -83,8 +83,7 @@ gboolean node_is_running(const Node *node)
     return node->core != NULL;
 }
 
-// --- passes
-// ---------------------------------------------------------------------------------------
+// --- passes --------------------------------------------------------------------------------------
 
 static void pass(gpointer owner, gpointer data);
 
@@ -214,8 +213,7 @@ static void arrive(gpointer member, const char *topic, GBytes *payload)
     pass_at(node, agenda_now(node->agenda) + node->lag_us);
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 static GBytes *pack_presence(const Node *node, gboolean alive)
 {

@@ -9,8 +9,7 @@
 #define SETTLE_US     (3 * G_TIME_SPAN_SECOND)
 #define PATIENCE_US   (70 * G_TIME_SPAN_SECOND)
 
-// --- record
-// -------------------------------------------------------------------------------------
+// --- record --------------------------------------------------------------------------------------
 
 static void seen_free(gpointer data)
 {
@@ -115,8 +114,7 @@ const Seen *stage_find(const Stage *stage, KindId kind)
     return NULL;
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life ----------------------------------------------------------------------------------------
 
 Stage *stage_new(Network *network)
 {
@@ -183,8 +181,7 @@ Stage *stage_diamond(void)
     return stage_new(network_diamond());
 }
 
-// --- requests
-// -------------------------------------------------------------------------------------
+// --- requests ------------------------------------------------------------------------------------
 
 Ask *stage_ask_for(Stage *stage, const WireRequest *request)
 {
@@ -230,8 +227,7 @@ const WireReply *stage_await_grant(Stage *stage, const Ask *ask)
     return stage_await_status(stage, ask, STATUS_OK);
 }
 
-// --- keys
-// -----------------------------------------------------------------------------------------
+// --- keys ----------------------------------------------------------------------------------------
 
 const char *stage_home(const Stage *stage, const char *sae)
 {

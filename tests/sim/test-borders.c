@@ -60,8 +60,7 @@ static void test_filled_is_always_lost(void)
     assert_works(stage);
 }
 
-// --- drivers
-// --------------------------------------------------------------------------------------
+// --- drivers -------------------------------------------------------------------------------------
 
 static FaultyFate unknown_now_and_then(Stage *stage, const char *agent, FaultyCall call,
                                        const char *subject, const char *block_id)
@@ -117,8 +116,7 @@ static void test_driver_lies(void)
     g_assert_cmpuint(n_granted, >, 40);
 }
 
-// --- memory
-// -------------------------------------------------------------------------------------
+// --- memory --------------------------------------------------------------------------------------
 
 static void lose_store(Stage *stage, const char *agent)
 {

@@ -145,8 +145,7 @@ static void test_tampered_tag(void)
     stage_assert_nothing_delivered(stage, ask);
 }
 
-// --- silence
-// ------------------------------------------------------------------------------------
+// --- silence -------------------------------------------------------------------------------------
 
 static gboolean loses_outcomes_of_victim(Stage *stage, const BrokerLeg *leg)
 {
@@ -221,8 +220,7 @@ static void test_first_of_each_is_lost(void)
     stage_assert_delivered(stage, ask);
 }
 
-// --- too little key
-// -------------------------------------------------------------------------------
+// --- too little key ------------------------------------------------------------------------------
 
 // 100 slots of 32 bytes at 25600 bit/s: 100 slots more a second.
 static Network *network_poor(void)

@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-// --- processes
-// ------------------------------------------------------------------------------------
+// --- processes -----------------------------------------------------------------------------------
 
 // What a node's operations need of the world it is in.
 typedef struct {
@@ -71,8 +70,7 @@ Driver *world_driver(const Node *agent)
     return ((const Setup *)agent->setup)->driver;
 }
 
-// --- bus
-// ------------------------------------------------------------------------------------------
+// --- bus -----------------------------------------------------------------------------------------
 
 static void on_tap(gpointer data, const char *topic, GBytes *payload)
 {
@@ -100,8 +98,7 @@ static void on_fate(gpointer data, const BrokerLeg *leg, GArray *delays)
 
 static const BrokerOps broker_ops = {on_tap, on_tamper, on_fate};
 
-// --- what applications do at their KME
-// ----------------------------------------------------------------
+// --- what applications do at their KME -----------------------------------------------------------
 
 static void fetch_free(gpointer data)
 {
@@ -221,8 +218,7 @@ const Fetch *world_key_status(World *world, const char *agent, const char *calle
     return fetch;
 }
 
-// --- the world
-// ------------------------------------------------------------------------------------
+// --- the world -----------------------------------------------------------------------------------
 
 static void add_node(World *world, const char *id, Role role, const Site *site)
 {

@@ -181,8 +181,7 @@ static void test_ledgers_do_not_mix(LedgerFixture *fixture, gconstpointer data)
     }
 }
 
-// --- letting go
-// -----------------------------------------------------------------------------------
+// --- letting go ----------------------------------------------------------------------------------
 
 static void test_truncation_ends_at_a_block(LedgerFixture *fixture, gconstpointer data)
 {

@@ -207,8 +207,7 @@ static void test_an_application_that_went(void)
     g_assert_cmpuint(in_ms, ==, 0);
 }
 
-// --- counter-offers
-// -------------------------------------------------------------------------------
+// --- counter-offers ------------------------------------------------------------------------------
 
 static void assert_offer(FederationFixture *fixture, const char *targets, guint number,
                          guint expected_number, guint64 expected_ms)

@@ -175,8 +175,7 @@ static void test_both_ends_agree(void)
     g_assert_cmpstr(sent, ==, expected);
 }
 
-// --- a whole relay
-// --------------------------------------------------------------------------------
+// --- a whole relay -------------------------------------------------------------------------------
 
 #define PROVIDERS_MAX 5
 

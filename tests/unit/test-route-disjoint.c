@@ -95,8 +95,7 @@ static void test_an_interior_that_is_cut(void)
     assert_routes(topology, 2, NULL);
 }
 
-// --- against all sets of paths
-// --------------------------------------------------------------------
+// --- against all sets of paths -------------------------------------------------------------------
 
 typedef struct {
     guint64 cost;

@@ -153,8 +153,7 @@ static void test_ties_go_to_the_first(void)
     }
 }
 
-// --- against all simple paths
-// ---------------------------------------------------------------------
+// --- against all simple paths --------------------------------------------------------------------
 
 typedef struct {
     const RouteQuery *query;

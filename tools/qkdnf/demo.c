@@ -62,8 +62,7 @@ char *demo_run_verb(const Demo *demo, const char *verb, const char *const *words
     return NULL;
 }
 
-// --- borders
-// --------------------------------------------------------------------------------------
+// --- borders -------------------------------------------------------------------------------------
 
 static json_t *learn_topology(const Demo *demo, GError **error)
 {
@@ -125,8 +124,7 @@ void demo_show_borders(Demo *demo)
     json_decref(topology);
 }
 
-// --- requests
-// -------------------------------------------------------------------------------------
+// --- requests ------------------------------------------------------------------------------------
 
 static char *path_text(const struct qkdnf_reply *reply)
 {
@@ -238,8 +236,7 @@ void demo_show_requests(Demo *demo)
     for_each_pair(demo, show_pair, NULL);
 }
 
-// --- cuts
-// -----------------------------------------------------------------------------------------
+// --- cuts ----------------------------------------------------------------------------------------
 
 typedef struct {
     char *from, *to;

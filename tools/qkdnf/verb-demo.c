@@ -52,8 +52,7 @@ static const struct argp argp = {
            "non-zero if anything is not as expected.",
 };
 
-// --- the federation as a child
-// --------------------------------------------------------------------
+// --- the federation as a child -------------------------------------------------------------------
 
 static void end_with_parent(gpointer data)
 {
@@ -96,8 +95,7 @@ static json_t *wait_for_federation(const char *dir, GPid pid, GError **error)
     return NULL;
 }
 
-// --- the report
-// -----------------------------------------------------------------------------------
+// --- the report ----------------------------------------------------------------------------------
 
 // Keys that went another way because a border had been cut.
 static guint count_detours(const Demo *demo)
@@ -153,8 +151,7 @@ static gboolean write_report(const Demo *demo, const char *path, const char *tap
     return ok;
 }
 
-// --- the verb
-// -------------------------------------------------------------------------------------
+// --- the verb ------------------------------------------------------------------------------------
 
 static char *default_file(void)
 {
