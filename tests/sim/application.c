@@ -76,14 +76,15 @@ void application_connect(Application *application)
 
 static void send_frame(gpointer data, const Publish *publish)
 {
-    broker_publish(data, publish->topic, publish->payload);
+    const Application *application = data;
+    if (broker_is_connected(application->broker, application->sae))
+        broker_publish(application->broker, publish->topic, publish->payload);
 }
 
 void application_repeat(Application *application, const Ask *ask)
 {
     outbox_add(application->outbox, KIND_REQUEST, PLATFORM, &ask->wire->base);
-    outbox_flush(application->outbox, agenda_now(application->agenda), send_frame,
-                 application->broker);
+    outbox_flush(application->outbox, agenda_now(application->agenda), send_frame, application);
 }
 
 static void ask_again(gpointer owner, gpointer data)

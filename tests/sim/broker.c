@@ -126,11 +126,11 @@ void broker_publish(Broker *broker, const char *topic, GBytes *original)
 {
     Sending sending = {.broker = broker, .text = topic};
     g_assert_true(topic_parse(topic, &sending.topic));
+    broker->ops->tap(broker->world, topic, original);
     g_autoptr(GBytes) payload =
         broker->ops->tamper ? broker->ops->tamper(broker->world, topic, original) : NULL;
     if (!payload)
         payload = g_bytes_ref(original);
-    broker->ops->tap(broker->world, topic, payload);
     if (kind_get(sending.topic.kind)->retained)
         g_tree_replace(broker->retained, g_strdup(topic), g_bytes_ref(payload));
     sending.payload = payload;

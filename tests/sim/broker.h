@@ -21,7 +21,7 @@ typedef struct {
 } BrokerLeg;
 
 typedef struct {
-    // Sees every publish as it reaches the broker.
+    // Sees every publish as its sender meant it.
     void (*tap)(gpointer world, const char *topic, GBytes *payload);
     // The payload to carry instead, to be freed; NULL: as it is.
     GBytes *(*tamper)(gpointer world, const char *topic, GBytes *payload);

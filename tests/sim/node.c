@@ -2,6 +2,7 @@
 
 #include "tests/sim/node.h"
 
+#include "tests/sim/lagging.h"
 #include "topics/presence.h"
 
 // A connection to the broker takes so long.
@@ -45,6 +46,7 @@ Node *node_new(Agenda *agenda, Broker *broker, const char *id, Role role, const 
     node->agenda = agenda;
     node->broker = broker;
     node->disk = store_disk_new();
+    node->life = 1;
     node->pass_at_us = G_MAXINT64;
     node->held = g_ptr_array_new_with_free_func(held_free);
     return node;
@@ -250,7 +252,8 @@ static void connect_later(gpointer owner, gpointer data)
 gboolean node_start(Node *node, GError **error)
 {
     g_assert_null(node->core);
-    node->store = store_new_memory(node->disk);
+    node->store = node->breach == BREACH_LOST_COMMIT ? store_new_lagging(node->disk)
+                                                     : store_new_memory(node->disk);
     node->core = node->ops->start(node, error);
     if (!node->core) {
         g_clear_pointer(&node->store, store_free);

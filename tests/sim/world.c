@@ -176,6 +176,7 @@ static Fetch *fetch_new(World *world, const Node *node, const char *caller)
     Fetch *fetch = g_new0(Fetch, 1);
     fetch->number = world->fetches->len;
     fetch->node = node;
+    fetch->life = node_is_running(node) ? node->life : 0;
     fetch->caller = g_strdup(caller);
     fetch->called_at_us = world_now(world);
     fetch->keys = g_ptr_array_new_with_free_func(delivered_key_free);
@@ -296,18 +297,10 @@ gint64 world_now(const World *world)
     return agenda_now(world->agenda);
 }
 
-static gboolean world_step(World *world, gint64 until_us)
-{
-    gboolean happened = agenda_step(world->agenda, until_us);
-    if (happened && world->on_step)
-        world->on_step(world->owner);
-    return happened;
-}
-
 void world_run(World *world, gint64 for_us)
 {
     gint64 until_us = world_now(world) + for_us;
-    while (world_step(world, until_us))
+    while (agenda_step(world->agenda, until_us))
         continue;
 }
 
@@ -315,7 +308,7 @@ gboolean world_run_until(World *world, WorldFn is_done, gpointer data, gint64 fo
 {
     gint64 until_us = world_now(world) + for_us;
     while (!is_done(data)) {
-        if (!world_step(world, until_us))
+        if (!agenda_step(world->agenda, until_us))
             return FALSE;
     }
     return TRUE;

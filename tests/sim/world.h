@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     guint64 number;
     const Node *node;
+    guint64 life; // of the node when it was asked; 0: it was not running
     char *caller;
     gint64 called_at_us;
     gboolean is_answered;
@@ -52,7 +53,6 @@ struct World {
     gpointer owner; // of the hooks
     // Sees what leaves an agent for an application.
     void (*on_fetched)(gpointer owner, const Fetch *fetch);
-    void (*on_step)(gpointer owner);
 };
 
 // Takes over the network. `hooks` may be NULL.

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/sim/trial.h"
+
+#include "tests/sim/witness.h"
+#include "tests/sim/workload.h"
+#include "tools/qkdnf/tap-line.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND ((gint64)G_TIME_SPAN_SECOND)
+
+// After the end of all misfortune: the longest deadlines pass; late copies arrive; then everyone
+// gets keys again within this time.
+#define HEAL_US  (35 * SECOND)
+#define PROOF_US (15 * SECOND)
+
+#define PAIRS_MAX 12
+
+typedef struct {
+    const Trial *trial;
+    World *world;
+    Witness *witness;
+    Misfortune *misfortune;
+    Workload *workload;
+    GChecksum *digest;
+} Run;
+
+Mercy mercy_none(void)
+{
+    Mercy mercy = {.until_us = G_MAXINT64};
+    for (guint kind = 0; kind < N_FAULTS; kind++)
+        mercy.kinds[kind] = TRUE;
+    return mercy;
+}
+
+// --- the federation
+// -------------------------------------------------------------------------------
+
+#define SITES_MIN 2
+#define SITES_MAX 6
+
+static const char *const site_names[SITES_MAX] = {"alpha", "beta",    "gamma",
+                                                  "delta", "epsilon", "zeta"};
+
+static void add_site(Network *network, Dice *dice, const char *id)
+{
+    Site *site = network_add_site(network, id);
+    site->config.ledger.high_slots = (guint64)dice_between(dice, 64, 400);
+    site->config.ledger.low_percent = (guint64)dice_between(dice, 30, 100);
+    guint n_applications = (guint)dice_between(dice, 1, 3);
+    for (guint i = 0; i < n_applications; i++) {
+        g_autofree char *sae = g_strdup_printf("sae-%s-%u", id, i);
+        network_add_application(network, id, sae);
+    }
+}
+
+static void add_border(Network *network, Dice *dice, const char *a, const char *b)
+{
+    if (site_find_border(network_find_site(network, a), b))
+        return;
+    network_add_border(network, a, b, (guint64)dice_between(dice, 100000, 2000000),
+                       (guint64)dice_between(dice, 0, 600));
+}
+
+// Everyone can be reached, often in several ways.
+static Network *network_random(Dice *dice)
+{
+    Network *network = network_new();
+    guint n_sites = (guint)dice_between(dice, SITES_MIN, SITES_MAX);
+    for (guint i = 0; i < n_sites; i++)
+        add_site(network, dice, site_names[i]);
+    for (guint i = 1; i < n_sites; i++)
+        add_border(network, dice, site_names[i], site_names[dice_below(dice, i)]);
+    for (guint n_more = (guint)dice_below(dice, n_sites + 1); n_more > 0; n_more--) {
+        guint a = (guint)dice_below(dice, n_sites), b = (guint)dice_below(dice, n_sites);
+        if (a != b)
+            add_border(network, dice, site_names[a], site_names[b]);
+    }
+    network->federation.attempt_ms = (guint64)dice_between(dice, 800, 4000);
+    network->federation.stale_ms = (guint64)dice_between(dice, 5000, 30000);
+    return network;
+}
+
+// --- what is seen
+// ---------------------------------------------------------------------------------
+
+static void print_time(const Run *run)
+{
+    printf("%12.6f ", (double)(world_now(run->world) - WORLD_START_US) / G_USEC_PER_SEC);
+}
+
+static void say(gpointer owner, const char *text)
+{
+    const Run *run = owner;
+    if (!run->trial->is_traced)
+        return;
+    print_time(run);
+    printf("*** %s\n", text);
+}
+
+static void trace(const Run *run, const char *topic, const guint8 *bytes, gsize n_bytes)
+{
+    json_t *publish = decode_publish(topic, bytes, n_bytes);
+    g_autofree char *lines = tap_line_format(publish, FALSE);
+    json_decref(publish);
+    print_time(run);
+    printf("%s", lines);
+}
+
+static void on_publish(gpointer owner, const char *topic, GBytes *payload)
+{
+    Run *run = owner;
+    gsize n_bytes = 0;
+    const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
+    gint64 now_us = world_now(run->world);
+    g_checksum_update(run->digest, (const guchar *)&now_us, sizeof now_us);
+    g_checksum_update(run->digest, (const guchar *)topic, (gssize)strlen(topic));
+    g_checksum_update(run->digest, bytes, (gssize)n_bytes);
+    if (run->trial->is_traced)
+        trace(run, topic, bytes, n_bytes);
+    witness_on_publish(run->witness, topic, payload);
+}
+
+static GBytes *on_tamper(gpointer owner, const char *topic, GBytes *payload)
+{
+    return misfortune_tamper(((Run *)owner)->misfortune, topic, payload);
+}
+
+static void on_fate(gpointer owner, const BrokerLeg *leg, GArray *delays)
+{
+    misfortune_fate(((Run *)owner)->misfortune, leg, delays);
+}
+
+static FaultyFate on_driver_call(gpointer owner, const char *agent, FaultyCall call,
+                                 const char *subject, const char *block_id)
+{
+    Run *run = owner;
+    gboolean is_known = block_id && witness_knows_block(run->witness, agent, block_id);
+    return misfortune_driver(run->misfortune, call, block_id, is_known);
+}
+
+static void on_given(gpointer owner, const char *agent, const char *border,
+                     const DriverBlock *block)
+{
+    witness_on_block(((Run *)owner)->witness, agent, block);
+}
+
+static Driver *wrap_driver(gpointer owner, Node *node, Driver *driver)
+{
+    static const FaultyOps ops = {on_driver_call, on_given};
+    return driver_faulty_new(driver, node->id, &ops, owner);
+}
+
+static void on_fetched(gpointer owner, const Fetch *fetch)
+{
+    const Run *run = owner;
+    if (run->trial->is_traced) {
+        print_time(run);
+        printf("  %s fetches at %s: %s, %u keys\n", fetch->caller, fetch->node->id,
+               fetch->message ? fetch->message : "", fetch->keys->len);
+    }
+    witness_on_fetched(run->witness, fetch);
+}
+
+// --- the course of it
+// -----------------------------------------------------------------------------
+
+static gboolean is_over(gpointer data)
+{
+    const Run *run = data;
+    guint64 n_steps = agenda_n_steps(run->world->agenda);
+    return witness_failure(run->witness) ||
+           (run->trial->max_steps > 0 && n_steps >= run->trial->max_steps);
+}
+
+// FALSE when the run is over before.
+static gboolean run_for(Run *run, gint64 for_us)
+{
+    return !world_run_until(run->world, is_over, run, for_us);
+}
+
+// Whoever asks a KME that lives on is answered.
+static void check_fetches(Run *run)
+{
+    for (guint i = 0; i < run->world->fetches->len; i++) {
+        const Fetch *fetch = run->world->fetches->pdata[i];
+        if (!fetch->is_answered && fetch->life == fetch->node->life && fetch->life > 0)
+            witness_fail(run->witness, "%s asked %s and was never answered", fetch->caller,
+                         fetch->node->id);
+    }
+}
+
+static void prove(Run *run)
+{
+    workload_ask_all(run->workload, PAIRS_MAX);
+    if (!run_for(run, PROOF_US))
+        return;
+    g_autofree char *unserved = workload_find_unserved(run->workload);
+    if (unserved)
+        witness_fail(run->witness, "after the end of all faults: %s", unserved);
+    check_fetches(run);
+    witness_conclude(run->witness);
+}
+
+static void run_through(Run *run, Dice *dice)
+{
+    gint64 lasts_us = dice_between(dice, 8, 40) * SECOND;
+    world_start(run->world);
+    if (dice_chance(dice, 60) && !run_for(run, 2 * SECOND))
+        return;
+    misfortune_begin(run->misfortune, run->world);
+    workload_begin(run->workload, world_now(run->world) + lasts_us);
+    if (!run_for(run, lasts_us))
+        return;
+    misfortune_end(run->misfortune);
+    if (run_for(run, HEAL_US))
+        prove(run);
+}
+
+static TrialResult result_of(const Run *run)
+{
+    TrialResult result = {
+        .failure = g_strdup(witness_failure(run->witness)),
+        .n_steps = agenda_n_steps(run->world->agenda),
+        .virtual_us = world_now(run->world) - WORLD_START_US,
+        .n_asked = workload_n_asked(run->workload),
+        .n_granted = witness_n_granted(run->witness),
+        .n_delivered = witness_n_delivered(run->witness),
+        .digest = g_strdup(g_checksum_get_string(run->digest)),
+    };
+    memcpy(result.faults, misfortune_counts(run->misfortune), sizeof result.faults);
+    return result;
+}
+
+TrialResult trial_run(const Trial *trial)
+{
+    static const WorldHooks hooks = {{on_publish, on_tamper, on_fate}, wrap_driver};
+    Dice dice = dice_make(dice_fork(trial->seed, "trial"));
+    Run run = {.trial = trial};
+    run.world = world_new(network_random(&dice), trial->seed, &hooks, &run);
+    run.world->on_fetched = on_fetched;
+    for (guint i = 0; i < run.world->nodes->len; i++)
+        ((Node *)run.world->nodes->pdata[i])->breach = trial->breach;
+    run.witness = witness_new();
+    run.misfortune = misfortune_new(trial->seed, &trial->mercy, say, &run);
+    run.workload = workload_new(trial->seed, run.world);
+    run.digest = g_checksum_new(G_CHECKSUM_SHA256);
+    run_through(&run, &dice);
+    TrialResult result = result_of(&run);
+    world_free(run.world);
+    workload_free(run.workload);
+    misfortune_free(run.misfortune);
+    witness_free(run.witness);
+    g_checksum_free(run.digest);
+    return result;
+}
+
+void trial_result_clear(TrialResult *result)
+{
+    g_free(result->failure);
+    g_free(result->digest);
+}

@@ -1,0 +1,35 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// One seed: a federation, what its applications want, and everything that goes wrong, while a
+// witness watches every step; then an end to all misfortune, after which everything accepted must
+// be answered and everyone must get keys again.
+
+#include "tests/sim/misfortune.h"
+
+typedef struct {
+    guint64 seed;
+    Mercy mercy;
+    gboolean is_traced; // prints every publish and every fault
+    guint64 max_steps;  // 0: to the end
+    Breach breach;      // of every process
+} Trial;
+
+typedef struct {
+    char *failure; // NULL: all is well
+    guint64 n_steps;
+    gint64 virtual_us;
+    guint64 faults[N_FAULTS];
+    guint64 n_asked;
+    guint64 n_granted;
+    guint64 n_delivered;
+    char *digest; // of everything published, and when
+} TrialResult;
+
+// Everything is allowed to go wrong.
+Mercy mercy_none(void);
+
+TrialResult trial_run(const Trial *trial);
+void trial_result_clear(TrialResult *result);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TrialResult, trial_result_clear)

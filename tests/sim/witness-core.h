@@ -1,0 +1,44 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// The inside of the witness: witness.c sees requests and answers, witness-slots.c slots, relay
+// values and what keys they carry, witness-keys.c keys that are delivered.
+
+#include "tests/sim/windows.h"
+#include "tests/sim/witness.h"
+
+struct Witness {
+    char *failure;
+    Windows *windows;    // of everything that is secret
+    GPtrArray *payloads; // GBytes: everything that was published
+
+    GHashTable *blocks;     // "agent block" → Secret
+    GHashTable *places;     // "link slot" → Place
+    GHashTable *slot_uses;  // "link slot" → what it was ordered for
+    GHashTable *block_uses; // "block index" → what it was ordered for
+    GHashTable *orders;     // "agent request/attempt" → WireOrder
+    GHashTable *values;     // relay value's name → GBytes
+    GHashTable *shares;     // "request/attempt target path" → Secret
+
+    GHashTable *keys;      // key ID → Secret
+    GHashTable *audiences; // key ID → Audience
+    GHashTable *granted;   // "request/attempt": released for delivery
+    GHashTable *grants;    // request → the attempt that was granted, as text
+    GHashTable *delivered; // "key SAE"
+
+    GHashTable *ordered; // requests that were accepted
+    GHashTable *replies; // request → GBytes: the first answer after that
+};
+
+// witness-slots.c
+void witness_on_fill(Witness *witness, const WireFill *fill);
+void witness_on_order(Witness *witness, const char *agent, const WireOrder *order);
+void witness_on_relay(Witness *witness, const char *from, const WireRelay *relay);
+
+// witness-keys.c
+// A key is known to have this value.
+void witness_set_key(Witness *witness, const char *key_id, const guint8 *bytes, gsize n_bytes);
+void witness_entitle(Witness *witness, const WireOrder *order);
+void witness_on_release(Witness *witness, const WireRelease *release);
+void witness_audience_free(gpointer audience);
+void witness_place_free(gpointer place);

@@ -1,0 +1,34 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who watches a world and believes nobody: what must always hold is checked against what was seen
+// on the bus, what drivers gave, and what left agents for applications; never against what a core
+// says of itself.
+
+#include "tests/sim/faulty.h"
+#include "tests/sim/world.h"
+
+typedef struct Witness Witness;
+
+Witness *witness_new(void);
+void witness_free(Witness *witness);
+
+// What was seen first that must not be, or NULL.
+const char *witness_failure(const Witness *witness);
+void witness_fail(Witness *witness, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+// A driver gave this block of key to an agent.
+void witness_on_block(Witness *witness, const char *agent, const DriverBlock *block);
+gboolean witness_knows_block(const Witness *witness, const char *agent, const char *block_id);
+// Something was published, as its sender meant it.
+void witness_on_publish(Witness *witness, const char *topic, GBytes *payload);
+// An application was answered at its KME.
+void witness_on_fetched(Witness *witness, const Fetch *fetch);
+
+// At the end: requests that were ordered and never answered, and what only later showed as secret.
+void witness_conclude(Witness *witness);
+
+guint64 witness_n_granted(const Witness *witness);
+guint64 witness_n_delivered(const Witness *witness);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Witness, witness_free)

@@ -1,0 +1,24 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// What applications do in a world, by chance from a seed: ask for keys over the bus or at their
+// KME, some of it nonsense, and fetch what they were granted, some of it twice and for others.
+
+#include "tests/sim/world.h"
+
+typedef struct Workload Workload;
+
+Workload *workload_new(guint64 seed, World *world);
+void workload_free(Workload *workload);
+
+// Applications ask until then, and fetch for as long as the world goes on.
+void workload_begin(Workload *workload, gint64 until_us);
+
+// Every pair of applications asks once for a key, as many pairs as that at most.
+void workload_ask_all(Workload *workload, guint max);
+// Why one of these was not granted and delivered equal at both ends, or NULL; to be freed.
+char *workload_find_unserved(const Workload *workload);
+
+guint64 workload_n_asked(const Workload *workload);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
