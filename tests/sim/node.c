@@ -102,7 +102,7 @@ static gboolean is_of_this_life(const Node *node, gconstpointer life)
 static void pass_at(Node *node, gint64 at_us)
 {
     at_us = MAX(at_us, agenda_now(node->agenda));
-    if (at_us >= node->pass_at_us)
+    if (!node->core || at_us >= node->pass_at_us)
         return;
     node->pass_at_us = at_us;
     agenda_add(node->agenda, at_us, pass, node, life_new(node), g_free);

@@ -26,6 +26,7 @@ struct Witness {
     GHashTable *grants;    // request → the attempt that was granted, as text
     GHashTable *delivered; // "key SAE"
 
+    GHashTable *asked;   // request → Asked
     GHashTable *ordered; // requests that were accepted
     GHashTable *replies; // request → GBytes: the first answer after that
 };

@@ -20,6 +20,20 @@ static void unref_bytes(gpointer bytes)
     g_bytes_unref(bytes);
 }
 
+// The publish in which something was asked last.
+typedef struct {
+    char *topic;
+    GBytes *payload;
+} Asked;
+
+static void asked_free(gpointer data)
+{
+    Asked *asked = data;
+    g_free(asked->topic);
+    g_bytes_unref(asked->payload);
+    g_free(asked);
+}
+
 Witness *witness_new(void)
 {
     Witness *witness = g_new0(Witness, 1);
@@ -37,6 +51,7 @@ Witness *witness_new(void)
     witness->granted = table_new(NULL);
     witness->grants = table_new(g_free);
     witness->delivered = table_new(NULL);
+    witness->asked = table_new(asked_free);
     witness->ordered = table_new(NULL);
     witness->replies = table_new(unref_bytes);
     return witness;
@@ -46,11 +61,11 @@ void witness_free(Witness *witness)
 {
     if (!witness)
         return;
-    GHashTable *tables[] = {witness->blocks,     witness->places, witness->slot_uses,
-                            witness->block_uses, witness->orders, witness->values,
-                            witness->shares,     witness->keys,   witness->audiences,
-                            witness->granted,    witness->grants, witness->delivered,
-                            witness->ordered,    witness->replies};
+    GHashTable *tables[] = {witness->blocks,     witness->places,  witness->slot_uses,
+                            witness->block_uses, witness->orders,  witness->values,
+                            witness->shares,     witness->keys,    witness->audiences,
+                            witness->granted,    witness->grants,  witness->delivered,
+                            witness->asked,      witness->ordered, witness->replies};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_ptr_array_unref(witness->payloads);
@@ -138,6 +153,14 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
     witness_on_order(witness, topic->to, order);
 }
 
+static void on_request(Witness *witness, const WireRequest *request, const char *topic,
+                       GBytes *payload)
+{
+    Asked *asked = g_new(Asked, 1);
+    *asked = (Asked){g_strdup(topic), g_bytes_ref(payload)};
+    g_hash_table_replace(witness->asked, g_strdup(request->id), asked);
+}
+
 static void check_shows_nothing(Witness *witness, GBytes *payload)
 {
     gsize n_bytes = 0;
@@ -158,8 +181,11 @@ void witness_on_publish(Witness *witness, const char *text, GBytes *payload)
         witness_fail(witness, "published on %s: what nobody can read", text);
         return;
     }
-    for (gsize i = 0; i < frame->n_messages; i++)
+    for (gsize i = 0; i < frame->n_messages; i++) {
         on_message(witness, &topic, frame->messages[i]);
+        if (topic.kind == KIND_REQUEST)
+            on_request(witness, (const WireRequest *)frame->messages[i], text, payload);
+    }
     g_ptr_array_add(witness->payloads, g_bytes_ref(payload));
     check_shows_nothing(witness, payload);
 }
@@ -172,15 +198,35 @@ static int compare_texts(gconstpointer a, gconstpointer b)
     return strcmp(a, b);
 }
 
+// In the order of the alphabet; to be freed, not what it points at.
+static GList *list_unanswered(Witness *witness)
+{
+    GList *requests = g_hash_table_get_keys(witness->ordered), *unanswered = NULL;
+    for (GList *item = requests; item; item = item->next) {
+        if (!g_hash_table_contains(witness->replies, item->data))
+            unanswered = g_list_prepend(unanswered, item->data);
+    }
+    g_list_free(requests);
+    return g_list_sort(unanswered, compare_texts);
+}
+
+void witness_for_each_unanswered(Witness *witness, WitnessAskedFn fn, gpointer data)
+{
+    g_autoptr(GList) requests = list_unanswered(witness);
+    for (GList *item = requests; item; item = item->next) {
+        const Asked *asked = g_hash_table_lookup(witness->asked, item->data);
+        g_autofree char *topic = g_strdup(asked->topic);
+        g_autoptr(GBytes) payload = g_bytes_ref(asked->payload);
+        fn(data, topic, payload);
+    }
+}
+
 void witness_conclude(Witness *witness)
 {
-    g_autoptr(GList) ordered = g_hash_table_get_keys(witness->ordered);
-    ordered = g_list_sort(ordered, compare_texts);
-    for (GList *item = ordered; item; item = item->next) {
-        if (!g_hash_table_contains(witness->replies, item->data))
-            witness_fail(witness, "request %s was accepted and never answered",
-                         (const char *)item->data);
-    }
+    g_autoptr(GList) requests = list_unanswered(witness);
+    if (requests)
+        witness_fail(witness, "request %s was accepted and never answered",
+                     (const char *)requests->data);
     for (guint i = 0; i < witness->payloads->len; i++)
         check_shows_nothing(witness, witness->payloads->pdata[i]);
 }

@@ -25,6 +25,11 @@ void witness_on_publish(Witness *witness, const char *topic, GBytes *payload);
 // An application was answered at its KME.
 void witness_on_fetched(Witness *witness, const Fetch *fetch);
 
+// Calls for each accepted request that was not answered, with the publish in which it was last
+// asked: the answer may have been lost, and whoever asked may have given up.
+typedef void (*WitnessAskedFn)(gpointer data, const char *topic, GBytes *payload);
+void witness_for_each_unanswered(Witness *witness, WitnessAskedFn fn, gpointer data);
+
 // At the end: requests that were ordered and never answered, and what only later showed as secret.
 void witness_conclude(Witness *witness);
 

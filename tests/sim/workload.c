@@ -251,11 +251,13 @@ void workload_ask_all(Workload *workload, guint max)
     }
 }
 
-static const char *find_fault(const Errand *errand)
+static const char *find_fault(const Errand *errand, gboolean is_poisoned)
 {
     const WireReply *reply = ask_reply(errand->ask);
     if (!reply)
         return "no answer";
+    if (is_poisoned && reply->status == STATUS_TAG_MISMATCH)
+        return NULL;
     if (reply->status != STATUS_OK)
         return reply->text;
     if (!errand->mine || !errand->mine->is_answered || errand->mine->keys->len != 1)
@@ -265,11 +267,11 @@ static const char *find_fault(const Errand *errand)
     return NULL;
 }
 
-char *workload_find_unserved(const Workload *workload)
+char *workload_find_unserved(const Workload *workload, gboolean is_poisoned)
 {
     for (guint i = 0; i < workload->proofs->len; i++) {
         const Errand *errand = workload->proofs->pdata[i];
-        const char *fault = find_fault(errand);
+        const char *fault = find_fault(errand, is_poisoned);
         if (fault)
             return g_strdup_printf("%s to %s, request %s: %s", errand->ask->wire->initiator,
                                    errand->ask->wire->targets[0], errand->ask->id, fault);

@@ -16,8 +16,10 @@ void workload_begin(Workload *workload, gint64 until_us);
 
 // Every pair of applications asks once for a key, as many pairs as that at most.
 void workload_ask_all(Workload *workload, guint max);
-// Why one of these was not granted and delivered equal at both ends, or NULL; to be freed.
-char *workload_find_unserved(const Workload *workload);
+// Why one of these was not granted and delivered equal at both ends, or NULL; to be freed. With
+// `is_poisoned`, some ledgers hold key that differs at their ends, and it is enough that it was
+// noticed.
+char *workload_find_unserved(const Workload *workload, gboolean is_poisoned);
 
 guint64 workload_n_asked(const Workload *workload);
 
