@@ -136,8 +136,9 @@ static void attempt_failed(Federation *federation, Request *request, Status stat
         request_reject(federation, request, status, request->last_text);
         return;
     }
-    request_enter(federation, request, REQUEST_ROUTED);
+    // Durable before it is tried: a platform that restarts must not give the number again.
     request->attempt++;
+    request_enter(federation, request, REQUEST_ROUTED);
     attempt_start(federation, request);
     if (request->state == REQUEST_ORDERED)
         request_event(federation, request, "request.rerouted",
