@@ -202,6 +202,7 @@ static void ask_again(gpointer data, const char *topic, GBytes *payload)
 static void prove(Run *run)
 {
     witness_for_each_unanswered(run->witness, ask_again, run);
+    workload_fetch_all(run->workload);
     workload_ask_all(run->workload, PAIRS_MAX);
     if (!run_for(run, PROOF_US))
         return;

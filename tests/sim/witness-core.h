@@ -26,6 +26,7 @@ struct Witness {
     GHashTable *grants;    // request → the attempt that was granted, as text
     GHashTable *delivered; // "key SAE"
 
+    GHashTable *done;    // "agent request/attempt": the order was answered with OK
     GHashTable *asked;   // request → Asked
     GHashTable *ordered; // requests that were accepted
     GHashTable *replies; // request → GBytes: the first answer after that

@@ -51,6 +51,7 @@ Witness *witness_new(void)
     witness->granted = table_new(NULL);
     witness->grants = table_new(g_free);
     witness->delivered = table_new(NULL);
+    witness->done = table_new(NULL);
     witness->asked = table_new(asked_free);
     witness->ordered = table_new(NULL);
     witness->replies = table_new(unref_bytes);
@@ -61,11 +62,11 @@ void witness_free(Witness *witness)
 {
     if (!witness)
         return;
-    GHashTable *tables[] = {witness->blocks,     witness->places,  witness->slot_uses,
-                            witness->block_uses, witness->orders,  witness->values,
-                            witness->shares,     witness->keys,    witness->audiences,
-                            witness->granted,    witness->grants,  witness->delivered,
-                            witness->asked,      witness->ordered, witness->replies};
+    GHashTable *tables[] = {
+        witness->blocks,    witness->places,  witness->slot_uses, witness->block_uses,
+        witness->orders,    witness->values,  witness->shares,    witness->keys,
+        witness->audiences, witness->granted, witness->grants,    witness->delivered,
+        witness->done,      witness->asked,   witness->ordered,   witness->replies};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_ptr_array_unref(witness->payloads);
@@ -136,6 +137,19 @@ static void on_reply(Witness *witness, const WireReply *reply)
         witness_fail(witness, "request %s is answered in two ways", reply->id);
 }
 
+// What was done stays done, unless the platform has voided it.
+static void on_outcome(Witness *witness, const char *agent, const WireOutcome *outcome)
+{
+    if (outcome->stage != QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER)
+        return;
+    g_autofree char *name = g_strdup_printf("%s %s/%u", agent, outcome->request, outcome->attempt);
+    if (outcome->status == STATUS_OK)
+        g_hash_table_add(witness->done, g_steal_pointer(&name));
+    else if (outcome->status != STATUS_VOIDED && g_hash_table_contains(witness->done, name))
+        witness_fail(witness, "order %s was done, and now is %s", name,
+                     status_name(outcome->status));
+}
+
 static void on_message(Witness *witness, const Topic *topic, const ProtobufCMessage *message)
 {
     if (topic->kind == KIND_FILL)
@@ -144,6 +158,8 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
         witness_on_relay(witness, topic->from, (const WireRelay *)message);
     else if (topic->kind == KIND_RELEASE)
         witness_on_release(witness, (const WireRelease *)message);
+    else if (topic->kind == KIND_OUTCOME)
+        on_outcome(witness, topic->from, (const WireOutcome *)message);
     else if (topic->kind == KIND_REPLY)
         on_reply(witness, (const WireReply *)message);
     if (topic->kind != KIND_ORDER)

@@ -22,6 +22,7 @@ struct Workload {
     gint64 pause_us;
     GPtrArray *errands; // Errand
     GPtrArray *proofs;  // Errand: of workload_ask_all()
+    GPtrArray *fetches; // Fetch: of workload_fetch_all()
     guint64 n_asked;
 };
 
@@ -33,6 +34,7 @@ Workload *workload_new(guint64 seed, World *world)
     workload->pause_us = dice_between(&workload->dice, 50 * MS, 1500 * MS);
     workload->errands = g_ptr_array_new_with_free_func(g_free);
     workload->proofs = g_ptr_array_new_with_free_func(g_free);
+    workload->fetches = g_ptr_array_new();
     return workload;
 }
 
@@ -42,6 +44,7 @@ void workload_free(Workload *workload)
         return;
     g_ptr_array_unref(workload->errands);
     g_ptr_array_unref(workload->proofs);
+    g_ptr_array_unref(workload->fetches);
     g_free(workload);
 }
 
@@ -237,6 +240,17 @@ void workload_begin(Workload *workload, gint64 until_us)
 // --- proof
 // ----------------------------------------------------------------------------------------
 
+void workload_fetch_all(Workload *workload)
+{
+    for (guint i = 0; i < workload->errands->len; i++) {
+        const Ask *ask = ((Errand *)workload->errands->pdata[i])->ask;
+        const WireReply *reply = ask_reply(ask);
+        for (gsize j = 0; reply && reply->status == STATUS_OK && j < ask->wire->n_targets; j++)
+            g_ptr_array_add(workload->fetches,
+                            (gpointer)fetch_as(workload->world, ask, ask->wire->targets[j]));
+    }
+}
+
 void workload_ask_all(Workload *workload, guint max)
 {
     const GPtrArray *applications = workload->world->applications;
@@ -267,8 +281,22 @@ static const char *find_fault(const Errand *errand, gboolean is_poisoned)
     return NULL;
 }
 
+static char *find_withheld(const Workload *workload)
+{
+    for (guint i = 0; i < workload->fetches->len; i++) {
+        const Fetch *fetch = workload->fetches->pdata[i];
+        if (fetch->verdict == KEY_VERDICT_UNAVAILABLE)
+            return g_strdup_printf("%s was granted keys at %s and cannot have them: %s",
+                                   fetch->caller, fetch->node->id, fetch->message);
+    }
+    return NULL;
+}
+
 char *workload_find_unserved(const Workload *workload, gboolean is_poisoned)
 {
+    char *withheld = find_withheld(workload);
+    if (withheld)
+        return withheld;
     for (guint i = 0; i < workload->proofs->len; i++) {
         const Errand *errand = workload->proofs->pdata[i];
         const char *fault = find_fault(errand, is_poisoned);

@@ -14,9 +14,12 @@ void workload_free(Workload *workload);
 // Applications ask until then, and fetch for as long as the world goes on.
 void workload_begin(Workload *workload, gint64 until_us);
 
+// Every target of a granted request asks for its keys again: they are there, or it had them.
+void workload_fetch_all(Workload *workload);
+
 // Every pair of applications asks once for a key, as many pairs as that at most.
 void workload_ask_all(Workload *workload, guint max);
-// Why one of these was not granted and delivered equal at both ends, or NULL; to be freed. With
+// Why one of all these was not served, or NULL; to be freed. With
 // `is_poisoned`, some ledgers hold key that differs at their ends, and it is enough that it was
 // noticed.
 char *workload_find_unserved(const Workload *workload, gboolean is_poisoned);
