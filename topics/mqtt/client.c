@@ -316,7 +316,8 @@ char *client_connect(Client *client)
     if (reason != MQTTREASONCODE_SUCCESS) {
         const char *text = reason > 0 ? MQTTReasonCode_toString(reason) : tls_error;
         return g_strdup_printf("cannot connect to %s port %s: %s", client->peer.host,
-                               client->peer.port, text ? text : "no answer, or refused");
+                               client->peer.port,
+                               text ? text : "no answer, or our certificate is refused");
     }
     g_array_unref(client->sockets);
     client->sockets = peer_tune_sockets(&client->peer, (guint)client->keep_alive_s);
