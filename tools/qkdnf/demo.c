@@ -175,7 +175,7 @@ static gboolean ask(Demo *demo, const char *from, const char *to, Exchange *ret_
         demo_complain(demo, "%s cannot connect: %s", from, trouble.text);
         return FALSE;
     }
-    exchange_warm_up(application, from);
+    exchange_warm_up(application, from, 0, NULL);
     struct qkdnf_request request = {.targets = &to, .n_targets = 1};
     exchange_run(application, demo->federation, &request, FALSE, ret_exchange);
     qkdnf_close(application);

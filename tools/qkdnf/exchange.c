@@ -122,10 +122,17 @@ static void fetch_all(Exchange *exchange, const json_t *federation)
     qkdnf_keys_free(ours);
 }
 
-void exchange_warm_up(struct qkdnf *application, const char *sae)
+gboolean exchange_warm_up(struct qkdnf *application, const char *sae, unsigned timeout_ms,
+                          GError **error)
 {
-    struct qkdnf_query query = {.sae = sae};
-    qkdnf_services_free(qkdnf_discover_wait(application, &query));
+    struct qkdnf_query query = {.sae = sae, .timeout_ms = timeout_ms};
+    struct qkdnf_services *services = qkdnf_discover_wait(application, &query);
+    gboolean is_there = services->status != QKDNF_UNREACHABLE && services->status != QKDNF_EXPIRED;
+    if (!is_there)
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: %s",
+                    qkdnf_status_name(services->status), services->text);
+    qkdnf_services_free(services);
+    return is_there;
 }
 
 void exchange_run(struct qkdnf *application, const json_t *federation,

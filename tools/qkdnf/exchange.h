@@ -17,8 +17,9 @@ typedef struct {
 } Exchange;
 
 // Waits until the platform answers at all, so that the time of what follows is not that of the
-// connection.
-void exchange_warm_up(struct qkdnf *application, const char *sae);
+// connection. FALSE when it does not in this time (0: the library's own).
+gboolean exchange_warm_up(struct qkdnf *application, const char *sae, unsigned timeout_ms,
+                          GError **error);
 
 // Asks and, with `fetch`, fetches at the initiator and at every target, each with the certificate
 // that the federation's description names for it.

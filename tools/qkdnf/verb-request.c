@@ -176,17 +176,17 @@ static int run(Arguments *arguments, const char *verb)
     if (!access_resolve(access, ACCESS_SAES, &error))
         return verb_fail(verb, EXIT_USAGE, error);
     json_t *federation = access->federation ? access_load(access->federation, &error) : NULL;
+    const struct qkdnf_request *request = &arguments->request;
     struct qkdnf *application = error ? NULL : connect_as(access, federation, &error);
     int code = EXIT_REFUSED;
-    if (application) {
+    if (application && exchange_warm_up(application, access->id, request->timeout_ms, &error)) {
         g_auto(Exchange) exchange = {0};
-        exchange_warm_up(application, access->id);
-        exchange_run(application, federation, &arguments->request, arguments->fetch, &exchange);
+        exchange_run(application, federation, request, arguments->fetch, &exchange);
         code = report(arguments, &exchange, verb);
-        qkdnf_close(application);
     } else {
         verb_fail(verb, code, error);
     }
+    qkdnf_close(application);
     json_decref(federation);
     return code;
 }
