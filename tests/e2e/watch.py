@@ -52,8 +52,8 @@ def test_tap_decodes_and_selects(fed):
 
 def test_what_cannot_be(fed):
     assert "no kind 'x'" in watch(fed, "tap", "--kind", "x", code=2)
-    assert "not among the monitors" in watch(fed, "tap", "--as", "nobody", code=1)
-    assert "no federation runs in /none" in fed.run("topology", "--federation", "/none", code=1)
+    assert "not among the monitors" in watch(fed, "tap", "--as", "nobody", code=2)
+    assert "no federation runs in /none" in fed.run("topology", "--federation", "/none", code=2)
 
 
 def test_bench_reports_floor_and_requests(fed):

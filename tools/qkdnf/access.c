@@ -133,7 +133,7 @@ static gboolean resolve_by_description(Access *access, const char *list, GError 
     return member != NULL;
 }
 
-gboolean access_resolve(Access *access, const char *list, GError **error)
+static gboolean resolve(Access *access, const char *list, GError **error)
 {
     const Connection *connection = &access->connection;
     if (!access->federation && !connection->url)
@@ -146,5 +146,14 @@ gboolean access_resolve(Access *access, const char *list, GError **error)
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                 "how to connect is not said: give --federation, or all of --broker, --ca, "
                 "--certificate, --key and --as");
+    return FALSE;
+}
+
+gboolean access_resolve(Access *access, const char *list, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (resolve(access, list, &cause))
+        return TRUE;
+    g_set_error_literal(error, ACCESS_ERROR, 0, cause->message);
     return FALSE;
 }

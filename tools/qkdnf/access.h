@@ -25,8 +25,11 @@ typedef struct {
 // A child of a verb's parser, with an Access, zero at first, as input.
 extern const struct argp access_argp;
 
+// What it is when the options do not say, or say wrongly, how to connect.
+#define ACCESS_ERROR (g_quark_from_static_string("access"))
+
 // Completes what the options left open, from the federation's description if one was given: `list`
-// is where the member is found.
+// is where the member is found. All its errors are ACCESS_ERROR.
 gboolean access_resolve(Access *access, const char *list, GError **error);
 void access_clear(Access *access);
 

@@ -2,11 +2,13 @@
 //
 // qkdnf: everything that a person does with a federation, one verb each.
 
+#include "tools/qkdnf/access.h"
 #include "tools/qkdnf/verb.h"
 
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 typedef struct {
     const char *name;
@@ -31,6 +33,11 @@ int verb_fail(const char *verb, int exit_code, const GError *error)
 {
     fprintf(stderr, "%s: %s\n", verb, error->message);
     return exit_code;
+}
+
+int verb_fail_on_bus(const char *verb, const GError *error)
+{
+    return verb_fail(verb, error->domain == ACCESS_ERROR ? EXIT_USAGE : EXIT_REFUSED, error);
 }
 
 static void print_help(void)
@@ -58,6 +65,8 @@ static int run_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    // Some verbs hold keys. One byte, as in daemon_init().
+    setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
     argp_program_version = "qkdnf " QKDNF_VERSION;
     argp_err_exit_status = EXIT_USAGE;
     g_set_prgname("qkdnf");

@@ -132,8 +132,7 @@ int verb_fault(int argc, char **argv)
     question.drill = &arguments.drill;
     g_autoptr(GError) error = NULL;
     WireAdminReply *answer = ask_admin(&arguments.access, arguments.words[1], &question, &error);
-    int code =
-        answer ? report(&arguments, answer, argv[0]) : verb_fail(argv[0], EXIT_REFUSED, error);
+    int code = answer ? report(&arguments, answer, argv[0]) : verb_fail_on_bus(argv[0], error);
     wire_free(answer);
     access_clear(&arguments.access);
     return code;

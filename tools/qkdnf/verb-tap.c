@@ -121,5 +121,5 @@ int verb_tap(int argc, char **argv)
     tap.colours = isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR");
     gboolean done = monitor_run(&tap.access, &ops, &tap, &error);
     access_clear(&tap.access);
-    return done ? EXIT_DONE : verb_fail(argv[0], EXIT_REFUSED, error);
+    return done ? EXIT_DONE : verb_fail_on_bus(argv[0], error);
 }

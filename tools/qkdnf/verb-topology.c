@@ -126,5 +126,5 @@ int verb_topology(int argc, char **argv)
         json_decref(map);
     }
     access_clear(&topology.access);
-    return done ? EXIT_DONE : verb_fail(argv[0], EXIT_REFUSED, error);
+    return done ? EXIT_DONE : verb_fail_on_bus(argv[0], error);
 }

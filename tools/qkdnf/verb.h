@@ -26,3 +26,5 @@ int verb_up(int argc, char **argv);
 // Says `VERB: MESSAGE` on standard error and returns the exit code that was given; `verb` is the
 // verb's argv[0].
 int verb_fail(const char *verb, int exit_code, const GError *error);
+// With the exit code of whose mistake it was: how to connect was said wrongly, or it failed.
+int verb_fail_on_bus(const char *verb, const GError *error);
