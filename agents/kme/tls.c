@@ -3,10 +3,7 @@
 #include "agents/kme/tls.h"
 
 #include "topics/base/id.h"
-
-#include <openssl/err.h>
-#include <openssl/x509.h>
-#include <string.h>
+#include "topics/mqtt/pem.h"
 
 // A resumed session is not verified again, so this bounds how long a client that lost its right to
 // connect can go on connecting.
@@ -16,34 +13,33 @@
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SSL_CTX, SSL_CTX_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
 
-// Says what failed and why; empties OpenSSL's queue of errors, which would confuse later calls.
-static gboolean fail(GError **error, const char *what, const char *path)
+// By way of pem_load_key(), because OpenSSL by itself asks for a password on the terminal.
+static gboolean load_key(SSL_CTX *context, const char *path, GError **error)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
-    g_set_error(error, g_quark_from_static_string("kme"), 0, "%s %s: %s", what, path,
-                reason ? reason : "not usable");
-    ERR_clear_error();
+    g_autoptr(EVP_PKEY) key = pem_load_key(path, error);
+    if (!key)
+        return FALSE;
+    if (SSL_CTX_use_PrivateKey(context, key) == 1)
+        return TRUE;
+    pem_set_error(error, "cannot use private key %s", path);
     return FALSE;
 }
 
 static gboolean load_files(SSL_CTX *context, const KmeSettings *settings, GError **error)
 {
-    if (SSL_CTX_load_verify_file(context, settings->ca) != 1)
-        return fail(error, "cannot read certificate authority", settings->ca);
     // Sent to clients that hold several certificates, so that they choose the right one.
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->ca);
-    if (!names)
-        return fail(error, "cannot read certificate authority", settings->ca);
     SSL_CTX_set_client_CA_list(context, names);
-    if (SSL_CTX_use_certificate_chain_file(context, settings->certificate) != 1)
-        return fail(error, "cannot read certificate", settings->certificate);
-    if (SSL_CTX_use_PrivateKey_file(context, settings->key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context) != 1)
-        return fail(error, "cannot use private key", settings->key);
-    return TRUE;
+    if (!names || SSL_CTX_load_verify_file(context, settings->ca) != 1) {
+        pem_set_error(error, "cannot read certificate authority %s", settings->ca);
+        return FALSE;
+    }
+    if (SSL_CTX_use_certificate_chain_file(context, settings->certificate) != 1) {
+        pem_set_error(error, "cannot read certificate %s", settings->certificate);
+        return FALSE;
+    }
+    return load_key(context, settings->key, error);
 }
 
 SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
@@ -53,7 +49,7 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     g_assert(context);
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     if (SSL_CTX_set_cipher_list(context, CIPHERS_OF_1_2) != 1) {
-        fail(error, "cannot use ciphers", CIPHERS_OF_1_2);
+        pem_set_error(error, "cannot use ciphers %s", CIPHERS_OF_1_2);
         return NULL;
     }
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
@@ -70,22 +66,6 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     return g_steal_pointer(&context);
 }
 
-static char *common_name(X509 *certificate)
-{
-    X509_NAME *subject = X509_get_subject_name(certificate);
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
-        return NULL;
-    unsigned char *text = NULL;
-    int n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-    if (n < 0)
-        return NULL;
-    // A NUL inside would make the rest of the name invisible.
-    char *name = memchr(text, 0, (gsize)n) ? NULL : g_strndup((const char *)text, (gsize)n);
-    OPENSSL_free(text);
-    return name;
-}
-
 char *tls_peer_id(SSL *ssl)
 {
     g_autoptr(X509) certificate = SSL_get1_peer_certificate(ssl);
@@ -93,6 +73,6 @@ char *tls_peer_id(SSL *ssl)
         return NULL;
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
         return NULL;
-    g_autofree char *name = common_name(certificate);
+    g_autofree char *name = pem_common_name(certificate);
     return name && id_is_valid(name) ? g_steal_pointer(&name) : NULL;
 }

@@ -38,6 +38,13 @@ void certificates_add(const char *dir, const char *authority, const char *file, 
     openssl(dir, arguments);
 }
 
+void certificates_encrypt_key(const char *dir, const char *file, const char *encrypted)
+{
+    g_autofree char *arguments = g_strdup_printf(
+        "pkey -in %s.key -aes256 -passout pass:secret -out %s.key", file, encrypted);
+    openssl(dir, arguments);
+}
+
 char *certificates_new(void)
 {
     char *dir = g_dir_make_tmp("qkdnf-XXXXXX", NULL);

@@ -15,3 +15,5 @@ void certificates_free(char *dir);
 void certificates_add_authority(const char *dir, const char *authority);
 // A certificate for client or server, for the host 127.0.0.1, of this common name.
 void certificates_add(const char *dir, const char *authority, const char *file, const char *name);
+// A copy of a key, ENCRYPTED.key, that needs a password.
+void certificates_encrypt_key(const char *dir, const char *file, const char *encrypted);

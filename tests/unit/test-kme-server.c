@@ -17,6 +17,7 @@ static char *make_certificates(void)
     certificates_add(dir, "ca", "bank-c", "bank-c");
     certificates_add(dir, "ca", "nobody", "No Body");
     certificates_add(dir, "foreign", "stranger", "bank-a");
+    certificates_encrypt_key(dir, "kme", "encrypted");
     return dir;
 }
 
@@ -344,7 +345,15 @@ static void test_what_cannot_start(KmeFixture *f, gconstpointer dir)
     settings.listen = taken;
     assert_not_started(f, &settings, taken);
     settings.ca = (char *)"/nowhere/ca.crt";
-    assert_not_started(f, &settings, "/nowhere/ca.crt");
+    assert_not_started(f, &settings, "/nowhere/ca.crt: No such file or directory");
+}
+
+// Above all it does not ask for the password, with nobody there.
+static void test_an_encrypted_key(KmeFixture *f, gconstpointer dir)
+{
+    KmeSettings settings = f->settings;
+    g_autofree char *key = settings.key = g_build_filename(dir, "encrypted.key", NULL);
+    assert_not_started(f, &settings, "encrypted.key: expected a key without a password");
 }
 
 static void add(const char *name, const char *dir, void (*test)(KmeFixture *, gconstpointer))
@@ -374,6 +383,7 @@ int main(int argc, char **argv)
     add("/kme-server/oversize-body", dir, test_oversize_body);
     add("/kme-server/reload", dir, test_reload);
     add("/kme-server/what-cannot-start", dir, test_what_cannot_start);
+    add("/kme-server/an-encrypted-key", dir, test_an_encrypted_key);
     int status = g_test_run();
     certificates_free(dir);
     curl_global_cleanup();

@@ -12,7 +12,10 @@ void pem_set_error(GError **error, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *what = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    // OpenSSL's first error is the system's, where that is the cause; the last says the most else.
+    unsigned long first = ERR_peek_error();
+    const char *reason = ERR_SYSTEM_ERROR(first) ? g_strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: %s", what,
                 reason ? reason : "unusable");
@@ -41,6 +44,8 @@ X509 *pem_load_certificate(const char *path, GError **error)
 // Without it OpenSSL would ask on the terminal.
 static int no_password(char *ret_password, int n_bytes, int is_writing, void *data)
 {
+    gboolean *ret_is_encrypted = data;
+    *ret_is_encrypted = TRUE;
     return -1;
 }
 
@@ -50,10 +55,14 @@ EVP_PKEY *pem_load_key(const char *path, GError **error)
     g_autoptr(BIO) bio = open_pem(path, &text, error);
     if (!bio)
         return NULL;
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    gboolean is_encrypted = FALSE;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, &is_encrypted);
     OPENSSL_cleanse(text, strlen(text));
     if (!key)
-        pem_set_error(error, "%s is not a private key in PEM without a password", path);
+        pem_set_error(error,
+                      is_encrypted ? "%s: expected a key without a password"
+                                   : "%s is not a private key in PEM",
+                      path);
     return key;
 }
 

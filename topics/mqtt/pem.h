@@ -20,7 +20,7 @@ char *pem_common_name(const X509 *certificate);
 gboolean pem_check_identity(const char *certificate_path, const char *key_path, const char *id,
                             GError **error);
 
-// "WHAT: " and the reason OpenSSL gave last.
+// "WHAT: " and the reason that the system or else OpenSSL gave; empties OpenSSL's queue of errors.
 void pem_set_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIGNUM, BN_free)
