@@ -45,6 +45,11 @@ static Driver *driver_new(const QkdnSettings *settings)
     g_assert_not_reached();
 }
 
+static gboolean reload(gpointer server, GError **error)
+{
+    return kme_server_reload(server, error);
+}
+
 static gboolean serve(AgentSettings *settings, Agent *agent, Store *store, struct event_base *base,
                       GError **error)
 {
@@ -60,7 +65,8 @@ static gboolean serve(AgentSettings *settings, Agent *agent, Store *store, struc
         .core_ops = &agent_ops,
         .core = agent,
         .committed = kme_server_flush,
-        .committed_data = server,
+        .reload = reload,
+        .server = server,
         .store = store,
         .base = base,
     };

@@ -26,8 +26,18 @@ static Refusal core_receive(gpointer data, const char *topic, const guint8 *payl
     if (strcmp(topic, "qkdnf/v1/filled/vienna/vienna") != 0)
         return REFUSAL_UNHANDLED;
     g_string_append(core->story, "received ");
-    raise(SIGTERM);
+    raise(SIGHUP);
     return REFUSAL_NONE;
+}
+
+// Fails, which must not end the daemon.
+static gboolean core_reload(gpointer data, GError **error)
+{
+    Core *core = data;
+    g_string_append(core->story, "reloaded ");
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "kme.crt: no such file");
+    raise(SIGTERM);
+    return FALSE;
 }
 
 static gint64 core_tick(gpointer data, gint64 now_us)
@@ -107,7 +117,8 @@ static char *run(gboolean can_commit, GError **error)
         .core_ops = &core_ops,
         .core = &core,
         .committed = core_committed,
-        .committed_data = &core,
+        .reload = core_reload,
+        .server = &core,
         .store = store,
         .base = base,
     };
@@ -120,7 +131,7 @@ static void test_commits_before_it_publishes(void)
     g_autoptr(GError) error = NULL;
     g_autofree char *story = run(TRUE, &error);
     g_assert_no_error(error);
-    g_assert_cmpstr(story, ==, "connected committed received stopped");
+    g_assert_cmpstr(story, ==, "connected committed received reloaded stopped");
 }
 
 static void test_ends_where_it_cannot_commit(void)

@@ -26,6 +26,7 @@ typedef struct {
     struct event *timer;
     struct event *on_int;
     struct event *on_term;
+    struct event *on_hup;
     gboolean is_stopping;
     gboolean was_ready;
     char *last_cause;        // of being disconnected, as it was logged
@@ -37,6 +38,7 @@ void daemon_init(const char *program)
 {
     log_init(program);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     // One byte, because a limit of nothing still lets a core dump go to a pipe.
     setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
 }
@@ -141,6 +143,17 @@ static void on_signal(evutil_socket_t number, short what, void *data)
     self->is_stopping = TRUE;
 }
 
+static void on_hangup(evutil_socket_t number, short what, void *data)
+{
+    Daemon *self = data;
+    const DaemonSetup *setup = self->setup;
+    g_autoptr(GError) error = NULL;
+    if (!setup->reload || setup->reload(setup->server, &error))
+        log_line(G_LOG_LEVEL_MESSAGE, "reloaded", NULL);
+    else
+        log_line(G_LOG_LEVEL_WARNING, "not reloaded", "cause", error->message, NULL);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *data)
 {
     // Wakes the loop; the pass that follows does the rest.
@@ -163,7 +176,7 @@ static gboolean daemon_pass(Daemon *self, GError **error)
         return FALSE;
     }
     if (setup->committed)
-        setup->committed(setup->committed_data);
+        setup->committed(setup->server);
     outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self->session);
     return TRUE;
 }
@@ -191,6 +204,8 @@ static void daemon_start(Daemon *self, const DaemonSetup *setup)
     self->on_term = evsignal_new(setup->base, SIGTERM, on_signal, self);
     event_add(self->on_int, NULL);
     event_add(self->on_term, NULL);
+    self->on_hup = evsignal_new(setup->base, SIGHUP, on_hangup, self);
+    event_add(self->on_hup, NULL);
 }
 
 static void daemon_stop(Daemon *self)
@@ -201,6 +216,7 @@ static void daemon_stop(Daemon *self)
     event_free(self->timer);
     event_free(self->on_int);
     event_free(self->on_term);
+    event_free(self->on_hup);
     g_hash_table_unref(self->refusals);
     g_free(self->last_cause);
 }

@@ -17,8 +17,11 @@ typedef struct {
     const CoreOps *core_ops;
     gpointer core;
     // The pass is durable: what was held back for that may go (HTTP answers). May be NULL.
-    void (*committed)(gpointer data);
-    gpointer committed_data;
+    void (*committed)(gpointer server);
+    // The operator has changed certificate files, and says so with SIGHUP. On failure everything
+    // stays as it was. May be NULL.
+    gboolean (*reload)(gpointer server, GError **error);
+    gpointer server; // passed to both
     Store *store;
     struct event_base *base;
 } DaemonSetup;
@@ -26,7 +29,8 @@ typedef struct {
 // Runs until SIGINT or SIGTERM (returns TRUE), or until something of ours fails for good, such as a
 // commit (FALSE; nothing of that pass was published). Tells the service manager through sd_notify's
 // protocol when the bus is reached first, and prints one line on standard output then:
-// "ready ID". Logs refusals once per sender, kind and reason, rate-limited.
+// "ready ID". Certificates of the bus are read with every connection, so that they need no reload.
+// Logs refusals once per sender, kind and reason, rate-limited.
 gboolean daemon_run(const DaemonSetup *setup, GError **error);
 
 // Microseconds since 1970-01-01 UTC that never go back while the process lives.
@@ -36,5 +40,5 @@ gint64 daemon_now_us(void);
 const Random *daemon_random(void);
 
 // Structured log lines `LEVEL message key=value ...` on standard error, or the journal when started
-// by it; SIGPIPE ignored; no core dumps.
+// by it; no core dumps; where SIGPIPE or SIGXFSZ would kill, writing fails.
 void daemon_init(const char *program);
