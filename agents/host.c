@@ -80,6 +80,7 @@ gboolean host_run(AgentSettings *settings, GError **error)
     if (!master_key)
         return FALSE;
     settings->agent.master_key = master_key;
+    settings->kme.id = settings->agent.kme_id;
     g_autoptr(Store) store = store_open_sqlite(settings->daemon.store, owner, error);
     if (!store)
         return FALSE;

@@ -14,32 +14,30 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SSL_CTX, SSL_CTX_free)
 
-// By way of pem_load_key(), because OpenSSL by itself asks for a password on the terminal.
-static gboolean load_key(SSL_CTX *context, const char *path, GError **error)
+static gboolean load_authority(SSL_CTX *context, const char *path, GError **error)
 {
-    g_autoptr(EVP_PKEY) key = pem_load_key(path, error);
-    if (!key)
-        return FALSE;
-    if (SSL_CTX_use_PrivateKey(context, key) == 1)
+    // Sent to clients that hold several certificates, so that they choose the right one.
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
+    SSL_CTX_set_client_CA_list(context, names);
+    if (names && SSL_CTX_load_verify_file(context, path) == 1)
         return TRUE;
-    pem_set_error(error, "cannot use private key %s", path);
+    pem_set_error(error, "cannot read certificate authority %s", path);
     return FALSE;
 }
 
-static gboolean load_files(SSL_CTX *context, const KmeSettings *settings, GError **error)
+static gboolean load_identity(SSL_CTX *context, const KmeSettings *settings, GError **error)
 {
-    // Sent to clients that hold several certificates, so that they choose the right one.
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->ca);
-    SSL_CTX_set_client_CA_list(context, names);
-    if (!names || SSL_CTX_load_verify_file(context, settings->ca) != 1) {
-        pem_set_error(error, "cannot read certificate authority %s", settings->ca);
+    if (!pem_check_identity(settings->certificate, settings->key, settings->id, error))
         return FALSE;
-    }
-    if (SSL_CTX_use_certificate_chain_file(context, settings->certificate) != 1) {
-        pem_set_error(error, "cannot read certificate %s", settings->certificate);
+    // OpenSSL's own reader of keys would ask for a password on the terminal.
+    g_autoptr(EVP_PKEY) key = pem_load_key(settings->key, error);
+    if (!key)
         return FALSE;
-    }
-    return load_key(context, settings->key, error);
+    if (SSL_CTX_use_certificate_chain_file(context, settings->certificate) == 1 &&
+        SSL_CTX_use_PrivateKey(context, key) == 1)
+        return TRUE;
+    pem_set_error(error, "cannot use certificate %s", settings->certificate);
+    return FALSE;
 }
 
 SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
@@ -61,7 +59,7 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     // Tickets hold the state, so nothing has to be kept here for clients that never come back.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);
-    if (!load_files(context, settings, error))
+    if (!load_authority(context, settings->ca, error) || !load_identity(context, settings, error))
         return NULL;
     return g_steal_pointer(&context);
 }

@@ -8,7 +8,8 @@
 
 #include <openssl/ssl.h>
 
-// Reads the files of the settings. Free with SSL_CTX_free().
+// Reads the files of the settings; the certificate must be that of `settings->id`. Free with
+// SSL_CTX_free().
 SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error);
 
 // The SAE ID of a connection: the one common name of the certificate that the client proved to

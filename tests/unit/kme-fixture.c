@@ -78,6 +78,7 @@ void kme_fixture_set_up(KmeFixture *f, gconstpointer dir)
         .max_connections = 100,
         .max_calls = 100,
         .max_calls_per_application = 100,
+        .id = "kme",
     };
     g_autoptr(GError) error = NULL;
     f->server = kme_server_new(f->base, &f->settings, &fake_limits, &fake_service, f, &error);

@@ -12,7 +12,7 @@ static char *make_certificates(void)
     char *dir = certificates_new();
     certificates_add_authority(dir, "ca");
     certificates_add_authority(dir, "foreign");
-    certificates_add(dir, "ca", "kme", "kme-a");
+    certificates_add(dir, "ca", "kme", "kme");
     certificates_add(dir, "ca", "bank-a", "bank-a");
     certificates_add(dir, "ca", "bank-c", "bank-c");
     certificates_add(dir, "ca", "nobody", "No Body");
@@ -356,6 +356,13 @@ static void test_an_encrypted_key(KmeFixture *f, gconstpointer dir)
     assert_not_started(f, &settings, "encrypted.key: expected a key without a password");
 }
 
+static void test_the_certificate_of_another(KmeFixture *f, gconstpointer dir)
+{
+    KmeSettings settings = f->settings;
+    settings.id = "kme-b";
+    assert_not_started(f, &settings, "kme.crt is kme, not kme-b");
+}
+
 static void add(const char *name, const char *dir, void (*test)(KmeFixture *, gconstpointer))
 {
     g_test_add(name, KmeFixture, dir, kme_fixture_set_up, test, kme_fixture_tear_down);
@@ -384,6 +391,7 @@ int main(int argc, char **argv)
     add("/kme-server/reload", dir, test_reload);
     add("/kme-server/what-cannot-start", dir, test_what_cannot_start);
     add("/kme-server/an-encrypted-key", dir, test_an_encrypted_key);
+    add("/kme-server/the-certificate-of-another", dir, test_the_certificate_of_another);
     int status = g_test_run();
     certificates_free(dir);
     curl_global_cleanup();
