@@ -2,6 +2,7 @@
 
 #include "tools/qkdnf/exchange.h"
 #include "tools/qkdnf/json-read.h"
+#include "tools/qkdnf/progress.h"
 #include "tools/qkdnf/verb.h"
 
 #include <errno.h>
@@ -169,6 +170,17 @@ static struct qkdnf *connect_as(const Access *access, const json_t *federation, 
     return application;
 }
 
+static gboolean ask(const Arguments *arguments, struct qkdnf *application, const json_t *federation,
+                    Exchange *ret_exchange, GError **error)
+{
+    const struct qkdnf_request *request = &arguments->request;
+    g_autoptr(Progress) progress = progress_new("waiting for the answer");
+    if (!exchange_warm_up(application, arguments->access.id, request->timeout_ms, error))
+        return FALSE;
+    exchange_run(application, federation, request, arguments->fetch, ret_exchange);
+    return TRUE;
+}
+
 static int run(Arguments *arguments, const char *verb)
 {
     g_autoptr(GError) error = NULL;
@@ -176,12 +188,10 @@ static int run(Arguments *arguments, const char *verb)
     if (!access_resolve(access, ACCESS_SAES, &error))
         return verb_fail(verb, EXIT_USAGE, error);
     json_t *federation = access->federation ? access_load(access->federation, &error) : NULL;
-    const struct qkdnf_request *request = &arguments->request;
     struct qkdnf *application = error ? NULL : connect_as(access, federation, &error);
     int code = EXIT_REFUSED;
-    if (application && exchange_warm_up(application, access->id, request->timeout_ms, &error)) {
-        g_auto(Exchange) exchange = {0};
-        exchange_run(application, federation, request, arguments->fetch, &exchange);
+    g_auto(Exchange) exchange = {0};
+    if (application && ask(arguments, application, federation, &exchange, &error)) {
         code = report(arguments, &exchange, verb);
     } else {
         verb_fail(verb, code, error);
