@@ -165,7 +165,8 @@ static void compare(Demo *demo, const char *from, const char *to, const Exchange
         demo_complain(demo, "%s and %s over %s: %s", from, to, path, error->message);
 }
 
-// A key from one user to another; FALSE when it was not granted.
+// A key from one user to another; FALSE when it was not granted. Without a reply, it has been said
+// why there is none.
 static gboolean ask(Demo *demo, const char *from, const char *to, Exchange *ret_exchange)
 {
     g_autofree char *path = g_build_filename(demo->dir, ACCESS_FILE, NULL);
@@ -175,11 +176,14 @@ static gboolean ask(Demo *demo, const char *from, const char *to, Exchange *ret_
         demo_complain(demo, "%s cannot connect: %s", from, trouble.text);
         return FALSE;
     }
-    exchange_warm_up(application, from, 0, NULL);
+    g_autoptr(GError) error = NULL;
     struct qkdnf_request request = {.targets = &to, .n_targets = 1};
-    exchange_run(application, demo->federation, &request, FALSE, ret_exchange);
+    if (exchange_warm_up(application, from, 0, &error))
+        exchange_run(application, demo->federation, &request, FALSE, ret_exchange);
+    else
+        demo_complain(demo, "%s gets no answer: %s", from, error->message);
     qkdnf_close(application);
-    return ret_exchange->reply->status == QKDNF_OK;
+    return ret_exchange->reply && ret_exchange->reply->status == QKDNF_OK;
 }
 
 // The first user of a provider, or NULL.
@@ -308,7 +312,9 @@ static gboolean cut_once(Demo *demo, const Longest *pair, const json_t *topology
     g_ptr_array_add(mend, link);
     g_autofree char *old_path = path_text(before.reply);
     gboolean is_granted = ask(demo, pair->from, pair->to, &after);
-    g_autofree char *new_path = after.reply ? path_text(after.reply) : g_strdup("");
+    if (!after.reply)
+        return FALSE;
+    g_autofree char *new_path = path_text(after.reply);
     json_array_append_new(demo->cuts, json_pack("{s:s, s:s, s:s, s:s}", "link", link, "old_path",
                                                 old_path, "new_path", new_path, "status",
                                                 qkdnf_status_name(after.reply->status)));
