@@ -146,6 +146,13 @@ def test_usage(qkdnf):
     equal(qkdnf.run("--version")[1], qkdnf.run("up", "--version")[1])
 
 
+def test_fetch_needs_a_federation(qkdnf):
+    access = [word for name in ("ca", "certificate", "key") for word in (f"--{name}", "/none")]
+    equal(qkdnf.run("request", "--as", "a", "--to", "b", "--fetch", "--broker",
+                    "mqtts://127.0.0.1:1", *access),
+          (2, "", "qkdnf request: --fetch needs --federation: it fetches as the targets, too\n"))
+
+
 def main():
     tests = [value for name, value in globals().items() if name.startswith("test_")]
     fabric.main(tests, lambda: Program(sys.argv[1]))

@@ -170,6 +170,16 @@ static struct qkdnf *connect_as(const Access *access, const json_t *federation, 
     return application;
 }
 
+// Only a federation's description says where the keys are and has the targets' certificates.
+static gboolean check_fetch(const Arguments *arguments, GError **error)
+{
+    if (!arguments->fetch || arguments->access.federation)
+        return TRUE;
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "--fetch needs --federation: it fetches as the targets, too");
+    return FALSE;
+}
+
 static gboolean ask(const Arguments *arguments, struct qkdnf *application, const json_t *federation,
                     Exchange *ret_exchange, GError **error)
 {
@@ -185,7 +195,7 @@ static int run(Arguments *arguments, const char *verb)
 {
     g_autoptr(GError) error = NULL;
     Access *access = &arguments->access;
-    if (!access_resolve(access, ACCESS_SAES, &error))
+    if (!access_resolve(access, ACCESS_SAES, &error) || !check_fetch(arguments, &error))
         return verb_fail(verb, EXIT_USAGE, error);
     json_t *federation = access->federation ? access_load(access->federation, &error) : NULL;
     struct qkdnf *application = error ? NULL : connect_as(access, federation, &error);
