@@ -163,7 +163,7 @@ gboolean order_expects(const Order *order, const WireRelay *relay, const char *f
         const WireBranch *branch = order->order->branches[i];
         if (branch->role == BRANCH(TARGET) && branch->target == relay->target &&
             branch->path == relay->path)
-            return relay->place + 1 < branch->n_providers &&
+            return relay->place < branch->n_providers - 1 &&
                    strcmp(branch->providers[relay->place], from) == 0 &&
                    !find_value(order, branch, relay->place);
     }
