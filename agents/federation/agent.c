@@ -258,7 +258,7 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->waiting, g_hash_table_unref);
     g_clear_pointer(&agent->directory, g_hash_table_unref);
     g_clear_pointer(&agent->faults, g_hash_table_unref);
-    g_clear_pointer(&agent->early, g_hash_table_unref);
+    g_clear_pointer(&agent->early, order_early_free);
     g_clear_pointer(&agent->orders, g_hash_table_unref);
     g_clear_pointer(&agent->borders, g_tree_unref);
     g_clear_pointer(&agent->driver_calls, g_hash_table_unref);

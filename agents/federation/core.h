@@ -42,6 +42,8 @@ typedef struct {
     guint index; // of the order's branch
 } DriverCall;
 
+typedef struct OrderEarly OrderEarly;
+
 struct Agent {
     const AgentConfig *config;
     Store *store;
@@ -58,8 +60,7 @@ struct Agent {
     GTree *borders; // link ID → Border
     KeyStore *keys;
     GHashTable *orders; // order ID → Order
-    GHashTable *early;  // order ID → relay values that came before the order
-    gsize n_early_bytes;
+    OrderEarly *early;
 
     // discovery
     WireResource *resource; // as last registered
@@ -113,12 +114,17 @@ void border_report(Agent *agent, gboolean all);
 // order.c
 gboolean order_load(Agent *agent, GError **error);
 void order_free(gpointer order);
-GHashTable *order_early_new(void);
 void order_on_order(gpointer agent, const Sender *sender, gconstpointer message);
 void order_on_release(gpointer agent, const Sender *sender, gconstpointer message);
 void order_on_relay(gpointer agent, const Sender *sender, gconstpointer message);
 void order_on_relayed(Agent *agent, const DriverCall *call, Status status);
 void order_on_timer(Agent *agent, TimerId timer, const char *order);
+
+// order-early.c: relay values that came before their order.
+OrderEarly *order_early_new(void);
+void order_early_free(OrderEarly *early);
+// What is kept of them, as it is counted.
+gsize order_early_bytes(const OrderEarly *early);
 
 // service.c
 void service_call_free(gpointer call);

@@ -17,6 +17,8 @@
 
 #define BRANCHES_MAX       64
 #define PATH_MAX_PROVIDERS 32
+// More than any platform tries for one request.
+#define ATTEMPTS_MAX 1024
 
 static void sent_free(gpointer data)
 {
@@ -263,6 +265,8 @@ static const char *find_fault(const Agent *agent, const WireOrder *wire)
 {
     if (!uuid_is_valid(wire->request))
         return "request ID is not a UUID";
+    if (wire->attempt >= ATTEMPTS_MAX)
+        return "attempt outside the limits";
     if (wire->number < 1 || wire->number > 128 || wire->size_bits < 8 || wire->size_bits > 8192 ||
         wire->size_bits % 8 != 0)
         return "number or size of keys outside the limits";
@@ -338,6 +342,9 @@ void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
 {
     Agent *agent = data;
     const WireRelay *relay = message;
+    // There never is an order for these.
+    if (!uuid_is_valid(relay->request) || relay->attempt >= ATTEMPTS_MAX)
+        return;
     g_autofree char *id = order_name(relay->request, relay->attempt);
     Order *order = g_hash_table_lookup(agent->orders, id);
     if (!order) {

@@ -42,9 +42,45 @@ static void test_place_outside_the_path(void)
     }
 }
 
+// Whoever sends what belongs to no order can fill its own share of what is kept, and for a while.
+static void test_values_without_order(gconstpointer data)
+{
+    gsize n_text = GPOINTER_TO_SIZE(data);
+    g_autoptr(Stage) stage = stage_chain(2);
+    const Agent *beta = world_find_node(stage->world, "beta")->core;
+    g_autofree char *text = g_strnfill(n_text, 'x');
+    for (guint i = 0; i < 6000; i++) {
+        g_autofree char *id = g_strdup_printf("01234567-89ab-4cde-8f01-0123%08x", i);
+        WireRelay relay = WIRE_RELAY_INIT;
+        relay.request = id;
+        relay.value = (ProtobufCBinaryData){n_text, (guint8 *)text};
+        say(stage, KIND_RELAY, "sae-a", "beta", &relay.base);
+        relay.request = n_text > UUID_CHARS ? text : (char *)"";
+        say(stage, KIND_RELAY, "sae-a2", "beta", &relay.base);
+        relay.request = id;
+        relay.attempt = 1024 + i;
+        say(stage, KIND_RELAY, "sae-a2", "beta", &relay.base);
+        if (i % 100 == 0)
+            world_run(stage->world, WORLD_HOP_US);
+    }
+    world_run(stage->world, WORLD_HOP_US);
+    g_assert_cmpuint(order_early_bytes(beta->early), <=, 2 * 1024 * 1024);
+    g_assert_cmpuint(order_early_bytes(beta->early), >, 1024 * 1024);
+    stage_forget(stage);
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-b", 1, 256);
+    stage_await_grant(stage, ask);
+    stage_assert_delivered(stage, ask);
+    world_run(stage->world, 31 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(order_early_bytes(beta->early), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/hostile/place-outside-the-path", test_place_outside_the_path);
+    g_test_add_data_func("/hostile/empty-values-without-order", GSIZE_TO_POINTER(0),
+                         test_values_without_order);
+    g_test_add_data_func("/hostile/values-without-order", GSIZE_TO_POINTER(2000),
+                         test_values_without_order);
     return g_test_run();
 }
