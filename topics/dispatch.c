@@ -18,10 +18,10 @@ struct Dispatcher {
     guint64 n_refused[N_REFUSALS];
 };
 
-// Frames of one sender and kind in the current second.
+// Messages of one sender and kind in the current second.
 typedef struct {
     gint64 since_us;
-    guint n_frames;
+    gsize n_messages;
 } Quota;
 
 Dispatcher *dispatcher_new(const char *self, const DispatchTable *table, gpointer core)
@@ -43,12 +43,9 @@ void dispatcher_free(Dispatcher *dispatcher)
     g_free(dispatcher);
 }
 
-static gboolean is_over_quota(Dispatcher *dispatcher, const Topic *topic, gint64 now_us)
+static Quota *find_quota(Dispatcher *dispatcher, const Topic *topic, gint64 now_us)
 {
-    const Kind *kind = kind_get(topic->kind);
-    if (kind->frames_per_s == 0)
-        return FALSE;
-    g_autofree char *key = g_strconcat(kind->name, "/", topic->from, NULL);
+    g_autofree char *key = g_strconcat(kind_get(topic->kind)->name, "/", topic->from, NULL);
     Quota *quota = g_hash_table_lookup(dispatcher->quotas, key);
     if (!quota) {
         if (g_hash_table_size(dispatcher->quotas) >= QUOTA_SENDERS_MAX)
@@ -59,7 +56,19 @@ static gboolean is_over_quota(Dispatcher *dispatcher, const Topic *topic, gint64
     }
     if (now_us - quota->since_us >= G_USEC_PER_SEC || now_us < quota->since_us)
         *quota = (Quota){.since_us = now_us};
-    return ++quota->n_frames > kind->frames_per_s;
+    return quota;
+}
+
+// FALSE when that is more than the sender's share. What is refused is charged as well: it had to be
+// looked at.
+static gboolean charge(Dispatcher *dispatcher, const Topic *topic, gsize n_messages, gint64 now_us)
+{
+    guint messages_per_s = kind_get(topic->kind)->messages_per_s;
+    if (messages_per_s == 0 || n_messages == 0)
+        return TRUE;
+    Quota *quota = find_quota(dispatcher, topic, now_us);
+    quota->n_messages += n_messages;
+    return quota->n_messages <= messages_per_s;
 }
 
 static Refusal check_topic(Dispatcher *dispatcher, const char *text, gint64 now_us,
@@ -76,7 +85,8 @@ static Refusal check_topic(Dispatcher *dispatcher, const char *text, gint64 now_
     *ret_role = dispatcher->table->role_of(dispatcher->core, ret_topic->from);
     if (!(kind->from & ROLE_BIT(*ret_role)))
         return REFUSAL_ROLE;
-    return is_over_quota(dispatcher, ret_topic, now_us) ? REFUSAL_QUOTA : REFUSAL_NONE;
+    // How many messages there are is seen only when it is unpacked: one is paid for in advance.
+    return charge(dispatcher, ret_topic, 1, now_us) ? REFUSAL_NONE : REFUSAL_QUOTA;
 }
 
 static gboolean is_expired(const WireHeader *header, gint64 now_us)
@@ -96,6 +106,8 @@ static Refusal dispatch(Dispatcher *dispatcher, const char *text, const guint8 *
     g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
     if (!frame)
         return refusal;
+    if (!charge(dispatcher, &topic, frame->n_messages - 1, now_us))
+        return REFUSAL_QUOTA;
     if (is_expired(frame->header, now_us))
         return REFUSAL_EXPIRED;
     Sender sender = {topic.from, role, frame->header->incarnation};

@@ -13,7 +13,8 @@
 #define KIB         1024u
 
 // QoS: what repeats itself until it is answered needs no second guarantee (0); what states or
-// starts something once is 1. Expiry bounds how stale a queued frame may be when it arrives.
+// starts something once is 1. Expiry bounds how stale a queued frame may be when it arrives. /s:
+// what of it one sender may say in a second, however it is packed into frames.
 // clang-format off
 static const Kind kinds[N_KINDS] = {
     //                      name           message                              from                 to                   to_all  retained  qos  expiry  max_bytes  /s    carries
@@ -25,17 +26,17 @@ static const Kind kinds[N_KINDS] = {
     [KIND_STOCK]       = {"stock",       &qkdnf__v1__stock__descriptor,       AGENT,               PLATFORM,            FALSE,  FALSE,    0,   30000,  64 * KIB,  1000, "stock and rate of border links"},
     [KIND_REGISTER]    = {"register",    &qkdnf__v1__register__descriptor,    APPLICATION,         PLATFORM,            FALSE,  FALSE,    1,   30000,  4 * KIB,   20,   "an application announces itself"},
     [KIND_REGISTERED]  = {"registered",  &qkdnf__v1__registered__descriptor,  PLATFORM,            APPLICATION,         FALSE,  FALSE,    1,   30000,  4 * KIB,   0,    "the answer to register"},
-    [KIND_DISCOVER]    = {"discover",    &qkdnf__v1__discover__descriptor,    APPLICATION | AGENT, PLATFORM,            FALSE,  FALSE,    0,   30000,  4 * KIB,   1000, "which applications can be reached"},
+    [KIND_DISCOVER]    = {"discover",    &qkdnf__v1__discover__descriptor,    APPLICATION | AGENT, PLATFORM,            FALSE,  FALSE,    0,   30000,  4 * KIB,   100,  "which applications can be reached"},
     [KIND_SERVICES]    = {"services",    &qkdnf__v1__services__descriptor,    PLATFORM,            APPLICATION | AGENT, FALSE,  FALSE,    0,   30000,  256 * KIB, 0,    "the answer to discover"},
-    [KIND_REQUEST]     = {"request",     &qkdnf__v1__request__descriptor,     APPLICATION | AGENT, PLATFORM,            FALSE,  FALSE,    1,   60000,  16 * KIB,  5000, "key request"},
+    [KIND_REQUEST]     = {"request",     &qkdnf__v1__request__descriptor,     APPLICATION | AGENT, PLATFORM,            FALSE,  FALSE,    1,   60000,  16 * KIB,  9000, "key request"},
     [KIND_REPLY]       = {"reply",       &qkdnf__v1__reply__descriptor,       PLATFORM,            APPLICATION | AGENT, FALSE,  FALSE,    0,   60000,  64 * KIB,  0,    "its one final answer"},
     [KIND_ORDER]       = {"order",       &qkdnf__v1__order__descriptor,       PLATFORM,            AGENT,               FALSE,  FALSE,    0,   30000,  64 * KIB,  0,    "one provider's part of a request"},
     [KIND_OUTCOME]     = {"outcome",     &qkdnf__v1__outcome__descriptor,     AGENT,               PLATFORM,            FALSE,  FALSE,    0,   30000,  4 * KIB,   0,    "the answer to order and release"},
     [KIND_RELEASE]     = {"release",     &qkdnf__v1__release__descriptor,     PLATFORM,            AGENT,               FALSE,  FALSE,    0,   30000,  64 * KIB,  0,    "deliver or void an attempt, burn slots"},
-    [KIND_FILL]        = {"fill",        &qkdnf__v1__fill__descriptor,        AGENT,               AGENT,               FALSE,  FALSE,    0,   30000,  64 * KIB,  1000, "slot numbers for key blocks of a border link"},
-    [KIND_FILLED]      = {"filled",      &qkdnf__v1__filled__descriptor,      AGENT,               AGENT,               FALSE,  FALSE,    0,   30000,  KIB,       1000, "how far the other end holds them"},
+    [KIND_FILL]        = {"fill",        &qkdnf__v1__fill__descriptor,        AGENT,               AGENT,               FALSE,  FALSE,    0,   30000,  64 * KIB,  9000, "slot numbers for key blocks of a border link"},
+    [KIND_FILLED]      = {"filled",      &qkdnf__v1__filled__descriptor,      AGENT,               AGENT,               FALSE,  FALSE,    0,   30000,  KIB,       9000, "how far the other end holds them"},
     [KIND_RELAY]       = {"relay",       &qkdnf__v1__relay__descriptor,       AGENT,               AGENT,               FALSE,  FALSE,    0,   30000,  160 * KIB, 0,    "one-time-padded relay values"},
-    [KIND_FAULT]       = {"fault",       &qkdnf__v1__fault__descriptor,       AGENT,               PLATFORM,            FALSE,  FALSE,    1,   60000,  4 * KIB,   100,  "a fault, or its end"},
+    [KIND_FAULT]       = {"fault",       &qkdnf__v1__fault__descriptor,       AGENT,               PLATFORM,            FALSE,  FALSE,    1,   60000,  4 * KIB,   1000, "a fault, or its end"},
     [KIND_EVENT]       = {"event",       &qkdnf__v1__event__descriptor,       PLATFORM | AGENT,    MONITOR,             TRUE,   FALSE,    0,   60000,  8 * KIB,   0,    "what happened, for monitors and audit"},
 };
 // clang-format on

@@ -44,10 +44,10 @@ typedef struct {
     gboolean to_all; // addressed to `all`, not to one member
     gboolean retained;
     guint8 qos;
-    guint32 expiry_ms;   // how long a frame is worth anything; 0: for ever
-    gsize max_bytes;     // of one packed message
-    guint frames_per_s;  // quota of one sender at one receiver; 0: none
-    const char *carries; // for people
+    guint32 expiry_ms;    // how long a frame is worth anything; 0: for ever
+    gsize max_bytes;      // of one packed message
+    guint messages_per_s; // quota of one sender at one receiver; 0: none
+    const char *carries;  // for people
 } Kind;
 
 // Never NULL for an ID of the enum.

@@ -159,14 +159,14 @@ static void assert_quota(Fixture *fixture, const char *from, gint64 now_us, guin
     g_autoptr(GBytes) payload = admin_frame(from, "1", NOW);
     g_autofree char *topic = topic_format(KIND_ADMIN, from, "platform");
     guint n_taken = 0;
-    for (guint i = 0; i < 2 * kind_get(KIND_ADMIN)->frames_per_s; i++)
+    for (guint i = 0; i < 2 * kind_get(KIND_ADMIN)->messages_per_s; i++)
         n_taken += receive(fixture, topic, payload, now_us) == REFUSAL_NONE;
     g_assert_cmpuint(n_taken, ==, expected);
 }
 
 static void test_quotas(Fixture *fixture, gconstpointer data)
 {
-    guint quota = kind_get(KIND_ADMIN)->frames_per_s;
+    guint quota = kind_get(KIND_ADMIN)->messages_per_s;
     assert_quota(fixture, "ops", NOW, quota);
     g_assert_cmpuint(dispatcher_n_refused(fixture->dispatcher, REFUSAL_QUOTA), ==, quota);
     // Each sender has its own, and each second a new one.
@@ -177,11 +177,33 @@ static void test_quotas(Fixture *fixture, gconstpointer data)
     assert_quota(fixture, "ops", NOW - MINUTE, quota);
 }
 
+static Refusal receive_many(Fixture *fixture, const char *from, guint n_messages)
+{
+    g_autoptr(GString) ids = g_string_new("1");
+    for (guint i = 1; i < n_messages; i++)
+        g_string_append(ids, ",1");
+    g_autoptr(GBytes) payload = admin_frame(from, ids->str, NOW);
+    g_autofree char *topic = topic_format(KIND_ADMIN, from, "platform");
+    return receive(fixture, topic, payload, NOW);
+}
+
+// However they are packed into frames.
+static void test_every_message_costs_quota(Fixture *fixture, gconstpointer data)
+{
+    guint quota = kind_get(KIND_ADMIN)->messages_per_s;
+    g_assert_cmpint(receive_many(fixture, "ops", quota - 1), ==, REFUSAL_NONE);
+    g_assert_cmpint(receive_many(fixture, "ops", 1), ==, REFUSAL_NONE);
+    g_assert_cmpint(receive_many(fixture, "ops", 1), ==, REFUSAL_QUOTA);
+    g_string_truncate(fixture->calls, 0);
+    g_assert_cmpint(receive_many(fixture, "ops2", quota + 1), ==, REFUSAL_QUOTA);
+    g_assert_cmpstr(fixture->calls->str, ==, "");
+}
+
 // What is refused costs quota as well: it had to be looked at.
 static void test_noise_costs_quota(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GBytes) noise = g_bytes_new_static("\xff", 1);
-    for (guint i = 0; i < kind_get(KIND_ADMIN)->frames_per_s; i++)
+    for (guint i = 0; i < kind_get(KIND_ADMIN)->messages_per_s; i++)
         assert_refused(fixture, "qkdnf/v1/admin/ops/platform", noise, REFUSAL_DECODE);
     assert_refused(fixture, "qkdnf/v1/admin/ops/platform", noise, REFUSAL_QUOTA);
 }
@@ -198,6 +220,7 @@ int main(int argc, char **argv)
     ADD("the-order", test_the_order);
     ADD("clocks-that-differ", test_clocks_that_differ);
     ADD("quotas", test_quotas);
+    ADD("every-message-costs-quota", test_every_message_costs_quota);
     ADD("noise-costs-quota", test_noise_costs_quota);
     return g_test_run();
 }

@@ -74,7 +74,7 @@ static void test_delivery(void)
         // Who is neither the platform nor an agent is bounded.
         Roles bounded = ROLE_BIT(ROLE_APPLICATION) | ROLE_BIT(ROLE_OPERATOR);
         if (kind->from & bounded)
-            g_assert_cmpuint(kind->frames_per_s, >, 0);
+            g_assert_cmpuint(kind->messages_per_s, >, 0);
     }
 }
 
