@@ -140,8 +140,9 @@ GBytes *misfortune_tamper(Misfortune *misfortune, const char *text, GBytes *payl
     const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
     guint8 *changed = g_memdup2(bytes, n_bytes);
     // Near the end: in a relay's value or tag.
-    changed[n_bytes - 1 - dice_below(&misfortune->dice, MIN(n_bytes, 24))] ^=
-        (guint8)(1u << dice_below(&misfortune->dice, 8));
+    gsize from_end = dice_below(&misfortune->dice, MIN(n_bytes, 24));
+    guint bit = (guint)dice_below(&misfortune->dice, 8);
+    changed[n_bytes - 1 - from_end] ^= (guint8)(1u << bit);
     count(misfortune, FAULT_TAMPERED, topic.from);
     return g_bytes_new_take(changed, n_bytes);
 }

@@ -60,8 +60,10 @@ static void add_border(Network *network, Dice *dice, const char *a, const char *
 {
     if (site_find_border(network_find_site(network, a), b))
         return;
-    network_add_border(network, a, b, (guint64)dice_between(dice, 100000, 2000000),
-                       (guint64)dice_between(dice, 0, 600));
+    // One draw a statement: compilers differ in the order of arguments.
+    guint64 rate_bps = (guint64)dice_between(dice, 100000, 2000000);
+    guint64 initial_slots = (guint64)dice_between(dice, 0, 600);
+    network_add_border(network, a, b, rate_bps, initial_slots);
 }
 
 // Everyone can be reached, often in several ways.
