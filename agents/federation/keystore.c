@@ -301,6 +301,12 @@ static GPtrArray *keys_of_attempt(const KeyStore *keys, const char *request, gui
     return found;
 }
 
+gboolean keystore_has(const KeyStore *keys, const char *request, guint attempt)
+{
+    g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);
+    return found->len > 0;
+}
+
 gboolean keystore_deliver(KeyStore *keys, const char *request, guint attempt)
 {
     g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);

@@ -39,7 +39,9 @@ KeyStore *keystore_open(Store *store, const Secret *master_key, const Random *ra
                         GError **error);
 void keystore_free(KeyStore *keys);
 
+// Only for an attempt of which there is nothing yet.
 void keystore_add(KeyStore *keys, const KeyBatch *batch);
+gboolean keystore_has(const KeyStore *keys, const char *request, guint attempt);
 // The platform has granted, or voided, this attempt. FALSE when nothing of it is here.
 gboolean keystore_deliver(KeyStore *keys, const char *request, guint attempt);
 gboolean keystore_void(KeyStore *keys, const char *request, guint attempt);

@@ -272,6 +272,8 @@ static const char *find_fault(const Agent *agent, const WireOrder *wire)
         return "number or size of keys outside the limits";
     if (wire->n_targets < 1 || wire->n_branches < 1 || wire->n_branches > BRANCHES_MAX)
         return "no target, or no or too many branches";
+    if (keystore_has(agent->keys, wire->request, wire->attempt))
+        return "keys of this attempt are here already";
     if (order_is_home(agent, wire) && order_is_target(wire))
         return "a provider that is home to the initiator serves targets as LOCAL";
     if (order_is_home(agent, wire) && !is_user(agent, wire->initiator))

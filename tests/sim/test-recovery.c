@@ -79,6 +79,31 @@ static void test_power_cut(void)
     }
 }
 
+static void publish(gpointer data, const Publish *one)
+{
+    broker_publish(data, one->topic, one->payload);
+}
+
+// A platform that gives an order again when the agent has long forgotten that it was done.
+static void test_order_again(void)
+{
+    g_autoptr(Stage) stage = stage_chain(1);
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-a2", 2, 256);
+    stage_await_grant(stage, ask);
+    WireOrder *order = message_copy(stage_find(stage, KIND_ORDER)->frame->messages[0]);
+    world_run(stage->world, 5 * G_TIME_SPAN_MINUTE);
+    stage_forget(stage);
+    g_autoptr(Outbox) platform = outbox_new(PLATFORM, 1);
+    outbox_add(platform, KIND_ORDER, "alpha", &order->base);
+    outbox_flush(platform, world_now(stage->world), publish, stage->world->broker);
+    wire_free(order);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    const WireOutcome *outcome =
+        (const WireOutcome *)stage_find(stage, KIND_OUTCOME)->frame->messages[0];
+    g_assert_cmpint(outcome->status, ==, STATUS_BAD_REQUEST);
+    stage_assert_delivered(stage, ask);
+}
+
 // What was fetched stays fetched, and what was not stays there.
 static void test_keys_survive(void)
 {
@@ -109,6 +134,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/recovery/transit", "beta", test_dies_anywhere);
     g_test_add_data_func("/recovery/target", "gamma", test_dies_anywhere);
     g_test_add_func("/recovery/power-cut", test_power_cut);
+    g_test_add_func("/recovery/order-again", test_order_again);
     g_test_add_func("/recovery/keys-survive", test_keys_survive);
     return g_test_run();
 }
