@@ -3,7 +3,8 @@
 // qkdnf bench: measures, beside the floor, in one run on one machine.
 
 #include "tools/bench/bench.h"
-#include "tools/bench/stage.h"
+#include "tools/qkdnf/access.h"
+#include "tools/qkdnf/stage.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -33,7 +34,8 @@ typedef struct {
 } Arguments;
 
 static const struct argp_option options[] = {
-    {"federation", OPTION_FEDERATION, "DIR", 0, "measure one that runs, instead of FILE's", 0},
+    {"federation", OPTION_FEDERATION, "DIR", 0,
+     "measure one that runs, instead of FILE's (or $QKDNF_FEDERATION)", 0},
     {"rounds", OPTION_ROUNDS, "N", 0, "of each run (default: 200)", 0},
     {"runs", OPTION_RUNS, "N", 0, "whose median is reported (default: 3)", 0},
     {"gap-us", OPTION_GAP, "N", 0, "mean pause between rounds (default: 2000)", 0},
@@ -87,6 +89,8 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
         parse_argument(state, arguments, value);
         return 0;
     case ARGP_KEY_END:
+        if (!arguments->file && !arguments->federation)
+            arguments->federation = g_getenv("QKDNF_FEDERATION");
         if (!arguments->measure || !arguments->file == !arguments->federation)
             argp_error(state, "expected what to measure, and either a description or --federation");
         return 0;
@@ -105,28 +109,20 @@ static const struct argp argp = {
         "describes or that runs.",
 };
 
-static json_t *run(const Arguments *arguments, GError **error)
+static int fail(int exit_code, const GError *error)
 {
-    if (arguments->federation)
-        return arguments->measure(arguments->federation, &arguments->settings, error);
-    g_autoptr(Stage) stage = stage_new(arguments->file, error);
-    return stage ? arguments->measure(stage_dir(stage), &arguments->settings, error) : NULL;
+    fprintf(stderr, "qkdnf bench: %s\n", error->message);
+    return exit_code;
 }
 
-int main(int argc, char **argv)
+static int measure(gpointer data, const char *dir)
 {
-    Arguments arguments = {.settings = {.n_rounds = 200, .n_runs = 3, .gap_us = 2000}};
+    const Arguments *arguments = data;
     g_autoptr(GError) error = NULL;
-    argp_err_exit_status = EXIT_USAGE;
-    g_set_prgname("qkdnf bench");
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    signal(SIGPIPE, SIG_IGN);
-    json_t *report = run(&arguments, &error);
-    if (!report) {
-        fprintf(stderr, "qkdnf bench: %s\n", error->message);
-        return EXIT_REFUSED;
-    }
-    if (arguments.json) {
+    json_t *report = arguments->measure(dir, &arguments->settings, &error);
+    if (!report)
+        return fail(EXIT_REFUSED, error);
+    if (arguments->json) {
         json_dumpf(report, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
     } else {
@@ -135,4 +131,36 @@ int main(int argc, char **argv)
     }
     json_decref(report);
     return 0;
+}
+
+static int measure_running(Arguments *arguments)
+{
+    g_autoptr(GError) error = NULL;
+    json_t *description = access_load(arguments->federation, &error);
+    if (!description)
+        return fail(EXIT_USAGE, error);
+    json_decref(description);
+    return measure(arguments, arguments->federation);
+}
+
+static int measure_described(Arguments *arguments)
+{
+    g_autoptr(GError) error = NULL;
+    const Play play = {"bench", arguments->file, STAGE_REMOVE, measure, arguments};
+    int code = stage_run(&play, &error);
+    if (code >= 0)
+        return code;
+    gboolean is_wrong = g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
+    return fail(is_wrong ? EXIT_USAGE : EXIT_REFUSED, error);
+}
+
+int main(int argc, char **argv)
+{
+    Arguments arguments = {.settings = {.n_rounds = 200, .n_runs = 3, .gap_us = 2000}};
+    argp_err_exit_status = EXIT_USAGE;
+    argp_program_version = "qkdnf " QKDNF_VERSION;
+    g_set_prgname("qkdnf bench");
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    signal(SIGPIPE, SIG_IGN);
+    return arguments.federation ? measure_running(&arguments) : measure_described(&arguments);
 }

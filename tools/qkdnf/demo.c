@@ -147,7 +147,8 @@ static void remember(Demo *demo, const char *from, const char *to, const Exchang
     json_object_set_new(entry, "to", json_string(to));
     json_object_set_new(entry, "providers_crossed",
                         json_integer((json_int_t)path_length(exchange)));
-    json_object_set_new(entry, "keys_equal", json_integer(n_equal));
+    json_object_set_new(entry, "keys_equal", json_boolean(n_equal > 0));
+    json_object_set_new(entry, "n_keys_equal", json_integer(n_equal));
     json_array_append_new(demo->requests, entry);
     demo->n_keys_equal += n_equal;
 }

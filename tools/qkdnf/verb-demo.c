@@ -3,10 +3,12 @@
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/demo.h"
 #include "tools/qkdnf/json-read.h"
+#include "tools/qkdnf/stage.h"
 #include "tools/qkdnf/verb.h"
 
 #include <argp.h>
-#include <glib/gstdio.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,12 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_WAIT_US (60 * G_USEC_PER_SEC)
-
 typedef struct {
     const char *file;
     const char *report;
     gboolean keep;
+    int report_fd; // -1: none is wanted
+    gint64 start_us;
 } Arguments;
 
 static const struct argp_option options[] = {
@@ -52,15 +54,16 @@ static const struct argp argp = {
            "non-zero if anything is not as expected.",
 };
 
-// --- the federation as a child -------------------------------------------------------------------
+// --- the tap -------------------------------------------------------------------------------------
 
 static void end_with_parent(gpointer data)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
-static gboolean start(const char *const *argv, const char *log, GPid *ret_pid, GError **error)
+static gboolean start_tap(const Demo *demo, const char *log, GPid *ret_pid, GError **error)
 {
+    const char *argv[] = {demo->program, "tap", "--federation", demo->dir, "--json", NULL};
     FILE *file = fopen(log, "ae");
     if (!file) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot write %s", log);
@@ -73,26 +76,10 @@ static gboolean start(const char *const *argv, const char *log, GPid *ret_pid, G
     return ok;
 }
 
-static void stop(GPid pid)
+static void stop_tap(GPid pid)
 {
-    if (pid <= 0)
-        return;
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
-}
-
-// Until the federation has said that it is ready, or has ended.
-static json_t *wait_for_federation(const char *dir, GPid pid, GError **error)
-{
-    g_autofree char *path = g_build_filename(dir, ACCESS_FILE, NULL);
-    gint64 end_us = g_get_monotonic_time() + START_WAIT_US;
-    while (g_get_monotonic_time() < end_us && waitpid(pid, NULL, WNOHANG) == 0) {
-        if (g_file_test(path, G_FILE_TEST_EXISTS))
-            return access_load(dir, error);
-        g_usleep(20000);
-    }
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the federation did not start");
-    return NULL;
 }
 
 // --- the report ----------------------------------------------------------------------------------
@@ -135,19 +122,37 @@ static void count_from_tap(const char *tap, guint64 *ret_n_slots, guint64 *ret_n
     }
 }
 
-static gboolean write_report(const Demo *demo, const char *path, const char *tap)
+// Known before all that is to be reported is done.
+static gboolean open_report(Arguments *arguments, GError **error)
+{
+    arguments->report_fd = -1;
+    if (!arguments->report)
+        return TRUE;
+    arguments->report_fd = open(arguments->report, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (arguments->report_fd < 0)
+        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno), "cannot write %s: %s",
+                    arguments->report, g_strerror(errno));
+    return arguments->report_fd >= 0;
+}
+
+static gboolean write_report(const Demo *demo, const Arguments *arguments, const char *tap)
 {
     guint64 n_slots, n_reroutes;
+    if (arguments->report_fd < 0)
+        return TRUE;
     count_from_tap(tap, &n_slots, &n_reroutes);
-    json_t *report = json_pack(
-        "{s:s, s:O, s:O, s:i, s:I, s:I, s:i}", "version", QKDNF_VERSION, "requests", demo->requests,
-        "cuts", demo->cuts, "keys_compared_equal", (int)demo->n_keys_equal, "slots_used",
-        (json_int_t)n_slots, "reroutes", (json_int_t)(n_reroutes + count_detours(demo)),
-        "not_as_expected", (int)demo->n_failures);
-    gboolean ok = json_dump_file(report, path, JSON_INDENT(2)) == 0;
+    json_t *report = json_pack("{s:s, s:O, s:O, s:i, s:I, s:i, s:I, s:i}", "version", QKDNF_VERSION,
+                               "requests", demo->requests, "cuts", demo->cuts,
+                               "keys_compared_equal", (int)demo->n_keys_equal, "slots_used",
+                               (json_int_t)n_slots, "detours", (int)count_detours(demo), "reroutes",
+                               (json_int_t)n_reroutes, "not_as_expected", (int)demo->n_failures);
+    // What is not a file cannot be cut, and need not be.
+    gboolean ok =
+        (ftruncate(arguments->report_fd, 0) == 0 || errno == EINVAL) &&
+        json_dumpfd(report, arguments->report_fd, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
     json_decref(report);
     if (!ok)
-        fprintf(stderr, "qkdnf demo: cannot write %s\n", path);
+        fprintf(stderr, "qkdnf demo: cannot write %s\n", arguments->report);
     return ok;
 }
 
@@ -171,83 +176,72 @@ static void show(Demo *demo)
     demo_show_requests(demo);
     demo_show_cuts(demo);
     if (demo->n_failures > 0)
-        demo_tell(demo, "%u things were not as expected; logs are in %s", demo->n_failures,
-                  demo->dir);
+        demo_tell(demo, "%u things were not as expected", demo->n_failures);
     else
         demo_tell(demo, "done: %u keys, each compared equal at both ends", demo->n_keys_equal);
 }
 
-static void wait_for_interrupt(const Demo *demo)
+static int perform(Demo *demo, const Arguments *arguments)
 {
-    sigset_t signals;
-    int signal_number;
-    demo_tell(demo, "the federation keeps running in %s; Ctrl-C ends it", demo->dir);
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    sigwait(&signals, &signal_number);
-}
-
-static int run(Demo *demo, const Arguments *arguments, const char *file, GError **error)
-{
-    g_autofree char *up_log = g_build_filename(demo->dir, "up.log", NULL);
-    g_autofree char *tap_log = g_build_filename(demo->dir, "tap.jsonl", NULL);
-    const char *up[] = {demo->program, "up", file, "--dir", demo->dir, NULL};
-    const char *tap[] = {demo->program, "tap", "--federation", demo->dir, "--json", NULL};
-    GPid up_pid = 0, tap_pid = 0;
-    demo_tell(demo, "starting the federation of %s", file);
-    gboolean ok = start(up, up_log, &up_pid, error) &&
-                  (demo->federation = wait_for_federation(demo->dir, up_pid, error)) &&
-                  start(tap, tap_log, &tap_pid, error);
-    if (ok) {
-        show(demo);
-        if (arguments->keep)
-            wait_for_interrupt(demo);
-    } else if (up_pid > 0) {
-        g_autofree char *text = NULL;
-        if (g_file_get_contents(up_log, &text, NULL, NULL))
-            fputs(text, stderr);
-    }
-    stop(tap_pid);
-    stop(up_pid);
-    gboolean is_written =
-        !ok || !arguments->report || write_report(demo, arguments->report, tap_log);
-    return ok && is_written && demo->n_failures == 0 ? EXIT_DONE : EXIT_REFUSED;
-}
-
-static void remove_directory(const char *dir)
-{
-    const char *argv[] = {"rm", "-rf", "--", dir, NULL};
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
-                 NULL);
-}
-
-int verb_demo(int argc, char **argv)
-{
-    Arguments arguments = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    signal(SIGPIPE, SIG_IGN);
     g_autoptr(GError) error = NULL;
-    g_autofree char *dir = g_dir_make_tmp("qkdnf-demo-XXXXXX", &error);
+    g_autofree char *tap_log = g_build_filename(demo->dir, "tap.jsonl", NULL);
+    GPid tap = 0;
+    demo->federation = access_load(demo->dir, &error);
+    if (!demo->federation || !start_tap(demo, tap_log, &tap, &error))
+        return verb_fail("qkdnf demo", EXIT_REFUSED, error);
+    show(demo);
+    stop_tap(tap);
+    gboolean is_written = write_report(demo, arguments, tap_log);
+    return is_written && demo->n_failures == 0 ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int act(gpointer data, const char *dir)
+{
+    const Arguments *arguments = data;
     g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *file = arguments.file ? g_strdup(arguments.file) : default_file();
-    if (!dir)
-        return verb_fail(argv[0], EXIT_REFUSED, error);
     Demo demo = {
         .dir = dir,
         .program = program,
-        .start_us = g_get_monotonic_time(),
+        .start_us = arguments->start_us,
         .requests = json_array(),
         .cuts = json_array(),
     };
-    int code = run(&demo, &arguments, file, &error);
-    if (error)
-        verb_fail(argv[0], code, error);
-    if (code == EXIT_DONE && !arguments.keep)
-        remove_directory(dir);
+    int code = perform(&demo, arguments);
     json_decref(demo.federation);
     json_decref(demo.requests);
     json_decref(demo.cuts);
     return code;
+}
+
+static int run(Arguments *arguments, GError **error)
+{
+    g_autofree char *file = arguments->file ? g_strdup(arguments->file) : default_file();
+    const Play play = {
+        .name = "demo",
+        .file = file,
+        .end = arguments->keep ? STAGE_KEEP_RUNNING : STAGE_KEEP_FAILED,
+        .act = act,
+        .data = arguments,
+    };
+    if (!open_report(arguments, error))
+        return EXIT_USAGE;
+    printf("[  0.00 s] starting the federation of %s\n", file);
+    fflush(stdout);
+    int code = stage_run(&play, error);
+    if (code < 0)
+        code =
+            g_error_matches(*error, G_FILE_ERROR, G_FILE_ERROR_INVAL) ? EXIT_USAGE : EXIT_REFUSED;
+    return code;
+}
+
+int verb_demo(int argc, char **argv)
+{
+    Arguments arguments = {.start_us = g_get_monotonic_time()};
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    signal(SIGPIPE, SIG_IGN);
+    g_autoptr(GError) error = NULL;
+    int code = run(&arguments, &error);
+    if (arguments.report_fd >= 0)
+        close(arguments.report_fd);
+    return error ? verb_fail(argv[0], code, error) : code;
 }
