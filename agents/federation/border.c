@@ -122,8 +122,22 @@ static gboolean wants_key(const Agent *agent, Border *border)
            n_unacked + border->n_taking * n_block_slots < UNACKED_MAX * n_block_slots;
 }
 
+// A filler that remembers nothing must not give out numbers yet: the other end could have key under
+// the same ones. An empty fill is answered with how far it is.
+static void ask_for_end(Agent *agent, Border *border)
+{
+    if (border->has_asked)
+        return;
+    border->has_asked = TRUE;
+    send_fill(agent, border, 0);
+}
+
 static void pump_filler(Agent *agent, Border *border)
 {
+    if (!ledger_has_record(border->ledger)) {
+        ask_for_end(agent, border);
+        return;
+    }
     while (border->n_taking < TAKES_MAX && wants_key(agent, border)) {
         guint64 call = agent_driver_call(agent, CALL_TAKE, border->id, 0);
         border->n_taking++;
@@ -181,6 +195,9 @@ void border_on_filled(gpointer data, const Sender *sender, gconstpointer message
         restart_ledger(agent, border, MAX(filled->end, open_end), filled->generation + 1);
         return;
     }
+    // Both ends begin, here.
+    if (!ledger_has_record(border->ledger))
+        ledger_set_generation(border->ledger, generation);
     // Late, or from an end that has lost its store: what was acknowledged says which.
     if (filled->generation < generation || filled->end < open_end) {
         send_fill(agent, border, open_end);
@@ -345,7 +362,8 @@ void border_on_timer(Agent *agent, TimerId timer, const char *link)
         border->is_dry = FALSE;
     else if (timer == TIMER_CLAIM)
         retry_claims(agent, border);
-    else if (ledger_open_end(border->ledger) < ledger_end(border->ledger))
+    else if (!ledger_has_record(border->ledger) ||
+             ledger_open_end(border->ledger) < ledger_end(border->ledger))
         send_fill(agent, border, ledger_open_end(border->ledger));
 }
 

@@ -21,6 +21,7 @@ struct Border {
     gboolean is_dry;     // the driver had nothing; wait for the timer
     guint64 sent_end;    // announced up to here
     gsize block_bytes;
+    gboolean has_asked; // where the other end is, without any memory of this link
 
     // The other end
     GQueue claims; // Claim, in the order of slots

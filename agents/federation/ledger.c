@@ -35,6 +35,7 @@ struct Ledger {
     guint64 open_end;
     guint64 generation;
     guint64 n_open;
+    gboolean has_record;
 };
 
 static void block_free(gpointer data)
@@ -70,6 +71,7 @@ static void ledger_save(Ledger *ledger)
     state.generation = ledger->generation;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(ledger->store, "ledger", ledger->link, value);
+    ledger->has_record = TRUE;
 }
 
 // What is spent is sealed in with the block: a bit that falls over on disk must not bring back a
@@ -196,6 +198,7 @@ static void load_ledger(gpointer data, GBytes *key, GBytes *value)
     ledger->end = state->end;
     ledger->open_end = state->open_end;
     ledger->generation = state->generation;
+    ledger->has_record = TRUE;
     wire_free(state);
 }
 
@@ -267,6 +270,11 @@ guint64 ledger_n_open(const Ledger *ledger)
 guint64 ledger_generation(const Ledger *ledger)
 {
     return ledger->generation;
+}
+
+gboolean ledger_has_record(const Ledger *ledger)
+{
+    return ledger->has_record;
 }
 
 guint64 ledger_first_open(const Ledger *ledger)

@@ -31,6 +31,8 @@ guint64 ledger_open_end(const Ledger *ledger);
 guint64 ledger_n_open(const Ledger *ledger);
 guint64 ledger_first_open(const Ledger *ledger);
 guint64 ledger_generation(const Ledger *ledger);
+// FALSE until anything was ever changed: the link is new, or this end has lost its store.
+gboolean ledger_has_record(const Ledger *ledger);
 
 // Appends a block at `end`; its size is a multiple of SLOT_BYTES. Takes no ownership.
 void ledger_append(Ledger *ledger, const char *block_id, const Secret *key);

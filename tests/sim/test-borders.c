@@ -141,6 +141,24 @@ static void test_store_is_lost(gconstpointer data)
     assert_works(stage);
 }
 
+static gboolean loses_filled_of_victim(Stage *stage, const BrokerLeg *leg)
+{
+    return stage->victim && leg->kind == KIND_FILLED && strcmp(leg->from, stage->victim) == 0;
+}
+
+// However late the other end answers: a filler without memory never takes what that end holds of
+// old for what it has numbered itself meanwhile.
+static void test_filler_has_no_memory(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    stage->victim = "beta";
+    stage->loses = loses_filled_of_victim;
+    lose_store(stage, "alpha");
+    stage->loses = NULL;
+    world_run(stage->world, 5 * G_TIME_SPAN_SECOND);
+    assert_works(stage);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -150,6 +168,7 @@ int main(int argc, char **argv)
     g_test_add_func("/borders/drivers-fail", test_drivers_fail);
     g_test_add_func("/borders/driver-lies", test_driver_lies);
     g_test_add_data_func("/borders/filler-loses-store", "alpha", test_store_is_lost);
+    g_test_add_func("/borders/filler-has-no-memory", test_filler_has_no_memory);
     g_test_add_data_func("/borders/other-loses-store", "beta", test_store_is_lost);
     g_test_add_data_func("/borders/platform-loses-store", PLATFORM, test_store_is_lost);
     return g_test_run();
