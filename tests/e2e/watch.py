@@ -56,6 +56,13 @@ def test_what_cannot_be(fed):
     assert "no federation runs in /none" in fed.run("topology", "--federation", "/none", code=2)
 
 
+def test_a_fault_at_nobody(fed):
+    said = watch(fed, "fault", "list", "nobody", code=2)
+    providers = ", ".join(qkdn["id"] for qkdn in fed.info["qkdns"])
+    assert said == (f"qkdnf fault: there is no provider 'nobody'; expected one of {providers}\n"), \
+        said
+
+
 def test_bench_reports_floor_and_requests(fed):
     report = json.loads(watch(fed, "bench", "request", "--rounds", "5", "--runs", "1", "--json"))
     assert [floor["client"] for floor in report["floor"]] == ["bare", "paho"], report

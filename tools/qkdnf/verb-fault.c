@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "tools/qkdnf/ask.h"
+#include "tools/qkdnf/json-read.h"
+#include "tools/qkdnf/progress.h"
 #include "tools/qkdnf/verb.h"
 
 #include <stdio.h>
@@ -123,6 +125,47 @@ static int report(const Arguments *arguments, const WireAdminReply *answer, cons
     return EXIT_REFUSED;
 }
 
+static char *list_providers(const json_t *federation, const char *wanted, gboolean *ret_found)
+{
+    GString *ids = g_string_new(NULL);
+    gsize i;
+    json_t *qkdn;
+    *ret_found = FALSE;
+    json_array_foreach(json_object_get(federation, "qkdns"), i, qkdn)
+    {
+        const char *id = json_read_text(qkdn, "id");
+        *ret_found = *ret_found || g_str_equal(id, wanted);
+        g_string_append_printf(ids, "%s%s", i > 0 ? ", " : "", id);
+    }
+    return g_string_free(ids, FALSE);
+}
+
+// Nobody would answer for a provider that is not there; without a description it cannot be known.
+static gboolean check_provider(const Access *access, const char *provider, GError **error)
+{
+    json_t *federation = access->federation ? access_load(access->federation, error) : NULL;
+    if (!federation)
+        return !access->federation;
+    gboolean is_found;
+    g_autofree char *ids = list_providers(federation, provider, &is_found);
+    json_decref(federation);
+    if (!is_found)
+        g_set_error(error, ACCESS_ERROR, 0, "there is no provider '%s'; expected one of %s",
+                    provider, ids);
+    return is_found;
+}
+
+static WireAdminReply *ask(Arguments *arguments, WireAdmin *question, GError **error)
+{
+    Access *access = &arguments->access;
+    const char *provider = arguments->words[1];
+    if (!access_resolve(access, ACCESS_OPERATORS, error) ||
+        !check_provider(access, provider, error))
+        return NULL;
+    g_autoptr(Progress) progress = progress_new("waiting for the provider's answer");
+    return ask_admin(access, provider, question, error);
+}
+
 int verb_fault(int argc, char **argv)
 {
     Arguments arguments = {.drill = WIRE_DRILL_INIT};
@@ -131,7 +174,7 @@ int verb_fault(int argc, char **argv)
     question.command_case = QKDNF__V1__ADMIN__COMMAND_DRILL;
     question.drill = &arguments.drill;
     g_autoptr(GError) error = NULL;
-    WireAdminReply *answer = ask_admin(&arguments.access, arguments.words[1], &question, &error);
+    WireAdminReply *answer = ask(&arguments, &question, &error);
     int code = answer ? report(&arguments, answer, argv[0]) : verb_fail_on_bus(argv[0], error);
     wire_free(answer);
     access_clear(&arguments.access);
