@@ -37,6 +37,11 @@ static const struct argp argp = {
 static gboolean stop_process(const char *dir, pid_t pid, GError **error)
 {
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (process < 0 && errno != ESRCH) {
+        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
+                    "process %d cannot be watched: %s", (int)pid, g_strerror(errno));
+        return FALSE;
+    }
     gboolean is_gone = process < 0 || lock_holder(dir) != pid;
     if (!is_gone && kill(pid, SIGTERM) == 0) {
         struct pollfd end = {.fd = process, .events = POLLIN};
