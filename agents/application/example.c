@@ -19,8 +19,12 @@ static struct qkdnf *join(const char *file, const char *sae)
 
 int main(int argc, char **argv)
 {
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s FEDERATION.json INITIATOR TARGET\n", argv[0]);
+        return 2;
+    }
     signal(SIGPIPE, SIG_IGN);
-    struct qkdnf *alice = argc == 4 ? join(argv[1], argv[2]) : NULL;
+    struct qkdnf *alice = join(argv[1], argv[2]);
     struct qkdnf *bob = alice ? join(argv[1], argv[3]) : NULL;
     if (!bob)
         return 2;
