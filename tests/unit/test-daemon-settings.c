@@ -100,6 +100,23 @@ static void test_what_an_agent_must_say(void)
                     "                   ^~~~~~~");
 }
 
+// Else a configuration that was found valid would not start.
+static void test_what_is_not_a_broker(void)
+{
+    static const char *const urls[] = {"mqtts://user@h:1", "mqtts://h:1/", "mqtts://h:1?x",
+                                       "mqtts://h:0001",   "mqtts://h:0",  "mqtts://h:-1"};
+    for (gsize i = 0; i < G_N_ELEMENTS(urls); i++) {
+        g_autoptr(Settings) settings = parse_agent(agent_text);
+        AgentSettings *agent = settings_root(settings);
+        g_free(agent->daemon.broker.url);
+        agent->daemon.broker.url = g_strdup(urls[i]);
+        agent_settings_check(agent, settings);
+        g_autoptr(GError) error = NULL;
+        g_assert_false(settings_finish(settings, &error));
+        g_assert_nonnull(strstr(error->message, "expected mqtts://HOST:PORT"));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -107,5 +124,6 @@ int main(int argc, char **argv)
     g_test_add_func("/daemon-settings/agent-is-written", test_agent_is_written);
     g_test_add_func("/daemon-settings/platform", test_platform);
     g_test_add_func("/daemon-settings/what-an-agent-must-say", test_what_an_agent_must_say);
+    g_test_add_func("/daemon-settings/what-is-not-a-broker", test_what_is_not_a_broker);
     return g_test_run();
 }

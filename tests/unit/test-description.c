@@ -112,7 +112,8 @@ static void test_what_providers_refer_to(void)
                       PROVIDER("b", "applications: [{sae: x, node: z}, {sae: y, node: g}], ")
                           PROVIDER("c", "policy: {nodes: [n, z], borders: [z]}, ")
                               PROVIDER("d", "kme_url: 'http://127.0.0.1:80', ")
-                                  PROVIDER("e", "kme_url: 'https://example.org:80', "),
+                                  PROVIDER("e", "kme_url: 'https://example.org:80', ")
+                                      PROVIDER("h", "kme_url: 'https://x@127.0.0.1:80', "),
                   "f:1:45: error: there is no provider 'z'\n"
                   "f:3:23: error: the platform's ID is 'hub'\n"
                   "f:4:43: error: there is no node 'z'\n"
@@ -120,7 +121,8 @@ static void test_what_providers_refer_to(void)
                   "f:5:33: error: there is no node 'z'\n"
                   "f:5:47: error: no border link 'z' ends here\n"
                   "f:6:22: error: expected https://127.0.0.1:PORT, not 'http://127.0.0.1:80'\n"
-                  "f:7:22: error: expected https://127.0.0.1:PORT, not 'https://example.org:80'\n");
+                  "f:7:22: error: expected https://127.0.0.1:PORT, not 'https://example.org:80'\n"
+                  "f:8:22: error: expected https://127.0.0.1:PORT, not 'https://x@127.0.0.1:80'\n");
 }
 
 static void test_border_links(void)

@@ -2,6 +2,8 @@
 
 #include "topics/mqtt/settings.h"
 
+#include "topics/mqtt/peer.h"
+
 #define OF(type, field) .offset = offsetof(type, field)
 #define PATH            .min = 1, .max = 4095
 
@@ -31,10 +33,8 @@ void daemon_settings_check(const DaemonSettings *daemon, Settings *settings)
 {
     if (!daemon->broker.url)
         return;
-    g_autofree char *scheme = NULL, *host = NULL;
-    int port = -1;
-    gboolean is_url =
-        g_uri_split_network(daemon->broker.url, G_URI_FLAGS_NONE, &scheme, &host, &port, NULL);
-    if (!is_url || g_strcmp0(scheme, "mqtts") != 0 || !host || !*host || port <= 0)
+    Peer peer = {0};
+    if (!peer_parse(daemon->broker.url, &peer, NULL))
         settings_fail(settings, &daemon->broker.url, "expected mqtts://HOST:PORT");
+    peer_clear(&peer);
 }
