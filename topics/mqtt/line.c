@@ -111,6 +111,8 @@ static void line_dial(Line *line)
     pthread_mutex_lock(&line->mutex);
     line->is_alive = TRUE;
     line->n_unacknowledged = 0;
+    // It was for the connection before, as everything that waited.
+    publish_clear(&line->large);
     pthread_mutex_unlock(&line->mutex);
     char *failure = client_connect(line->client);
     pthread_mutex_lock(&line->mutex);
