@@ -11,7 +11,7 @@
 #define REPEAT_US    (500 * G_TIME_SPAN_MILLISECOND)
 #define DIRECTORY_US (60 * G_TIME_SPAN_SECOND)
 
-// ETSI GS QKD 014 V1.1.1 clause 7.1 fixes these two.
+// ETSI GS QKD 014 V1.1.1 fixes these texts.
 #define TEXT_BAD_REQUEST "Bad request format."
 #define TEXT_NOT_FOUND   "one or more keys specified are not found on KME"
 #define TEXT_NOT_MET     "not all extension_mandatory request options could be met"

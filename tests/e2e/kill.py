@@ -3,9 +3,9 @@
 with SIGKILL, in turn; `qkdnf up` starts them again. Outside observers judge: a tap of the bus, and
 the applications, which speak ETSI GS QKD 014 and, half of them, on the bus.
 
-    kill.py BUILD [--seconds S] [--every S]
+    python3 tests/e2e/kill.py BUILD [--seconds S] [--every S]
 
-`tools/check` runs it for 25 seconds. The long run is `tests/e2e/kill.py BUILD --seconds 600`."""
+`tools/check` runs it for 25 seconds. The long run is the one with `--seconds 600`."""
 
 import argparse
 import collections
