@@ -17,6 +17,7 @@ typedef struct {
     char id[UUID_CHARS + 1];
     KeyState *state; // as stored
     Secret *key;
+    char *pair;
     char *pool; // where it queues for its initiator
     gboolean is_queued;
 } Key;
@@ -27,8 +28,9 @@ struct KeyStore {
     const Random *random;
     GHashTable *by_id;      // key ID → Key
     GHashTable *by_request; // request ID → GPtrArray of Key, in the order of index
-    GHashTable *pools; // initiator, targets and size → GQueue of Key, ready for the initiator
-    GTree *by_expiry;  // Key, by time and ID
+    GHashTable *pools;     // initiator, targets and size → GQueue of Key, ready for the initiator
+    GHashTable *n_of_pair; // initiator and targets → how many keys
+    GTree *by_expiry;      // Key, by time and ID
 };
 
 static void key_free(gpointer data)
@@ -36,6 +38,7 @@ static void key_free(gpointer data)
     Key *key = data;
     wire_free(key->state);
     secret_free(key->key);
+    g_free(key->pair);
     g_free(key->pool);
     g_free(key);
 }
@@ -61,7 +64,7 @@ static int compare_texts(gconstpointer a, gconstpointer b)
 }
 
 // The order in which targets are named does not matter.
-static char *pool_name(const KeyAudience *audience, gsize n_key_bytes)
+static char *pair_name(const KeyAudience *audience)
 {
     g_autoptr(GPtrArray) targets = g_ptr_array_new();
     for (gsize i = 0; i < audience->n_targets; i++)
@@ -69,7 +72,19 @@ static char *pool_name(const KeyAudience *audience, gsize n_key_bytes)
     g_ptr_array_sort(targets, compare_texts);
     g_ptr_array_add(targets, NULL);
     g_autofree char *joined = g_strjoinv(",", (char **)targets->pdata);
-    return g_strdup_printf("%s %s %" G_GSIZE_FORMAT, audience->initiator, joined, n_key_bytes);
+    return g_strconcat(audience->initiator, " ", joined, NULL);
+}
+
+static char *pool_name(const char *pair, gsize n_key_bytes)
+{
+    return g_strdup_printf("%s %" G_GSIZE_FORMAT, pair, n_key_bytes);
+}
+
+static GQueue *find_pool(const KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes)
+{
+    g_autofree char *pair = pair_name(audience);
+    g_autofree char *name = pool_name(pair, n_key_bytes);
+    return g_hash_table_lookup(keys->pools, name);
 }
 
 static HolderState *find_holder(const Key *key, const char *sae, gboolean is_initiator)
@@ -126,10 +141,21 @@ static void key_dequeue(KeyStore *keys, Key *key)
         g_hash_table_remove(keys->pools, key->pool);
 }
 
+static void pair_count(KeyStore *keys, const char *pair, gint change)
+{
+    gint number = GPOINTER_TO_INT(g_hash_table_lookup(keys->n_of_pair, pair)) + change;
+    if (number > 0)
+        g_hash_table_replace(keys->n_of_pair, g_strdup(pair), GINT_TO_POINTER(number));
+    else
+        g_hash_table_remove(keys->n_of_pair, pair);
+}
+
 static void key_insert(KeyStore *keys, Key *key)
 {
     KeyAudience audience = {key->state->initiator, key->state->targets, key->state->n_targets};
-    key->pool = pool_name(&audience, key->key->n_bytes);
+    key->pair = pair_name(&audience);
+    key->pool = pool_name(key->pair, key->key->n_bytes);
+    pair_count(keys, key->pair, 1);
     g_hash_table_insert(keys->by_id, key->id, key);
     GPtrArray *siblings = g_hash_table_lookup(keys->by_request, key->state->request);
     if (!siblings) {
@@ -145,6 +171,7 @@ static void key_remove(KeyStore *keys, Key *key)
 {
     store_delete_text(keys->store, "key", key->id);
     key_dequeue(keys, key);
+    pair_count(keys, key->pair, -1);
     g_tree_remove(keys->by_expiry, key);
     GPtrArray *siblings = g_hash_table_lookup(keys->by_request, key->state->request);
     g_ptr_array_remove(siblings, key);
@@ -209,6 +236,7 @@ KeyStore *keystore_open(Store *store, const Secret *master_key, const Random *ra
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     keys->pools =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_queue_free);
+    keys->n_of_pair = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     keys->by_expiry = g_tree_new_full(compare_expiry, NULL, NULL, NULL);
     g_autoptr(GPtrArray) loaded = g_ptr_array_new();
     Loading loading = {keys, loaded, error, FALSE};
@@ -224,6 +252,7 @@ void keystore_free(KeyStore *keys)
     if (!keys)
         return;
     g_tree_unref(keys->by_expiry);
+    g_hash_table_unref(keys->n_of_pair);
     g_hash_table_unref(keys->pools);
     g_hash_table_unref(keys->by_request);
     g_hash_table_unref(keys->by_id);
@@ -349,18 +378,22 @@ static void key_deliver(KeyStore *keys, Key *key, HolderState *holder, GPtrArray
     key_remove(keys, key);
 }
 
+guint keystore_n_stored(const KeyStore *keys, const KeyAudience *audience)
+{
+    g_autofree char *pair = pair_name(audience);
+    return GPOINTER_TO_UINT(g_hash_table_lookup(keys->n_of_pair, pair));
+}
+
 guint keystore_count(const KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes)
 {
-    g_autofree char *name = pool_name(audience, n_key_bytes);
-    GQueue *pool = g_hash_table_lookup(keys->pools, name);
-    return pool ? g_queue_get_length(pool) : 0;
+    const GQueue *pool = find_pool(keys, audience, n_key_bytes);
+    return pool ? pool->length : 0;
 }
 
 gboolean keystore_take(KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes, guint number,
                        GPtrArray *ret_keys)
 {
-    g_autofree char *name = pool_name(audience, n_key_bytes);
-    GQueue *pool = g_hash_table_lookup(keys->pools, name);
+    GQueue *pool = find_pool(keys, audience, n_key_bytes);
     if (!pool || g_queue_get_length(pool) < number)
         return FALSE;
     for (guint i = 0; i < number; i++) {

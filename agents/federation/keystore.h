@@ -46,6 +46,9 @@ gboolean keystore_has(const KeyStore *keys, const char *request, guint attempt);
 gboolean keystore_deliver(KeyStore *keys, const char *request, guint attempt);
 gboolean keystore_void(KeyStore *keys, const char *request, guint attempt);
 
+// How many keys of this pair are here, of any size, granted or not, until all holders have them.
+guint keystore_n_stored(const KeyStore *keys, const KeyAudience *audience);
+
 // How many keys of this size could be fetched now by the initiator.
 guint keystore_count(const KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes);
 // Takes that many, oldest first, or none: appends DeliveredKey to `ret_keys`.

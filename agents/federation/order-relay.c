@@ -244,6 +244,15 @@ Secret *order_open_keys(Agent *agent, Order *order)
     return g_steal_pointer(&keys);
 }
 
+gboolean order_has_room(const Agent *agent, const WireOrder *wire)
+{
+    if (!order_is_home(agent, wire) && !order_is_target(wire))
+        return TRUE;
+    KeyAudience audience = {wire->initiator, wire->targets, wire->n_targets};
+    return keystore_n_stored(agent->keys, &audience) + wire->number <=
+           agent->config->limits.max_keys_stored;
+}
+
 void order_store_keys(Agent *agent, const Order *order, const Secret *keys)
 {
     const WireOrder *wire = order->order;

@@ -20,6 +20,8 @@
 // More than any platform tries for one request.
 #define ATTEMPTS_MAX 1024
 
+#define TEXT_NO_ROOM "too many keys for these applications wait to be fetched"
+
 static void sent_free(gpointer data)
 {
     OrderSent *sent = data;
@@ -185,6 +187,11 @@ static void order_proceed(Agent *agent, Order *order)
         order_finish(agent, order, STATUS_SLOT_UNKNOWN, "slots were let go while it was worked on");
         return;
     }
+    // Other orders for the same pair were under way when this one began.
+    if (!order_has_room(agent, wire)) {
+        order_finish(agent, order, STATUS_BUSY, TEXT_NO_ROOM);
+        return;
+    }
     gboolean is_complete = order_has_all_values(order);
     if (!order->has_transit) {
         order_relay_transit(agent, order);
@@ -304,6 +311,11 @@ static void start_relays(Agent *agent, Order *order)
 
 static void order_start(Agent *agent, const char *id, const WireOrder *wire)
 {
+    if (!order_has_room(agent, wire)) {
+        send_outcome(agent, wire->request, wire->attempt, STATUS_BUSY, TEXT_NO_ROOM,
+                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        return;
+    }
     Status status = reserve_all(agent, wire);
     if (status != STATUS_OK) {
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "order.slots", wire->request,

@@ -56,6 +56,8 @@ Secret *order_make_keys(Agent *agent, Order *order);
 // The targets' side; NULL when what was relayed does not authenticate.
 Secret *order_open_keys(Agent *agent, Order *order);
 
+// Whether the keys that it brings here are within what is kept for one pair.
+gboolean order_has_room(const Agent *agent, const WireOrder *wire);
 // Puts the keys into the store for those of the applications that are users of this provider.
 void order_store_keys(Agent *agent, const Order *order, const Secret *keys);
 

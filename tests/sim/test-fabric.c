@@ -212,6 +212,37 @@ static void test_not_for_others(void)
     g_assert_cmpuint(stage_count(stage, KIND_REPLY), ==, 0);
 }
 
+// No end keeps more keys of a pair than its agent says it does: neither one after another, nor all
+// at once, nor where only the other end has a limit.
+static void test_stored_keys_are_limited(gconstpointer data)
+{
+    const char *agent = data;
+    Network *network = network_chain(2);
+    network_find_site(network, agent)->config.limits.max_keys_stored = 10;
+    g_autoptr(Stage) stage = stage_new(network);
+    const char *target = strcmp(agent, "alpha") == 0 ? "sae-a2" : "sae-b";
+    Ask *asks[12];
+    for (gsize i = 0; i < G_N_ELEMENTS(asks); i++) {
+        asks[i] = stage_ask(stage, "sae-a", target, 3, 256);
+        if (i >= 6)
+            stage_await(stage, asks[i]);
+    }
+    Ask *granted = NULL;
+    guint n_granted = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(asks); i++) {
+        if (stage_await(stage, asks[i])->status == STATUS_OK) {
+            granted = asks[i];
+            n_granted++;
+        } else {
+            stage_await_status(stage, asks[i], STATUS_BUSY);
+        }
+    }
+    g_assert_cmpuint(n_granted, ==, 3);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    stage_assert_delivered(stage, granted);
+    stage_await_grant(stage, stage_ask(stage, "sae-a", target, 3, 256));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -227,5 +258,9 @@ int main(int argc, char **argv)
     g_test_add_func("/fabric/bad-requests", test_bad_requests);
     g_test_add_func("/fabric/same-request-again", test_same_request_again);
     g_test_add_func("/fabric/not-for-others", test_not_for_others);
+    g_test_add_data_func("/fabric/stored-keys-are-limited-at-home", "alpha",
+                         test_stored_keys_are_limited);
+    g_test_add_data_func("/fabric/stored-keys-are-limited-at-the-target", "beta",
+                         test_stored_keys_are_limited);
     return g_test_run();
 }

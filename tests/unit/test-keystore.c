@@ -318,6 +318,29 @@ static void test_another_master_key(Fixture *fixture, gconstpointer data)
 
 #define ADD(name, fn) g_test_add("/keystore/" name, Fixture, NULL, set_up, fn, tear_down)
 
+static void assert_n_stored(const Fixture *fixture, guint alone, guint both)
+{
+    g_assert_cmpuint(keystore_n_stored(fixture->keys, &alice_bob), ==, alone);
+    g_assert_cmpuint(keystore_n_stored(fixture->keys, &alice_both), ==, both);
+}
+
+static void test_all_keys_of_a_pair_count(Fixture *fixture, gconstpointer data)
+{
+    add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 3);
+    add(fixture, ANOTHER, 0, &alice_both, "bob,carol", 7, 2);
+    assert_n_stored(fixture, 3, 2);
+    keystore_deliver(fixture->keys, REQUEST, 0);
+    assert_n_stored(fixture, 3, 2);
+    commit_and_reopen(fixture);
+    assert_n_stored(fixture, 3, 2);
+    g_assert_true(keystore_take(fixture->keys, &alice_bob, KEY_BYTES, 2, fixture->got));
+    assert_n_stored(fixture, 1, 2);
+    keystore_void(fixture->keys, ANOTHER, 0);
+    assert_n_stored(fixture, 1, 0);
+    keystore_expire(fixture->keys, G_MAXINT64);
+    assert_n_stored(fixture, 0, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -333,5 +356,6 @@ int main(int argc, char **argv)
     ADD("what-was-not-committed", test_what_was_not_committed);
     ADD("stored-again", test_stored_again);
     ADD("another-master-key", test_another_master_key);
+    ADD("all-keys-of-a-pair-count", test_all_keys_of_a_pair_count);
     return g_test_run();
 }
