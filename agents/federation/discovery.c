@@ -159,6 +159,14 @@ static void refresh_borders(Agent *agent, const DriverMap *map)
         border_update(agent, map->borders->pdata[i]);
 }
 
+// Under a version that the platform takes for newer.
+static void announce_anew(Agent *agent)
+{
+    agent->resource->version = ++agent->last_version;
+    save_self(agent, outbox_incarnation(agent->outbox), agent->last_version);
+    discovery_announce(agent);
+}
+
 void discovery_refresh(Agent *agent)
 {
     g_autoptr(DriverMap) map = agent->driver->ops->discover(agent->driver);
@@ -168,11 +176,9 @@ void discovery_refresh(Agent *agent)
         wire_free(resource);
         return;
     }
-    resource->version = ++agent->last_version;
-    save_self(agent, outbox_incarnation(agent->outbox), agent->last_version);
     wire_free(agent->resource);
     agent->resource = resource;
-    discovery_announce(agent);
+    announce_anew(agent);
 }
 
 void discovery_announce(Agent *agent)
@@ -190,6 +196,10 @@ void discovery_on_member(gpointer data, const Sender *sender, gconstpointer mess
     guint64 version = agent->resource->version;
     if (member->resource_version == version) {
         timers_disarm(agent->timers, TIMER_RESOURCE, "");
+    } else if (member->resource_version > version && member->resource_version < G_MAXUINT64) {
+        // This agent has lost its store: the platform holds something of an earlier life.
+        agent->last_version = member->resource_version;
+        announce_anew(agent);
     } else if (member->refused_version == version) {
         timers_disarm(agent->timers, TIMER_RESOURCE, "");
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_WARNING, "resource.refused",

@@ -126,6 +126,27 @@ static void test_keys_survive(void)
                     KEY_VERDICT_BAD_REQUEST);
 }
 
+// The platform remembers a version of what was registered, the agent does not.
+static void test_registers_without_memory(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    stage_drill(stage, "beta", TRUE, DRIVER_SCOPE_LINK, "access/gateway");
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    stage_drill(stage, "beta", FALSE, DRIVER_SCOPE_LINK, "access/gateway");
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    Node *beta = world_find_node(stage->world, "beta");
+    node_kill(beta);
+    store_disk_free(beta->disk);
+    beta->disk = store_disk_new();
+    network_add_application(stage->world->network, "beta", "sae-new");
+    g_assert_true(node_start(beta, NULL));
+    world_run(stage->world, 5 * G_TIME_SPAN_SECOND);
+    stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-new", 1, 256));
+    stage_forget(stage);
+    world_run(stage->world, 10 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stage_count(stage, KIND_RESOURCE), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -136,5 +157,6 @@ int main(int argc, char **argv)
     g_test_add_func("/recovery/power-cut", test_power_cut);
     g_test_add_func("/recovery/order-again", test_order_again);
     g_test_add_func("/recovery/keys-survive", test_keys_survive);
+    g_test_add_func("/recovery/registers-without-memory", test_registers_without_memory);
     return g_test_run();
 }
