@@ -4,6 +4,7 @@ directory."""
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -115,11 +116,16 @@ def test_the_kind_can_be_given(qkdnf):
 def test_json(qkdnf):
     code, out, err = qkdnf.check(PLATFORM, "--json")
     equal((code, err), (0, ""))
-    equal(json.loads(out), {"file": "FILE", "kind": "platform", "valid": True})
+    equal(json.loads(out), {"file": "FILE", "kind": "platform", "valid": True, "errors": []})
     code, out, err = qkdnf.check(WRONG_FEDERATION, "--json")
     equal((code, err), (2, ""))
-    equal(json.loads(out), {"file": "FILE", "kind": "federation", "valid": False,
-                            "errors": WRONG_FEDERATION_ERRORS.rstrip("\n")})
+    expected = re.findall(r"^FILE:(\d+):(\d+): error: (.*)$", WRONG_FEDERATION_ERRORS, re.M)
+    equal(json.loads(out), {"file": "FILE", "kind": "federation", "valid": False, "errors": [
+        {"file": "FILE", "line": int(line), "column": int(column), "message": message}
+        for line, column, message in expected]})
+    code, out, _ = qkdnf.check("", "--json")
+    equal(json.loads(out)["errors"], [{"file": "FILE", "line": None, "column": None,
+                                       "message": "expected a mapping, not nothing"}])
 
 
 def test_what_is_no_configuration(qkdnf):

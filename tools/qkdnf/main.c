@@ -40,6 +40,13 @@ int verb_fail_on_bus(const char *verb, const GError *error)
     return verb_fail(verb, error->domain == ACCESS_ERROR ? EXIT_USAGE : EXIT_REFUSED, error);
 }
 
+void verb_print_json(const json_t *report)
+{
+    // A double's 17 digits would say more than was measured.
+    json_dumpf(report, stdout, JSON_REAL_PRECISION(6));
+    putchar('\n');
+}
+
 static void print_help(void)
 {
     printf("Usage: qkdnf VERB [OPTION...]\n"

@@ -110,14 +110,32 @@ static const FileKind *guess_kind(const char *path)
     return kind;
 }
 
-static void report_json(const Arguments *arguments, const GError *error)
+typedef struct {
+    const char *file;
+    json_t *list;
+} Errors;
+
+// Of what is about the whole file, line and column are null.
+static void add_error(gpointer data, gsize line, gsize column, const char *message)
 {
-    json_t *report = json_pack("{s:s, s:s, s:b}", "file", arguments->file, "kind",
-                               arguments->kind->name, "valid", !error);
-    if (error)
-        json_object_set_new(report, "errors", json_string(error->message));
-    json_dumpf(report, stdout, 0);
-    putchar('\n');
+    const Errors *errors = data;
+    json_t *error = json_pack("{s:s, s:n, s:n, s:s}", "file", errors->file, "line", "column",
+                              "message", message);
+    if (line > 0) {
+        json_object_set_new(error, "line", json_integer((json_int_t)line));
+        json_object_set_new(error, "column", json_integer((json_int_t)column));
+    }
+    json_array_append_new(errors->list, error);
+}
+
+static void report_json(const Arguments *arguments, Settings *settings)
+{
+    Errors errors = {arguments->file, json_array()};
+    settings_for_each_error(settings, add_error, &errors);
+    gboolean is_valid = json_array_size(errors.list) == 0;
+    json_t *report = json_pack("{s:s, s:s, s:b, s:o}", "file", arguments->file, "kind",
+                               arguments->kind->name, "valid", is_valid, "errors", errors.list);
+    verb_print_json(report);
     json_decref(report);
 }
 
@@ -134,7 +152,7 @@ int verb_check_config(int argc, char **argv)
         arguments.kind->check(root, settings);
     gboolean is_valid = settings_finish(settings, &error);
     if (arguments.json)
-        report_json(&arguments, error);
+        report_json(&arguments, settings);
     else if (is_valid)
         printf("%s: valid (%s)\n", arguments.file, arguments.kind->name);
     else

@@ -108,8 +108,7 @@ static void print_json(const Arguments *arguments, const WireAdminReply *answer)
     json_t *report = json_pack(
         "{s:s, s:s, s:s, s:s, s:o}", "action", arguments->words[0], "provider", arguments->words[1],
         "status", status_name((Status)answer->status), "text", answer->text, "faults", lines);
-    json_dumpf(report, stdout, 0);
-    putchar('\n');
+    verb_print_json(report);
     json_decref(report);
 }
 

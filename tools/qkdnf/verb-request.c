@@ -135,8 +135,7 @@ static int report(const Arguments *arguments, const Exchange *exchange, const ch
     const struct qkdnf_reply *reply = exchange->reply;
     if (arguments->json) {
         json_t *object = exchange_to_json(exchange);
-        json_dumpf(object, stdout, 0);
-        putchar('\n');
+        verb_print_json(object);
         json_decref(object);
     } else if (reply->status == QKDNF_OK) {
         print_for_people(exchange);

@@ -124,8 +124,7 @@ int verb_status(int argc, char **argv)
     json_t *report = make_report(dir);
     gboolean is_running = g_str_equal(json_read_text(report, "state"), "running");
     if (arguments.json) {
-        json_dumpf(report, stdout, 0);
-        putchar('\n');
+        verb_print_json(report);
     } else {
         print_report(report);
     }

@@ -98,8 +98,7 @@ static gboolean show(const Topology *topology, const json_t *map, GError **error
     if (topology->svg && !draw(dot, topology->svg, error))
         return FALSE;
     if (topology->json) {
-        json_dumpf(map, stdout, JSON_COMPACT);
-        putchar('\n');
+        verb_print_json(map);
     } else if (!topology->dot && !topology->svg) {
         g_autofree char *table = atlas_format_table(map);
         fputs(table, stdout);

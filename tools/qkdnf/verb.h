@@ -5,6 +5,7 @@
 // verb on. What it returns is the exit code.
 
 #include <glib.h>
+#include <jansson.h>
 
 enum {
     EXIT_DONE = 0,
@@ -28,3 +29,6 @@ int verb_up(int argc, char **argv);
 int verb_fail(const char *verb, int exit_code, const GError *error);
 // With the exit code of whose mistake it was: how to connect was said wrongly, or it failed.
 int verb_fail_on_bus(const char *verb, const GError *error);
+
+// On standard output, in one line.
+void verb_print_json(const json_t *report);

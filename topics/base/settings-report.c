@@ -183,6 +183,22 @@ static gboolean is_repeated(const GPtrArray *errors, guint i)
     return FALSE;
 }
 
+void settings_report_for_each(SettingsReport *report, SettingsErrorFn fn, gpointer data)
+{
+    g_ptr_array_sort(report->errors, compare_errors);
+    for (guint i = 0; i < report->errors->len; i++) {
+        const Error *error = report->errors->pdata[i];
+        gsize line = error->has_mark ? error->mark.line + 1 : 0;
+        gsize column = error->has_mark ? error->mark.column + 1 : 0;
+        if (!is_repeated(report->errors, i))
+            fn(data, line, column, error->message);
+    }
+    if (report->n_left_out > 0) {
+        g_autofree char *more = g_strdup_printf("and %u more", report->n_left_out);
+        fn(data, 0, 0, more);
+    }
+}
+
 char *settings_report_text(SettingsReport *report)
 {
     if (report->errors->len == 0)

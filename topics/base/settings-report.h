@@ -4,7 +4,7 @@
 // The errors found in a text: collected in any order, told in the text's order, each with its
 // place and the line that it is about. What a hostile text can make it say is bounded.
 
-#include <glib.h>
+#include "topics/base/settings.h"
 
 // A place in a text. All counted in characters from 0; `n_chars` is how much to underline.
 typedef struct {
@@ -35,5 +35,7 @@ SettingsMark settings_report_mark(const SettingsReport *report, gsize n_bytes_be
 
 // NULL when there are none; free with g_free().
 char *settings_report_text(SettingsReport *report);
+// The same, one by one, without what shows their places.
+void settings_report_for_each(SettingsReport *report, SettingsErrorFn fn, gpointer data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SettingsReport, settings_report_free)

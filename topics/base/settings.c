@@ -224,3 +224,8 @@ gboolean settings_finish(Settings *settings, GError **error)
         g_set_error_literal(error, g_quark_from_static_string("settings"), 0, text);
     return !text;
 }
+
+void settings_for_each_error(Settings *settings, SettingsErrorFn fn, gpointer data)
+{
+    settings_report_for_each(settings->report, fn, data);
+}

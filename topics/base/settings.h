@@ -76,6 +76,12 @@ void settings_copy_marks(Settings *settings, gconstpointer made, gconstpointer f
 // FALSE when there were errors: all of them in one message, one after another.
 gboolean settings_finish(Settings *settings, GError **error);
 
+// Line and column count from 1; both are 0 when the error is about the whole text.
+typedef void (*SettingsErrorFn)(gpointer data, gsize line, gsize column, const char *message);
+
+// The same errors, one by one, for programs.
+void settings_for_each_error(Settings *settings, SettingsErrorFn fn, gpointer data);
+
 // The YAML text that would be read as this struct; free with g_free(). NULL, and a number that is 0
 // where the table allows none, are left out.
 char *settings_format(const SettingTable *table, gconstpointer root);
