@@ -39,7 +39,8 @@ static void test_a_line(void)
     }
     g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed();
-    g_test_trap_assert_stderr("*WARNING refused topic=\"qkdnf/v1/x y\" n_times=3\n*");
+    g_test_trap_assert_stderr(
+        "*20*-*-*T*:*:*.???Z WARNING refused topic=\"qkdnf/v1/x y\" n_times=3\n*");
 }
 
 int main(int argc, char **argv)

@@ -49,6 +49,14 @@ char *log_quote(const char *value)
     return g_strconcat("\"", escaped, end, "\"", NULL);
 }
 
+// ISO 8601, UTC.
+static char *time_text(gint64 at_us)
+{
+    g_autoptr(GDateTime) second = g_date_time_new_from_unix_utc(at_us / G_USEC_PER_SEC);
+    g_autofree char *text = g_date_time_format(second, "%Y-%m-%dT%H:%M:%S");
+    return g_strdup_printf("%s.%03dZ", text, (int)(at_us % G_USEC_PER_SEC / 1000));
+}
+
 static const char *field_text(const GLogField *fields, gsize n_fields, const char *key)
 {
     for (gsize i = 0; i < n_fields; i++) {
@@ -60,8 +68,10 @@ static const char *field_text(const GLogField *fields, gsize n_fields, const cha
 
 static char *format_line(GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 {
-    GString *line = g_string_new(levels[level_index(level)].name);
-    g_string_append_printf(line, " %s", field_text(fields, n_fields, "MESSAGE"));
+    g_autofree char *time = time_text(g_get_real_time());
+    GString *line = g_string_new(time);
+    g_string_append_printf(line, " %s %s", levels[level_index(level)].name,
+                           field_text(fields, n_fields, "MESSAGE"));
     for (gsize i = 0; i < n_fields; i++) {
         if (!g_str_has_prefix(fields[i].key, FIELD_PREFIX))
             continue;

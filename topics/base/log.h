@@ -1,8 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// Log lines of a program: `LEVEL message key=value ...` on standard error, or the same as fields of
-// the journal when it is the journal that listens. Library code returns, programs log. Any thread.
+// Log lines of a program: `TIME LEVEL message key=value ...` on standard error, the time in UTC
+// with milliseconds, or the same as fields of the journal, which writes the time itself, when it is
+// the journal that listens. Library code returns, programs log. Any thread.
 
 #include <glib.h>
 

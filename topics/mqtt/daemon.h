@@ -39,6 +39,6 @@ gint64 daemon_now_us(void);
 // OpenSSL's generator; ends the process when it fails.
 const Random *daemon_random(void);
 
-// Structured log lines `LEVEL message key=value ...` on standard error, or the journal when started
-// by it; no core dumps; where SIGPIPE or SIGXFSZ would kill, writing fails.
+// Structured log lines `TIME LEVEL message key=value ...` on standard error, or the journal when
+// started by it; no core dumps; where SIGPIPE or SIGXFSZ would kill, writing fails.
 void daemon_init(const char *program);
