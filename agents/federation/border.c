@@ -12,6 +12,11 @@
 #define TAKES_MAX   8
 #define UNACKED_MAX 64
 
+// No end that has lost its memory is further behind than this; a jump beyond would use up the
+// numbers that a link has for good.
+#define SLOTS_JUMP_MAX       (G_GUINT64_CONSTANT(1) << 40)
+#define GENERATIONS_JUMP_MAX (G_GUINT64_CONSTANT(1) << 32)
+
 #define REPEAT_US    (500 * G_TIME_SPAN_MILLISECOND)
 #define RETRY_MIN_US (100 * G_TIME_SPAN_MILLISECOND)
 #define RETRY_MAX_US (2 * G_TIME_SPAN_SECOND)
@@ -86,6 +91,14 @@ static gint64 retry_us(const Border *border)
     guint64 bits = MAX(border->block_bytes, 1024) * 8;
     guint64 us = border->rate_bps > 0 ? bits * G_USEC_PER_SEC / border->rate_bps : RETRY_MAX_US;
     return (gint64)CLAMP(us, RETRY_MIN_US, RETRY_MAX_US);
+}
+
+// Whether the other end's word can be true.
+static gboolean is_credible(const Border *border, guint64 end, guint64 generation)
+{
+    guint64 own = ledger_generation(border->ledger);
+    return end < LEDGER_SLOT_MAX && end <= ledger_end(border->ledger) + SLOTS_JUMP_MAX &&
+           (generation <= own || generation - own <= GENERATIONS_JUMP_MAX);
 }
 
 // --- filler --------------------------------------------------------------------------------------
@@ -186,7 +199,8 @@ void border_on_filled(gpointer data, const Sender *sender, gconstpointer message
     Agent *agent = data;
     const WireFilled *filled = message;
     Border *border = g_tree_lookup(agent->borders, filled->link);
-    if (!border || !border->is_filler || strcmp(sender->id, border->peer) != 0)
+    if (!border || !border->is_filler || strcmp(sender->id, border->peer) != 0 ||
+        !is_credible(border, filled->end, filled->generation))
         return;
     guint64 generation = ledger_generation(border->ledger);
     guint64 open_end = ledger_open_end(border->ledger);
@@ -266,7 +280,7 @@ void border_on_fill(gpointer data, const Sender *sender, gconstpointer message)
     const WireFill *fill = message;
     Border *border = g_tree_lookup(agent->borders, fill->link);
     if (!border || border->is_filler || strcmp(sender->id, border->peer) != 0 ||
-        fill->n_blocks > UNACKED_MAX)
+        fill->n_blocks > UNACKED_MAX || !is_credible(border, fill->acknowledged, fill->generation))
         return;
     // Late, or from a filler that has lost its store: the answer says which.
     border->owes_filled = TRUE;

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-// Ranges end below this, so that sums of slot numbers cannot overflow.
-#define SLOT_MAX (G_GUINT64_CONSTANT(1) << 56)
-
 typedef enum {
     SLOT_OPEN,
     SLOT_RESERVED, // for an order under way; in memory only
@@ -385,7 +382,7 @@ static void for_each_slot(Ledger *ledger, Slots slots, SlotFn fn, gpointer data)
 
 static gboolean slots_are_sane(Slots slots)
 {
-    return slots.n_slots > 0 && slots.n_slots < SLOT_MAX && slots.first < SLOT_MAX;
+    return slots.n_slots > 0 && slots.n_slots < LEDGER_SLOT_MAX && slots.first < LEDGER_SLOT_MAX;
 }
 
 static void count_if_open(Ledger *ledger, Block *block, guint index, gpointer data)

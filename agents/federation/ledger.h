@@ -13,6 +13,9 @@
 
 typedef struct Ledger Ledger;
 
+// Ranges end below this, so that sums of slot numbers cannot overflow.
+#define LEDGER_SLOT_MAX (G_GUINT64_CONSTANT(1) << 56)
+
 // A range of slots, `first` up to but not including `first + n_slots`.
 typedef struct {
     guint64 first;

@@ -74,6 +74,41 @@ static void test_values_without_order(gconstpointer data)
     g_assert_cmpuint(order_early_bytes(beta->early), ==, 0);
 }
 
+// --- neighbours ----------------------------------------------------------------------------------
+
+static const guint64 absurd[] = {G_MAXUINT64, G_MAXUINT64 - 1, G_GUINT64_CONSTANT(1) << 56,
+                                 (G_GUINT64_CONSTANT(1) << 56) - 1};
+
+static void say_absurd(Stage *stage, guint64 slots, guint64 generation)
+{
+    WireFilled filled = WIRE_FILLED_INIT;
+    filled.link = (char *)"alpha-beta";
+    filled.end = slots;
+    filled.generation = generation;
+    say(stage, KIND_FILLED, "beta", "alpha", &filled.base);
+    WireFill fill = WIRE_FILL_INIT;
+    fill.link = (char *)"alpha-beta";
+    fill.first = fill.acknowledged = slots;
+    fill.generation = generation;
+    say(stage, KIND_FILL, "alpha", "beta", &fill.base);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+}
+
+// A link whose numbers are used up never carries a key again, even without the neighbour's help.
+static void test_absurd_neighbours(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(absurd); i++) {
+        g_autoptr(Stage) stage = stage_chain(2);
+        say_absurd(stage, absurd[i], 0);
+        say_absurd(stage, absurd[i], 1);
+        say_absurd(stage, 0, absurd[i]);
+        world_run(stage->world, 3 * G_TIME_SPAN_SECOND);
+        const Ask *ask = stage_ask(stage, "sae-a", "sae-b", 1, 256);
+        stage_await_grant(stage, ask);
+        stage_assert_delivered(stage, ask);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -82,5 +117,6 @@ int main(int argc, char **argv)
                          test_values_without_order);
     g_test_add_data_func("/hostile/values-without-order", GSIZE_TO_POINTER(2000),
                          test_values_without_order);
+    g_test_add_func("/hostile/absurd-neighbours", test_absurd_neighbours);
     return g_test_run();
 }
