@@ -65,6 +65,7 @@ struct Agent {
     // discovery
     WireResource *resource; // as last registered
     guint64 last_version;
+    guint64 refused_version; // that was told
     PresenceState platform;
     GHashTable *faults; // scope and subject → number by which it is told
 

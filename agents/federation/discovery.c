@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define REPEAT_US (1 * G_TIME_SPAN_SECOND)
+#define REPEAT_US         (1 * G_TIME_SPAN_SECOND)
+#define REFUSED_REPEAT_US (30 * G_TIME_SPAN_SECOND)
 
 // --- durable -------------------------------------------------------------------------------------
 
@@ -189,6 +190,17 @@ void discovery_announce(Agent *agent)
 
 // --- the platform --------------------------------------------------------------------------------
 
+// Said again all the same: what the platform does not like may be another's doing, and pass.
+static void on_refused(Agent *agent, const WireMember *member)
+{
+    timers_arm(agent->timers, TIMER_RESOURCE, "", agent->now + REFUSED_REPEAT_US);
+    if (agent->refused_version == member->refused_version)
+        return;
+    agent->refused_version = member->refused_version;
+    agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_WARNING, "resource.refused", agent->config->id,
+                "%s", member->text);
+}
+
 void discovery_on_member(gpointer data, const Sender *sender, gconstpointer message)
 {
     Agent *agent = data;
@@ -201,9 +213,7 @@ void discovery_on_member(gpointer data, const Sender *sender, gconstpointer mess
         agent->last_version = member->resource_version;
         announce_anew(agent);
     } else if (member->refused_version == version) {
-        timers_disarm(agent->timers, TIMER_RESOURCE, "");
-        agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_WARNING, "resource.refused",
-                    agent->config->id, "%s", member->text);
+        on_refused(agent, member);
     }
 }
 
