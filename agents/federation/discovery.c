@@ -286,11 +286,14 @@ static Status run_drill(Agent *agent, const WireDrill *drill, char **ret_text, c
         *ret_lines = ops->drills(agent->driver);
         return STATUS_OK;
     }
+    gboolean inject = drill->action == QKDNF__V1__DRILL_ACTION__DRILL_ACTION_INJECT;
+    if (!inject && drill->action != QKDNF__V1__DRILL_ACTION__DRILL_ACTION_CLEAR) {
+        *ret_text = g_strdup("unknown drill action");
+        return STATUS_BAD_REQUEST;
+    }
     for (guint scope = 0; scope < G_N_ELEMENTS(fault_scopes); scope++) {
         if (fault_scopes[scope] == drill->scope)
-            return ops->drill(agent->driver,
-                              drill->action == QKDNF__V1__DRILL_ACTION__DRILL_ACTION_INJECT,
-                              (DriverScope)scope, drill->subject, ret_text);
+            return ops->drill(agent->driver, inject, (DriverScope)scope, drill->subject, ret_text);
     }
     *ret_text = g_strdup("unknown fault scope");
     return STATUS_BAD_REQUEST;
