@@ -10,6 +10,8 @@
 
 #define REPEAT_US    (500 * G_TIME_SPAN_MILLISECOND)
 #define DIRECTORY_US (60 * G_TIME_SPAN_SECOND)
+// Users choose what is looked up.
+#define DIRECTORY_MAX 1024
 
 // ETSI GS QKD 014 V1.1.1 fixes these texts.
 #define TEXT_BAD_REQUEST "Bad request format."
@@ -43,7 +45,7 @@ void service_call_free(gpointer data)
 
 // Where an application is served, as the platform said.
 typedef struct {
-    char *kme_id; // NULL: nowhere
+    char *kme_id;
     gint64 until_us;
 } DirectoryEntry;
 
@@ -406,6 +408,21 @@ static void answer_waiting(Agent *agent, const char *sae, const char *kme_id)
     }
 }
 
+static gboolean is_outdated(gpointer sae, gpointer entry, gpointer now_us)
+{
+    return ((const DirectoryEntry *)entry)->until_us <= *(const gint64 *)now_us;
+}
+
+static void directory_put(Agent *agent, const char *sae, const char *kme_id)
+{
+    g_hash_table_foreach_remove(agent->directory, is_outdated, &agent->now);
+    if (g_hash_table_size(agent->directory) >= DIRECTORY_MAX)
+        return;
+    DirectoryEntry *entry = g_new(DirectoryEntry, 1);
+    *entry = (DirectoryEntry){g_strdup(kme_id), agent->now + DIRECTORY_US};
+    g_hash_table_replace(agent->directory, g_strdup(sae), entry);
+}
+
 void service_on_services(gpointer data, const Sender *sender, gconstpointer message)
 {
     Agent *agent = data;
@@ -417,9 +434,8 @@ void service_on_services(gpointer data, const Sender *sender, gconstpointer mess
             kme_id = services->services[i]->kme_id;
     }
     timers_disarm(agent->timers, TIMER_LOOKUP, sae);
-    DirectoryEntry *entry = g_new(DirectoryEntry, 1);
-    *entry = (DirectoryEntry){g_strdup(kme_id), agent->now + (kme_id ? DIRECTORY_US : REPEAT_US)};
-    g_hash_table_replace(agent->directory, g_strdup(sae), entry);
+    if (kme_id)
+        directory_put(agent, sae, kme_id);
     answer_waiting(agent, sae, kme_id);
 }
 

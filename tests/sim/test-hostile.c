@@ -109,6 +109,80 @@ static void test_absurd_neighbours(void)
     }
 }
 
+// --- who asks, and who answers -------------------------------------------------------------------
+
+static void say_refused(Stage *stage, guint64 version)
+{
+    WireMember member = WIRE_MEMBER_INIT;
+    member.refused_version = version;
+    say(stage, KIND_MEMBER, PLATFORM, "alpha", &member.base);
+    world_run(stage->world, 10 * WORLD_HOP_US);
+}
+
+// What an agent registers can be refused for another's fault, which passes.
+static void test_refused_resource_is_repeated(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    const Agent *alpha = world_find_node(stage->world, "alpha")->core;
+    for (guint i = 0; i < 3; i++)
+        say_refused(stage, alpha->resource->version);
+    g_assert_cmpuint(stage_count(stage, KIND_EVENT), ==, 1);
+    g_assert_cmpuint(stage_count(stage, KIND_RESOURCE), ==, 0);
+    world_run(stage->world, 31 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stage_count(stage, KIND_RESOURCE), ==, 1);
+    world_run(stage->world, 31 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stage_count(stage, KIND_RESOURCE), ==, 1);
+}
+
+static void assert_status(Stage *stage, const char *target, KeyVerdict verdict, guint n_known)
+{
+    const Agent *alpha = world_find_node(stage->world, "alpha")->core;
+    const Fetch *fetch = world_key_status(stage->world, "alpha", "sae-a", target);
+    g_assert_cmpint(stage_await_fetch(stage, fetch)->verdict, ==, verdict);
+    g_assert_cmpuint(g_hash_table_size(alpha->directory), ==, n_known);
+}
+
+// A user may ask for any name.
+static void test_directory_forgets(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    for (guint i = 0; i < 20; i++) {
+        g_autofree char *name = g_strdup_printf("nobody-%u", i);
+        assert_status(stage, name, KEY_VERDICT_BAD_REQUEST, 0);
+    }
+    assert_status(stage, "sae-b", KEY_VERDICT_OK, 1);
+    world_run(stage->world, 61 * G_TIME_SPAN_SECOND);
+    assert_status(stage, "sae-b2", KEY_VERDICT_OK, 1);
+}
+
+static void assert_drill(Stage *stage, guint action, Status status)
+{
+    WireDrill drill = WIRE_DRILL_INIT;
+    drill.action = action;
+    drill.scope = QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_BORDER;
+    drill.subject = (char *)"alpha-beta";
+    WireAdmin admin = WIRE_ADMIN_INIT;
+    admin.id = (char *)"1";
+    admin.command_case = QKDNF__V1__ADMIN__COMMAND_DRILL;
+    admin.drill = &drill;
+    stage_forget(stage);
+    say(stage, KIND_ADMIN, "op", "alpha", &admin.base);
+    world_run(stage->world, 10 * WORLD_HOP_US);
+    const Seen *seen = stage_find(stage, KIND_ADMIN_REPLY);
+    g_assert_nonnull(seen);
+    g_assert_cmpint(((const WireAdminReply *)seen->frame->messages[0])->status, ==, status);
+}
+
+static void test_unknown_drills(void)
+{
+    char *operators[] = {(char *)"op", NULL};
+    Network *network = network_chain(2);
+    network_find_site(network, "alpha")->config.operators = operators;
+    g_autoptr(Stage) stage = stage_new(network);
+    for (guint action = 0; action < 6; action++)
+        assert_drill(stage, action, action >= 1 && action <= 3 ? STATUS_OK : STATUS_BAD_REQUEST);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -118,5 +192,8 @@ int main(int argc, char **argv)
     g_test_add_data_func("/hostile/values-without-order", GSIZE_TO_POINTER(2000),
                          test_values_without_order);
     g_test_add_func("/hostile/absurd-neighbours", test_absurd_neighbours);
+    g_test_add_func("/hostile/refused-resource-is-repeated", test_refused_resource_is_repeated);
+    g_test_add_func("/hostile/directory-forgets", test_directory_forgets);
+    g_test_add_func("/hostile/unknown-drills", test_unknown_drills);
     return g_test_run();
 }
