@@ -3,6 +3,7 @@
 directory."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -70,9 +71,10 @@ class Program:
     def __exit__(self, *unused):
         self.directory.cleanup()
 
-    def run(self, *arguments):
+    def run(self, *arguments, environment={}):
         done = subprocess.run([self.path, *map(str, arguments)], capture_output=True, text=True,
-                              timeout=60, preexec_fn=fabric.die_with_parent)
+                              timeout=60, env={**os.environ, **environment},
+                              preexec_fn=fabric.die_with_parent)
         return done.returncode, done.stdout, done.stderr
 
     def check(self, text, *options):
@@ -107,10 +109,10 @@ def test_daemons_files_are_known_by_their_keys(qkdnf):
 
 
 def test_the_kind_can_be_given(qkdnf):
-    code, _, err = qkdnf.check(PLATFORM, "--as", "agent")
+    code, _, err = qkdnf.check(PLATFORM, "--kind", "agent")
     equal(code, 2)
     assert "unknown key 'federation'" in err, err
-    equal(qkdnf.check(PLATFORM, "--as", "radio")[0], 2)
+    equal(qkdnf.check(PLATFORM, "--kind", "radio")[0], 2)
 
 
 def test_json(qkdnf):
@@ -141,15 +143,32 @@ def test_what_is_no_configuration(qkdnf):
 
 def test_usage(qkdnf):
     for arguments in ([], ["fly"], ["check-config"], ["check-config", "a", "b"], ["up"],
-                      ["up", "file"], ["down"], ["status", "--fly"], ["check-config", "--as", "x"]):
+                      ["up", "file"], ["down"], ["status", "--fly"], ["check-config", "--kind", "x"]):
         code, out, err = qkdnf.run(*arguments)
         equal((code, out), (2, ""))
         assert err.startswith("qkdnf"), (arguments, err)
-    for verb in ([], ["up"], ["down"], ["status"], ["check-config"]):
+    version = qkdnf.run("--version")
+    equal(version[0], 0)
+    listed = qkdnf.run("--help")[1].split("\n\n")[1].splitlines()
+    for verb in [[]] + [[line.split()[0]] for line in listed]:
         code, out, err = qkdnf.run(*verb, "--help")
         equal((code, err), (0, ""))
         assert out.startswith("Usage: qkdnf"), out
-    equal(qkdnf.run("--version")[1], qkdnf.run("up", "--version")[1])
+        equal(qkdnf.run(*verb, "--version"), version)
+        if verb and verb[0] not in ("up", "down", "demo"):
+            assert "-j, --json" in out, out
+
+
+def test_how_to_connect_is_not_said(qkdnf):
+    place = qkdnf.directory.name
+    for verb in (["tap"], ["topology"], ["fault", "list", "a"], ["request", "--to", "b"],
+                 ["bench", "request"]):
+        code, out, err = qkdnf.run(*verb)
+        equal((code, out), (2, ""))
+        code, out, err = qkdnf.run(*verb, "--federation", place)
+        equal((code, out), (2, ""))
+        assert f"no federation runs in {place}: " in err, err
+        equal(qkdnf.run(*verb, environment={"QKDNF_FEDERATION": place}), (code, out, err))
 
 
 def test_fetch_needs_a_federation(qkdnf):

@@ -58,10 +58,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     Arguments *arguments = state->input;
     switch (key) {
-    case 'a':
+    case 'k':
         arguments->kind = find_kind(value);
         if (!arguments->kind)
-            argp_error(state, "--as: expected federation, platform or agent, not '%s'", value);
+            argp_error(state, "--kind: expected federation, platform or agent, not '%s'", value);
         return 0;
     case 'j':
         arguments->json = TRUE;
@@ -81,8 +81,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    {"as", 'a', "KIND", 0, "what the file is: federation, platform or agent (default: by its keys)",
-     0},
+    {"kind", 'k', "KIND", 0,
+     "what the file is: federation, platform or agent (default: by its keys)", 0},
     {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };

@@ -16,10 +16,8 @@ typedef struct {
     gboolean json;
 } Arguments;
 
-enum { OPTION_JSON = 512 };
-
 static const struct argp_option options[] = {
-    {"json", OPTION_JSON, NULL, 0, "report as one JSON object", 0},
+    {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };
 
@@ -65,7 +63,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->access;
         return 0;
-    case OPTION_JSON:
+    case 'j':
         arguments->json = TRUE;
         return 0;
     case ARGP_KEY_ARG:

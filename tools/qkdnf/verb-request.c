@@ -28,8 +28,7 @@ enum {
     OPTION_PATHS,
     OPTION_EXCLUDE,
     OPTION_TIMEOUT,
-    OPTION_FETCH,
-    OPTION_JSON
+    OPTION_FETCH
 };
 
 static const struct argp_option options[] = {
@@ -41,7 +40,7 @@ static const struct argp_option options[] = {
     {"timeout", OPTION_TIMEOUT, "S", 0, "give up after so many seconds (default: 10)", 0},
     {"fetch", OPTION_FETCH, NULL, 0,
      "fetch the keys at all ends over ETSI GS QKD 014, and compare them", 0},
-    {"json", OPTION_JSON, NULL, 0, "report as one JSON object", 0},
+    {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };
 
@@ -87,7 +86,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_FETCH:
         arguments->fetch = TRUE;
         return 0;
-    case OPTION_JSON:
+    case 'j':
         arguments->json = TRUE;
         return 0;
     case ARGP_KEY_ARG:
