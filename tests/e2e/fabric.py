@@ -92,7 +92,7 @@ class Fabric:
             [self.qkdnf, "up", str(description), "--dir", str(self.dir)],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             preexec_fn=die_with_parent)
-        wait_until("federation.json", self._is_ready, 60)
+        wait_until("federation.json", self._is_ready, 180)
         self.info = json.loads((self.dir / "federation.json").read_text())
         self.saes = {sae["id"]: sae for sae in self.info["saes"]}
         self.qkdns = {qkdn["id"]: qkdn for qkdn in self.info["qkdns"]}

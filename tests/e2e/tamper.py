@@ -35,7 +35,7 @@ exec {agent} "$@"
 
 
 def describe():
-    text = "platform: {attempt_ms: 1000}\nproviders:\n"
+    text = "platform: {attempt_ms: 4000}\nproviders:\n"
     for end in ("tokyo", "madrid"):
         text += PROVIDER.format(id=end, km=10, applications=f"{{sae: user-{end}, node: a}}")
     for cheat in CHEATS:

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_LIMIT_MS 30000
+#define READY_LIMIT_MS 90000
 #define STOP_LIMIT_MS  10000
 #define PORT_PROBE_MS  20
 #define TAIL_LINES     10

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS 60000
+#define READY_MS 180000
 #define STOP_MS  15000
 #define STEP_MS  20
 
