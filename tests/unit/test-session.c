@@ -233,6 +233,7 @@ static void test_a_foreign_certificate_is_refused(void)
     live_wait(base, &disbelieves->n_disconnected, 1);
     live_wait(base, &disbelieved->n_disconnected, 1);
     g_assert_nonnull(strstr(disbelieves->cause, "certificate verify failed"));
+    g_assert_nonnull(strstr(disbelieved->cause, "our certificate is refused"));
     g_assert_cmpuint(disbelieves->n_connected + disbelieved->n_connected, ==, 0);
 }
 
@@ -251,6 +252,17 @@ static void test_a_broker_of_another_name_is_refused(void)
     g_autoptr(Member) misled = member_new(base, &connection, "vienna", ROLE_AGENT);
     live_wait(base, &misled->n_disconnected, 1);
     g_assert_cmpuint(misled->n_connected, ==, 0);
+}
+
+static void test_no_broker_at_all(void)
+{
+    g_autoptr(EventBase) base = event_base_new();
+    g_autoptr(LiveBroker) broker = live_broker_new();
+    Connection connection = live_broker_connection(broker, "vienna");
+    live_broker_kill(broker);
+    g_autoptr(Member) vienna = member_new(base, &connection, "vienna", ROLE_AGENT);
+    live_wait(base, &vienna->n_disconnected, 1);
+    g_assert_true(g_str_has_suffix(vienna->cause, ": Connection refused"));
 }
 
 static void test_a_flood_is_bounded_and_counted(void)
@@ -362,6 +374,7 @@ int main(int argc, char **argv)
                     test_a_foreign_certificate_is_refused);
     g_test_add_func("/session/a-broker-of-another-name-is-refused",
                     test_a_broker_of_another_name_is_refused);
+    g_test_add_func("/session/no-broker-at-all", test_no_broker_at_all);
     g_test_add_func("/session/a-flood-is-bounded-and-counted", test_a_flood_is_bounded_and_counted);
     g_test_add_func("/session/freeing-does-not-hang", test_freeing_does_not_hang);
     g_test_add_func("/session/what-no-retry-can-mend", test_what_no_retry_can_mend);

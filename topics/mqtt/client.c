@@ -11,6 +11,7 @@
 #define CONTENT_TYPE "application/x-protobuf"
 
 #define CONNECT_TIMEOUT_S  5
+#define PROBE_TIMEOUT_S    2
 #define COMMAND_TIMEOUT_MS 5000
 #define KEEP_ALIVE_S       10
 
@@ -306,19 +307,40 @@ static char *announce(Client *client)
     return g_strdup("cannot announce the birth");
 }
 
+// Paho says only that it failed. A broker of TLS 1.3 that refuses our certificate hangs up after
+// our part of the handshake is done, without a word that Paho would pass on.
+static char *explain_failure(const Client *client, gint64 took_us)
+{
+    char *unreachable = peer_probe(&client->peer, PROBE_TIMEOUT_S);
+    if (unreachable)
+        return unreachable;
+    return g_strdup(took_us >= CONNECT_TIMEOUT_S * G_USEC_PER_SEC
+                        ? "it takes connections, but does not answer in time"
+                        : "it hangs up, as if our certificate is refused");
+}
+
+static char *connect_failure(Client *client, int reason, gint64 took_us)
+{
+    g_autofree char *text = client_take_tls_error(client);
+    if (reason > 0) {
+        g_free(text);
+        text = g_strdup(MQTTReasonCode_toString(reason));
+    }
+    if (!text)
+        text = explain_failure(client, took_us);
+    return g_strdup_printf("cannot connect to %s port %s: %s", client->peer.host, client->peer.port,
+                           text);
+}
+
 char *client_connect(Client *client)
 {
     client_disconnect(client);
     client->n_connections++;
     g_free(client_take_tls_error(client));
+    gint64 since_us = g_get_monotonic_time();
     int reason = connect_with_tls(client);
-    g_autofree char *tls_error = client_take_tls_error(client);
-    if (reason != MQTTREASONCODE_SUCCESS) {
-        const char *text = reason > 0 ? MQTTReasonCode_toString(reason) : tls_error;
-        return g_strdup_printf("cannot connect to %s port %s: %s", client->peer.host,
-                               client->peer.port,
-                               text ? text : "no answer, or our certificate is refused");
-    }
+    if (reason != MQTTREASONCODE_SUCCESS)
+        return connect_failure(client, reason, g_get_monotonic_time() - since_us);
     g_array_unref(client->sockets);
     client->sockets = peer_tune_sockets(&client->peer, (guint)client->keep_alive_s);
     char *failure = subscribe(client);

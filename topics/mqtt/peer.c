@@ -2,6 +2,7 @@
 
 #include "topics/mqtt/peer.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define SCHEME "mqtts"
 
@@ -41,6 +43,36 @@ void peer_clear(Peer *peer)
 {
     g_clear_pointer(&peer->host, g_free);
     g_clear_pointer(&peer->port, g_free);
+}
+
+// 0 or an errno.
+static int probe_address(const struct addrinfo *address, guint timeout_s)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    struct timeval timeout = {.tv_sec = timeout_s};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    int failure = connect(fd, address->ai_addr, address->ai_addrlen) < 0 ? errno : 0;
+    close(fd);
+    // So Linux says that the time of the option was up.
+    return failure == EINPROGRESS ? ETIMEDOUT : failure;
+}
+
+char *peer_probe(const Peer *peer, guint timeout_s)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
+    int unknown = getaddrinfo(peer->host, peer->port, &hints, &addresses);
+    if (unknown != 0)
+        return g_strdup(gai_strerror(unknown));
+    int failure = 0;
+    for (const struct addrinfo *a = addresses; a; a = a->ai_next) {
+        failure = probe_address(a, timeout_s);
+        if (failure == 0)
+            break;
+    }
+    freeaddrinfo(addresses);
+    return failure ? g_strdup(g_strerror(failure)) : NULL;
 }
 
 static gboolean is_same_address(const struct sockaddr *a, const struct sockaddr *b)

@@ -17,6 +17,10 @@ typedef struct {
 gboolean peer_parse(const char *url, Peer *ret_peer, GError **error);
 void peer_clear(Peer *peer);
 
+// Why no connection can be made, tried once; NULL when one can. Blocks, for `timeout_s` at most per
+// address. Free with g_free().
+char *peer_probe(const Peer *peer, guint timeout_s);
+
 // Finds the connections, sets them up for small messages without delay and for noticing within
 // `timeout_s` that nothing is acknowledged any more. Blocks where the host name must be resolved.
 // Returns descriptors (int); free with g_array_unref().
