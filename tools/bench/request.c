@@ -2,11 +2,8 @@
 
 #include "tools/bench/request.h"
 
-#include "agents/application/qkdnf.h"
-#include "tools/qkdnf/access.h"
+#include "tools/qkdnf/exchange.h"
 #include "tools/qkdnf/json-read.h"
-
-#include <string.h>
 
 #define SIZE_BITS  256
 #define TIMEOUT_MS 10000
@@ -14,62 +11,25 @@
 // How long key that has run short is waited for, all in all.
 #define SHORT_MAX_MS 120000
 
-// One application, at the platform and at its KME.
-typedef struct {
-    struct qkdnf *q;
-    struct qkdnf_kme *kme;
-} User;
-
 static gboolean fail(GError **error, const char *what, const char *why)
 {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: %s", what, why);
     return FALSE;
 }
 
-static void user_close(User *user)
-{
-    qkdnf_kme_free(user->kme);
-    qkdnf_close(user->q);
-    *user = (User){0};
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(User, user_close)
-
-static gboolean user_open(User *user, const char *dir, const char *sae, GError **error)
+static struct qkdnf *join(const char *dir, const char *sae, GError **error)
 {
     struct qkdnf_error why = {0};
     g_autofree char *path = g_build_filename(dir, ACCESS_FILE, NULL);
-    user->q = qkdnf_connect_federation(path, sae, &why);
-    if (user->q)
-        user->kme = qkdnf_kme_of(user->q, &why);
-    return user->kme ? TRUE : fail(error, sae, why.text);
+    struct qkdnf *application = qkdnf_connect_federation(path, sae, &why);
+    if (!application)
+        fail(error, sae, why.text);
+    return application;
 }
 
-static gboolean keys_are_equal(const struct qkdnf_keys *a, const struct qkdnf_keys *b)
-{
-    return a->status == QKDNF_OK && b->status == QKDNF_OK && a->n_keys == 1 && b->n_keys == 1 &&
-           a->keys[0].n_bytes == b->keys[0].n_bytes &&
-           memcmp(a->keys[0].bytes, b->keys[0].bytes, a->keys[0].n_bytes) == 0;
-}
-
-static gboolean fetch_both(const User *initiator, const User *target, const char *sae,
-                           const struct qkdnf_reply *reply, GError **error)
-{
-    struct qkdnf_keys *a = qkdnf_fetch(initiator->kme, reply, TIMEOUT_MS);
-    struct qkdnf_keys *b =
-        qkdnf_get_keys_by_id(target->kme, sae, reply->key_ids, reply->n_key_ids, TIMEOUT_MS);
-    gboolean equal = keys_are_equal(a, b);
-    const char *why = a->status != QKDNF_OK   ? a->text
-                      : b->status != QKDNF_OK ? b->text
-                                              : "the two ends have different keys";
-    if (!equal)
-        fail(error, "a granted key cannot be fetched", why);
-    qkdnf_keys_free(a);
-    qkdnf_keys_free(b);
-    return equal;
-}
-
-static struct qkdnf_reply *ask(const User *initiator, const char *target)
+// Both ends fetch outside the time.
+static void ask(struct qkdnf *application, const json_t *federation, const char *target,
+                Exchange *ret_exchange)
 {
     struct qkdnf_request request = {
         .targets = &target,
@@ -78,23 +38,31 @@ static struct qkdnf_reply *ask(const User *initiator, const char *target)
         .size_bits = SIZE_BITS,
         .timeout_ms = TIMEOUT_MS,
     };
-    return qkdnf_request_keys_wait(initiator->q, &request);
+    exchange_run(application, federation, &request, TRUE, ret_exchange);
+}
+
+static gboolean check(const Exchange *exchange, GError **error)
+{
+    if (exchange->reply->status != QKDNF_OK)
+        return fail(error, "a request is not granted", exchange->reply->text);
+    if (exchange->is_equal)
+        return TRUE;
+    return fail(error, "a granted key cannot be fetched",
+                exchange->fetch_error ? exchange->fetch_error : "the two ends have different keys");
 }
 
 // How many providers the keys of this pair cross; 0 when it cannot be granted now.
-static guint count_providers(const char *dir, const char *initiator, const char *target)
+static guint count_providers(const char *dir, const json_t *federation, const char *initiator,
+                             const char *target)
 {
-    g_auto(User) user = {0};
-    g_auto(User) other = {0};
-    if (!user_open(&user, dir, initiator, NULL) || !user_open(&other, dir, target, NULL))
+    struct qkdnf *application = join(dir, initiator, NULL);
+    if (!application)
         return 0;
-    struct qkdnf_reply *reply = ask(&user, target);
-    guint n_providers = 0;
-    if (reply->status == QKDNF_OK && reply->n_paths == 1 &&
-        fetch_both(&user, &other, initiator, reply, NULL))
-        n_providers = (guint)reply->paths[0].n_providers;
-    qkdnf_reply_free(reply);
-    return n_providers;
+    g_auto(Exchange) exchange = {0};
+    ask(application, federation, target, &exchange);
+    qkdnf_close(application);
+    const struct qkdnf_reply *reply = exchange.reply;
+    return check(&exchange, NULL) && reply->n_paths == 1 ? (guint)reply->paths[0].n_providers : 0;
 }
 
 static int compare_pairs(gconstpointer a, gconstpointer b)
@@ -111,10 +79,11 @@ static json_t *sort_pairs(GHashTable *pairs)
     return array;
 }
 
-static void try_pair(GHashTable *pairs, const char *dir, const json_t *a, const json_t *b)
+static void try_pair(GHashTable *pairs, const char *dir, const json_t *federation, const json_t *a,
+                     const json_t *b)
 {
     const char *initiator = json_read_text(a, "id"), *target = json_read_text(b, "id");
-    guint n_providers = count_providers(dir, initiator, target);
+    guint n_providers = count_providers(dir, federation, initiator, target);
     gpointer key = GUINT_TO_POINTER(n_providers);
     if (n_providers > 0 && !g_hash_table_contains(pairs, key))
         g_hash_table_insert(pairs, key,
@@ -132,7 +101,7 @@ json_t *request_find_pairs(gpointer dir, InChild *self, GError **error)
     const json_t *saes = json_object_get(description, ACCESS_SAES);
     for (gsize i = 0; i < json_array_size(saes); i++) {
         for (gsize j = i + 1; j < json_array_size(saes); j++)
-            try_pair(pairs, dir, json_array_get(saes, i), json_array_get(saes, j));
+            try_pair(pairs, dir, description, json_array_get(saes, i), json_array_get(saes, j));
     }
     json_decref(description);
     if (g_hash_table_size(pairs) > 0)
@@ -141,43 +110,46 @@ json_t *request_find_pairs(gpointer dir, InChild *self, GError **error)
     return NULL;
 }
 
-// One request in its time, again when key has run short.
-static gboolean measure_one(const User *initiator, const User *target, const json_t *pair,
-                            json_t *result, GError **error)
+typedef struct {
+    struct qkdnf *initiator;
+    json_t *federation;
+    const char *target;
+    gint64 give_up_us; // on key that has run short
+} Course;
+
+static gboolean is_worth_waiting(const Course *course, const struct qkdnf_reply *reply)
 {
-    const char *sae = json_read_text(pair, "target");
-    gint64 give_up_us = g_get_monotonic_time() + SHORT_MAX_MS * G_TIME_SPAN_MILLISECOND;
+    return reply->status == QKDNF_INSUFFICIENT_KEY && reply->available_in_ms > 0 &&
+           g_get_monotonic_time() <= course->give_up_us;
+}
+
+static void wait_for_key(const struct qkdnf_reply *reply, json_t *result)
+{
+    json_object_set_new(result, "n_waits", json_integer(json_read_integer(result, "n_waits") + 1));
+    g_usleep(CLAMP(reply->available_in_ms, 10, 5000) * G_TIME_SPAN_MILLISECOND);
+}
+
+// One request in its time, again when key has run short.
+static gboolean measure_one(Course *course, json_t *result, GError **error)
+{
+    course->give_up_us = g_get_monotonic_time() + SHORT_MAX_MS * G_TIME_SPAN_MILLISECOND;
     for (;;) {
-        gint64 begun_us = g_get_monotonic_time();
-        struct qkdnf_reply *reply = ask(initiator, sae);
-        gint64 ended_us = g_get_monotonic_time();
-        gboolean is_short = reply->status == QKDNF_INSUFFICIENT_KEY && reply->available_in_ms > 0;
-        gboolean done =
-            reply->status == QKDNF_OK &&
-            fetch_both(initiator, target, json_read_text(pair, "initiator"), reply, error);
-        guint64 pause_ms = CLAMP(reply->available_in_ms, 10, 5000);
-        if (!done && reply->status != QKDNF_OK && (!is_short || ended_us > give_up_us))
-            fail(error, "a request is not granted", reply->text);
-        qkdnf_reply_free(reply);
-        if (done)
-            json_array_append_new(json_object_get(result, "durations_us"),
-                                  json_integer(ended_us - begun_us));
-        if (done || !is_short || ended_us > give_up_us)
-            return done;
-        json_object_set_new(result, "n_waits",
-                            json_integer(json_read_integer(result, "n_waits") + 1));
-        g_usleep(pause_ms * G_TIME_SPAN_MILLISECOND);
+        g_auto(Exchange) exchange = {0};
+        ask(course->initiator, course->federation, course->target, &exchange);
+        if (is_worth_waiting(course, exchange.reply)) {
+            wait_for_key(exchange.reply, result);
+            continue;
+        }
+        if (!check(&exchange, error))
+            return FALSE;
+        json_array_append_new(json_object_get(result, "durations_us"),
+                              json_integer(exchange.duration_us));
+        return TRUE;
     }
 }
 
-json_t *request_measure(gpointer data, InChild *self, GError **error)
+static json_t *measure_all(Course *course, const RequestMeasure *measure, GError **error)
 {
-    const RequestMeasure *measure = data;
-    g_auto(User) initiator = {0};
-    g_auto(User) target = {0};
-    if (!user_open(&initiator, measure->dir, json_read_text(measure->pair, "initiator"), error) ||
-        !user_open(&target, measure->dir, json_read_text(measure->pair, "target"), error))
-        return NULL;
     g_autoptr(GRand) random = g_rand_new_with_seed(1);
     json_t *warm_up = json_pack("{s:[], s:i}", "durations_us", "n_waits", 0);
     json_t *result = json_pack("{s:[], s:i}", "durations_us", "n_waits", 0);
@@ -185,12 +157,26 @@ json_t *request_measure(gpointer data, InChild *self, GError **error)
     gboolean done = TRUE;
     for (guint i = 0; done && i < n_warm_up + measure->n_rounds; i++) {
         g_usleep((gulong)g_rand_int_range(random, 1, (gint32)(2 * measure->gap_us + 2)));
-        done = measure_one(&initiator, &target, measure->pair, i < n_warm_up ? warm_up : result,
-                           error);
+        done = measure_one(course, i < n_warm_up ? warm_up : result, error);
     }
     json_decref(warm_up);
     if (done)
         return result;
     json_decref(result);
     return NULL;
+}
+
+json_t *request_measure(gpointer data, InChild *self, GError **error)
+{
+    const RequestMeasure *measure = data;
+    Course course = {
+        .federation = access_load(measure->dir, error),
+        .target = json_read_text(measure->pair, "target"),
+    };
+    if (course.federation)
+        course.initiator = join(measure->dir, json_read_text(measure->pair, "initiator"), error);
+    json_t *result = course.initiator ? measure_all(&course, measure, error) : NULL;
+    qkdnf_close(course.initiator);
+    json_decref(course.federation);
+    return result;
 }
