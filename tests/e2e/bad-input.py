@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import fabric
 
@@ -310,6 +312,22 @@ def test_no_broker(fed):
         for failing in [pool.submit(fed.fails, 1, text, *asker, federation=place)
                         for place in places for asker in ASKERS]:
             failing.result()
+
+
+def test_a_request_ends_in_its_time_and_tells_people(fed):
+    place = fed.elsewhere("silent", f"mqtts://127.0.0.1:{free_port()}")
+    ours, theirs = pty.openpty()
+    begun = time.monotonic()
+    done = subprocess.run([fed.qkdnf, "request", "--federation", place, "--as", "alice", "--to",
+                           "bob", "--timeout", "1"], stderr=theirs, timeout=LIMIT_S,
+                          preexec_fn=fabric.die_with_parent)
+    took = time.monotonic() - begun
+    os.close(theirs)
+    said = os.read(ours, 10000).decode()
+    os.close(ours)
+    assert done.returncode == 1 and took < 4, (done, took)
+    # It is erased before the error is said.
+    assert re.match(r"waiting for the answer \.\.\.\r\x1b\[Kqkdnf request: ", said), repr(said)
 
 
 def test_daemons_keep_trying_and_say_so_once(fed):
