@@ -70,11 +70,6 @@ Refusal federation_receive(Federation *federation, const char *topic, const guin
     return dispatcher_receive(federation->dispatcher, topic, payload, n_bytes, now_us);
 }
 
-guint64 federation_n_refused(const Federation *federation, Refusal refusal)
-{
-    return dispatcher_n_refused(federation->dispatcher, refusal);
-}
-
 // --- time ----------------------------------------------------------------------------------------
 
 static void on_timer(Federation *federation, TimerId timer, const char *id)

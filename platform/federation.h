@@ -29,6 +29,4 @@ Outbox *federation_outbox(Federation *federation);
 // These four, for a shell.
 extern const CoreOps federation_ops;
 
-guint64 federation_n_refused(const Federation *federation, Refusal refusal);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Federation, federation_free)

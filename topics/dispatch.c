@@ -15,7 +15,6 @@ struct Dispatcher {
     const DispatchTable *table;
     gpointer core;
     GHashTable *quotas; // "kind/sender" → Quota
-    guint64 n_refused[N_REFUSALS];
 };
 
 // Messages of one sender and kind in the current second.
@@ -95,8 +94,8 @@ static gboolean is_expired(const WireHeader *header, gint64 now_us)
            header->expires_at_us < (guint64)(now_us - CLOCK_SKEW_US);
 }
 
-static Refusal dispatch(Dispatcher *dispatcher, const char *text, const guint8 *payload,
-                        gsize n_bytes, gint64 now_us)
+Refusal dispatcher_receive(Dispatcher *dispatcher, const char *text, const guint8 *payload,
+                           gsize n_bytes, gint64 now_us)
 {
     Topic topic;
     Role role;
@@ -114,19 +113,4 @@ static Refusal dispatch(Dispatcher *dispatcher, const char *text, const guint8 *
     for (gsize i = 0; i < frame->n_messages; i++)
         dispatcher->table->handlers[topic.kind](dispatcher->core, &sender, frame->messages[i]);
     return REFUSAL_NONE;
-}
-
-Refusal dispatcher_receive(Dispatcher *dispatcher, const char *topic, const guint8 *payload,
-                           gsize n_bytes, gint64 now_us)
-{
-    Refusal refusal = dispatch(dispatcher, topic, payload, n_bytes, now_us);
-    if (refusal != REFUSAL_NONE)
-        dispatcher->n_refused[refusal]++;
-    return refusal;
-}
-
-guint64 dispatcher_n_refused(const Dispatcher *dispatcher, Refusal refusal)
-{
-    g_assert(refusal < N_REFUSALS);
-    return dispatcher->n_refused[refusal];
 }

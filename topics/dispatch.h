@@ -31,10 +31,7 @@ Dispatcher *dispatcher_new(const char *self, const DispatchTable *table, gpointe
 void dispatcher_free(Dispatcher *dispatcher);
 
 // Calls the handler for each message of a publish, or refuses all of it.
-Refusal dispatcher_receive(Dispatcher *dispatcher, const char *topic, const guint8 *payload,
+Refusal dispatcher_receive(Dispatcher *dispatcher, const char *text, const guint8 *payload,
                            gsize n_bytes, gint64 now_us);
-
-// How many publishes were refused for this reason.
-guint64 dispatcher_n_refused(const Dispatcher *dispatcher, Refusal refusal);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dispatcher, dispatcher_free)

@@ -11,7 +11,7 @@
 // Nor does a frame carry more messages: an empty one is two bytes, but work for the receiver.
 #define FRAME_MAX_MESSAGES 4096
 
-// Why a publish was ignored; counted by the dispatcher.
+// Why a publish was ignored; counted by the daemon.
 typedef enum {
     REFUSAL_NONE,
     REFUSAL_TOPIC,     // not of the grammar, or of an unknown kind

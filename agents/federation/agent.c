@@ -85,11 +85,6 @@ Refusal agent_receive(Agent *agent, const char *topic, const guint8 *payload, gs
     return dispatcher_receive(agent->dispatcher, topic, payload, n_bytes, now_us);
 }
 
-guint64 agent_n_refused(const Agent *agent, Refusal refusal)
-{
-    return dispatcher_n_refused(agent->dispatcher, refusal);
-}
-
 // --- the driver's word ---------------------------------------------------------------------------
 
 static DriverCall *take_driver_call(Agent *agent, guint64 number)

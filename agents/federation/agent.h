@@ -88,6 +88,4 @@ void agent_get_keys_by_id(Agent *agent, guint64 call, const char *caller, const 
 // The client is gone: no answer is wanted any more.
 void agent_cancel_call(Agent *agent, guint64 call);
 
-guint64 agent_n_refused(const Agent *agent, Refusal refusal);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Agent, agent_free)

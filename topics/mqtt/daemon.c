@@ -20,6 +20,9 @@
 #define REFUSAL_LOG_US  G_TIME_SPAN_MINUTE
 #define REFUSAL_LOG_MAX 1000
 
+// Nor are drops logged more often.
+#define DROPS_LOG_US G_TIME_SPAN_MINUTE
+
 typedef struct {
     const DaemonSetup *setup;
     Session *session;
@@ -32,6 +35,9 @@ typedef struct {
     char *last_cause;        // of being disconnected, as it was logged
     GHashTable *refusals;    // "reason topic" of those that were logged
     gint64 refusals_from_us; // when the table was last cleared
+    guint64 n_refused[N_REFUSALS];
+    guint64 n_dropped_out, n_dropped_in; // as they were logged
+    gint64 drops_logged_us;
 } Daemon;
 
 void daemon_init(const char *program)
@@ -94,6 +100,8 @@ static void on_connected(gpointer data)
     const DaemonSetup *setup = self->setup;
     log_line(G_LOG_LEVEL_MESSAGE, "on the bus", "broker", setup->connection->url, NULL);
     g_clear_pointer(&self->last_cause, g_free);
+    // What was dropped while the bus was away is no news.
+    self->n_dropped_out = session_n_dropped_out(self->session);
     setup->core_ops->connected(setup->core, daemon_now_us());
     if (self->was_ready)
         return;
@@ -123,8 +131,10 @@ static void log_refusal(Daemon *self, const char *topic, Refusal refusal, gint64
     if (g_hash_table_size(self->refusals) >= REFUSAL_LOG_MAX)
         return;
     const char *reason = refusal_name(refusal);
+    g_autofree char *total = g_strdup_printf("%" G_GUINT64_FORMAT, self->n_refused[refusal]);
     if (g_hash_table_add(self->refusals, g_strconcat(reason, " ", topic, NULL)))
-        log_line(G_LOG_LEVEL_WARNING, "refused", "reason", reason, "topic", topic, NULL);
+        log_line(G_LOG_LEVEL_WARNING, "refused", "reason", reason, "topic", topic, "total", total,
+                 NULL);
 }
 
 static void on_arrived(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes)
@@ -133,6 +143,7 @@ static void on_arrived(gpointer data, const char *topic, const guint8 *payload, 
     const DaemonSetup *setup = self->setup;
     gint64 now_us = daemon_now_us();
     Refusal refusal = setup->core_ops->receive(setup->core, topic, payload, n_bytes, now_us);
+    self->n_refused[refusal]++;
     if (refusal != REFUSAL_NONE)
         log_refusal(self, topic, refusal, now_us);
 }
@@ -164,6 +175,21 @@ static void send_publish(gpointer data, const Publish *publish)
     session_publish(data, publish);
 }
 
+static void log_drops(Daemon *self, gint64 now_us)
+{
+    guint64 n_out = session_n_dropped_out(self->session);
+    guint64 n_in = session_n_dropped_in(self->session);
+    if ((n_out == self->n_dropped_out && n_in == self->n_dropped_in) ||
+        now_us - self->drops_logged_us < DROPS_LOG_US)
+        return;
+    g_autofree char *out = g_strdup_printf("%" G_GUINT64_FORMAT, n_out);
+    g_autofree char *in = g_strdup_printf("%" G_GUINT64_FORMAT, n_in);
+    log_line(G_LOG_LEVEL_WARNING, "dropped publishes", "total_out", out, "total_in", in, NULL);
+    self->n_dropped_out = n_out;
+    self->n_dropped_in = n_in;
+    self->drops_logged_us = now_us;
+}
+
 // What the events before have changed becomes durable, then goes out.
 static gboolean daemon_pass(Daemon *self, GError **error)
 {
@@ -178,6 +204,8 @@ static gboolean daemon_pass(Daemon *self, GError **error)
     if (setup->committed)
         setup->committed(setup->server);
     outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self->session);
+    if (session_is_connected(self->session))
+        log_drops(self, now_us);
     return TRUE;
 }
 

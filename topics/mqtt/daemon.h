@@ -30,7 +30,8 @@ typedef struct {
 // commit (FALSE; nothing of that pass was published). Tells the service manager through sd_notify's
 // protocol when the bus is reached first, and prints one line on standard output then:
 // "ready ID". Certificates of the bus are read with every connection, so that they need no reload.
-// Logs refusals once per sender, kind and reason, rate-limited.
+// Logs refusals once per sender, kind and reason, rate-limited, and
+// how many publishes were dropped while the bus was there.
 gboolean daemon_run(const DaemonSetup *setup, GError **error);
 
 // Microseconds since 1970-01-01 UTC that never go back while the process lives.
