@@ -24,6 +24,8 @@ const Setting federation_settings[] = {
      .max = 3600000, .fallback = "60000"},
     {"max_running", SETTING_UINT, OF(FederationConfig, max_running), .min = 1, .max = 100000,
      .fallback = "4096"},
+    {"max_kept", SETTING_UINT, OF(FederationConfig, max_kept), .min = 1, .max = 10000000,
+     .fallback = "65536"},
     {"attempt_ms", SETTING_UINT, OF(FederationConfig, attempt_ms), .min = 50, .max = 600000,
      .fallback = "3000"},
     {"stale_ms", SETTING_UINT, OF(FederationConfig, stale_ms), .min = 1000, .max = 3600000,

@@ -19,6 +19,7 @@ typedef struct {
     guint64 max_targets;
     guint64 max_timeout_ms;
     guint64 max_running; // requests under way of one sender
+    guint64 max_kept;    // requests of one sender, with those whose answer is kept for repeats
     guint64 attempt_ms;  // how long the outcomes of one attempt are waited for
     guint64 stale_ms;    // an agent that was silent for this long is taken for gone
 } FederationConfig;

@@ -58,6 +58,7 @@ struct Federation {
     GTree *applications;   // SAE → Application
     GHashTable *requests;  // ID → Request
     GHashTable *n_running; // sender → how many of its requests are under way
+    GHashTable *n_kept;    // sender → how many of its requests are in memory and store
 };
 
 void federation_send(Federation *federation, KindId kind, const char *to,

@@ -175,6 +175,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->applications = g_tree_new_full(compare_ids, NULL, NULL, directory_free);
     federation->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
     federation->n_running = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    federation->n_kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (!load(federation, error))
         return NULL;
     save_incarnation(federation);
@@ -185,6 +186,7 @@ void federation_free(Federation *federation)
 {
     if (!federation)
         return;
+    g_hash_table_unref(federation->n_kept);
     g_hash_table_unref(federation->n_running);
     g_hash_table_unref(federation->requests);
     g_tree_unref(federation->applications);

@@ -87,6 +87,9 @@ static Verdict check_sender(const Federation *federation, const Sender *sender,
     if (request_n_running(federation, sender->id) >= federation->config->max_running)
         return refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are under way already",
                       federation->config->max_running);
+    if (request_n_kept(federation, sender->id) >= federation->config->max_kept)
+        return refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are remembered already",
+                      federation->config->max_kept);
     return no_objection;
 }
 

@@ -64,6 +64,15 @@ static void part_free(gpointer data)
     g_free(part);
 }
 
+static void count(GHashTable *counts, const char *sender, int change)
+{
+    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, sender)) + (guint)change;
+    if (n > 0)
+        g_hash_table_insert(counts, g_strdup(sender), GUINT_TO_POINTER(n));
+    else
+        g_hash_table_remove(counts, sender);
+}
+
 Request *request_new(Federation *federation, const char *sender, const WireRequest *wire)
 {
     Request *request = g_new0(Request, 1);
@@ -76,6 +85,7 @@ Request *request_new(Federation *federation, const char *sender, const WireReque
     request->excluded_links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     request->repeat_us = REQUEST_REPEAT_FIRST_US;
     g_hash_table_insert(federation->requests, request->id, request);
+    count(federation->n_kept, sender, 1);
     return request;
 }
 
@@ -99,13 +109,9 @@ guint request_n_running(const Federation *federation, const char *sender)
     return GPOINTER_TO_UINT(g_hash_table_lookup(federation->n_running, sender));
 }
 
-static void count_running(Federation *federation, const char *sender, int change)
+guint request_n_kept(const Federation *federation, const char *sender)
 {
-    guint n = request_n_running(federation, sender) + (guint)change;
-    if (n > 0)
-        g_hash_table_insert(federation->n_running, g_strdup(sender), GUINT_TO_POINTER(n));
-    else
-        g_hash_table_remove(federation->n_running, sender);
+    return GPOINTER_TO_UINT(g_hash_table_lookup(federation->n_kept, sender));
 }
 
 // --- saying it -----------------------------------------------------------------------------------
@@ -203,7 +209,7 @@ static void request_finish(Federation *federation, Request *request, RequestStat
     request->reply = message_copy(&reply->base);
     // The sender repeats itself until its own time is up, whenever the answer came.
     request->forget_at_us = MAX(federation->now, request->deadline_us) + KEEP_US;
-    count_running(federation, request->sender, -1);
+    count(federation->n_running, request->sender, -1);
     timers_disarm(federation->timers, TIMER_ATTEMPT, request->id);
     timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     send_reply(federation, request);
@@ -223,7 +229,9 @@ void request_reject(Federation *federation, Request *request, Status status, con
     reply.status = status;
     reply.text = (char *)(text ? text : status_text(status));
     g_autofree char *offer = NULL;
-    if (status == STATUS_INSUFFICIENT_KEY) {
+    // To look for what could be had is dear: not for those who have had all their share.
+    if (status == STATUS_INSUFFICIENT_KEY &&
+        request_n_kept(federation, request->sender) < federation->config->max_kept) {
         plan_counter_offer(federation, request, &reply.available_number, &reply.available_in_ms);
         offer = g_strdup_printf("%s: %u of %u keys could be had now, all in %" G_GUINT64_FORMAT
                                 " ms (0: never at present rates)",
@@ -263,7 +271,7 @@ static void take_in(Federation *federation, const Sender *sender, const WireRequ
     request->deadline_us = federation->now + wire->timeout_ms * G_TIME_SPAN_MILLISECOND;
     for (gsize i = 0; i < wire->n_exclude; i++)
         g_hash_table_add(request->excluded_providers, g_strdup(wire->exclude[i]));
-    count_running(federation, sender->id, 1);
+    count(federation->n_running, sender->id, 1);
     request_enter(federation, request, REQUEST_ROUTED);
     attempt_start(federation, request);
 }
@@ -307,6 +315,7 @@ static void request_forget(Federation *federation, Request *request)
     }
     timers_disarm(federation->timers, TIMER_REPEAT, request->id);
     store_delete_text(federation->store, "request", request->id);
+    count(federation->n_kept, request->sender, -1);
     g_hash_table_remove(federation->requests, request->id);
 }
 
@@ -329,7 +338,7 @@ void request_resume(Federation *federation, Request *request)
     if (request_is_final(request)) {
         timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     } else {
-        count_running(federation, request->sender, 1);
+        count(federation->n_running, request->sender, 1);
         gint64 attempt_us = (gint64)federation->config->attempt_ms * G_TIME_SPAN_MILLISECOND;
         timers_arm(federation->timers, TIMER_ATTEMPT, request->id,
                    MIN(federation->now + attempt_us, request->deadline_us));

@@ -50,6 +50,9 @@ void request_resume(Federation *federation, Request *request);
 // How many requests of a sender are under way.
 guint request_n_running(const Federation *federation, const char *sender);
 
+// And how many are under way or answered and not yet forgotten.
+guint request_n_kept(const Federation *federation, const char *sender);
+
 // The only place where the state changes; saves it.
 void request_enter(Federation *federation, Request *request, RequestState state);
 gboolean request_is_final(const Request *request);

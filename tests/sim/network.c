@@ -34,6 +34,7 @@ Network *network_new(void)
         .max_targets = 8,
         .max_timeout_ms = 60000,
         .max_running = 4096,
+        .max_kept = 65536,
         .attempt_ms = 3000,
         .stale_ms = 30000,
     };

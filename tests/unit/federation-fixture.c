@@ -25,6 +25,7 @@ static FederationConfig config_new(const GraphLink *links, gsize n_links)
         .max_targets = 8,
         .max_timeout_ms = 60000,
         .max_running = 2,
+        .max_kept = 3,
         .attempt_ms = 3000,
         .stale_ms = 30000,
     };
