@@ -86,37 +86,56 @@ static void exclude_links(Request *request, const WireOrder *order)
                          g_strdup(((WireSlotRange *)ranges->pdata[i])->link));
 }
 
-// FALSE when there was nobody on the way.
-static gboolean exclude_transits(Federation *federation, Request *request)
+static void exclude_transits(Federation *federation, Request *request)
+{
+    for (guint i = 0; i < request->parts->len; i++)
+        exclude_provider(federation, request, ((Part *)request->parts->pdata[i])->agent);
+}
+
+// Who changed a relay value is not known: none of those on the way to this target is trusted again,
+// nor are the links, where there was nobody on the way.
+static void exclude_path(Federation *federation, Request *request, const Part *target)
 {
     gboolean has_transit = FALSE;
-    for (guint i = 0; i < request->parts->len; i++) {
-        const Part *part = request->parts->pdata[i];
-        has_transit |= !is_end(federation, request, part->agent);
-        exclude_provider(federation, request, part->agent);
+    for (gsize i = 0; i < target->order->n_branches; i++) {
+        const WireBranch *branch = target->order->branches[i];
+        if (branch->role != QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_TARGET)
+            continue;
+        for (gsize j = 1; j + 1 < branch->n_providers; j++) {
+            has_transit |= !is_end(federation, request, branch->providers[j]);
+            exclude_provider(federation, request, branch->providers[j]);
+        }
     }
-    return has_transit;
+    if (!has_transit)
+        exclude_links(request, target->order);
 }
 
-// Who changed a relay value is not known: none of those on the way is trusted again, nor are the
-// links, where there was nobody on the way.
-static void exclude_path(Federation *federation, Request *request)
+static gboolean is_target(const Part *part)
 {
-    if (exclude_transits(federation, request))
-        return;
-    for (guint i = 0; i < request->parts->len; i++)
-        exclude_links(request, ((Part *)request->parts->pdata[i])->order);
+    for (gsize i = 0; i < part->order->n_branches; i++) {
+        if (part->order->branches[i]->role == QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_TARGET)
+            return TRUE;
+    }
+    return FALSE;
 }
 
+static gboolean is_of_slots(guint status)
+{
+    return status == STATUS_SLOT_USED || status == STATUS_SLOT_UNKNOWN;
+}
+
+// Whatever somebody on the way says, it is not asked again: nobody can stop a request that has
+// another way, nor make others go.
 static void learn(Federation *federation, Request *request, const Part *culprit, Status status)
 {
-    if (status == STATUS_TAG_MISMATCH)
-        exclude_path(federation, request);
-    else if (status == STATUS_SLOT_USED || status == STATUS_SLOT_UNKNOWN)
-        return; // the next attempt gets other slots
-    else if (!is_end(federation, request, culprit->agent))
+    // The next attempt gets other slots; if these are not good either, it is the link.
+    gboolean is_link =
+        status == STATUS_QKDN_FAILED || (is_of_slots(status) && is_of_slots(request->last_failure));
+    if (!is_end(federation, request, culprit->agent))
         exclude_provider(federation, request, culprit->agent);
-    else if (status == STATUS_QKDN_FAILED)
+    else if (status == STATUS_TAG_MISMATCH && is_target(culprit))
+        exclude_path(federation, request, culprit);
+    else if (is_link)
         exclude_links(request, culprit->order);
 }
 
@@ -132,7 +151,8 @@ static void attempt_failed(Federation *federation, Request *request, Status stat
         request_reject(federation, request, STATUS_EXPIRED, request->last_text);
         return;
     }
-    if (request->attempt + 1 >= ATTEMPTS_MAX || status == STATUS_BAD_REQUEST) {
+    gboolean is_hopeless = status == STATUS_BAD_REQUEST && is_end(federation, request, culprit);
+    if (request->attempt + 1 >= ATTEMPTS_MAX || is_hopeless) {
         request_reject(federation, request, status, request->last_text);
         return;
     }
