@@ -113,7 +113,7 @@ static void resource_accept(Federation *federation, Member *member, const WireRe
 static char *resource_check(const Federation *federation, const Member *member,
                             const WireResource *resource)
 {
-    char *fault = topology_check(federation->topology, member->provider, resource);
+    char *fault = topology_check(member->provider, resource);
     const char *sae =
         fault ? NULL : directory_find_conflict(federation, member->provider, resource);
     return sae ? g_strdup_printf("application '%s' is registered by another provider", sae) : fault;

@@ -18,6 +18,7 @@ static void provider_free(gpointer data)
     g_free(provider->id);
     g_ptr_array_unref(provider->links);
     g_hash_table_unref(provider->interior);
+    g_hash_table_unref(provider->claims);
     wire_free(provider->resource);
     g_free(provider);
 }
@@ -45,6 +46,7 @@ Topology *topology_new(void)
     topology->links = g_ptr_array_new_with_free_func(link_free);
     topology->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     topology->links_by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    topology->given_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return topology;
 }
 
@@ -54,6 +56,7 @@ void topology_free(Topology *topology)
         return;
     g_hash_table_unref(topology->by_id);
     g_hash_table_unref(topology->links_by_id);
+    g_hash_table_unref(topology->given_out);
     g_ptr_array_unref(topology->links);
     g_ptr_array_unref(topology->providers);
     g_free(topology);
@@ -69,6 +72,7 @@ Provider *topology_add(Topology *topology, const char *id)
     Provider *provider = g_new0(Provider, 1);
     provider->id = g_strdup(id);
     provider->links = g_ptr_array_new();
+    provider->claims = g_hash_table_new(g_str_hash, g_str_equal);
     provider->interior = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     provider->index = topology->providers->len;
     g_ptr_array_add(topology->providers, provider);
@@ -81,6 +85,13 @@ Link *topology_find_link(const Topology *topology, const char *link)
     return g_hash_table_lookup(topology->links_by_id, link);
 }
 
+static guint64 take_given_out(Topology *topology, const char *id)
+{
+    gsize next = GPOINTER_TO_SIZE(g_hash_table_lookup(topology->given_out, id));
+    g_hash_table_remove(topology->given_out, id);
+    return next;
+}
+
 static Link *link_find_or_add(Topology *topology, const char *id)
 {
     Link *link = topology_find_link(topology, id);
@@ -88,10 +99,27 @@ static Link *link_find_or_add(Topology *topology, const char *id)
         return link;
     link = g_new0(Link, 1);
     link->id = g_strdup(id);
+    link->next = take_given_out(topology, id);
     link->index = topology->links->len;
     g_ptr_array_add(topology->links, link);
     g_hash_table_insert(topology->links_by_id, link->id, link);
     return link;
+}
+
+static gboolean is_deserted(const Link *link)
+{
+    return !link->ends[0].provider && !link->ends[1].provider;
+}
+
+// Should it return, its slots go on where they were.
+static void link_remove(Topology *topology, Link *link)
+{
+    if (link->next > 0)
+        g_hash_table_insert(topology->given_out, g_strdup(link->id), GSIZE_TO_POINTER(link->next));
+    Link *last = topology->links->pdata[topology->links->len - 1];
+    last->index = link->index;
+    g_hash_table_remove(topology->links_by_id, link->id);
+    g_ptr_array_remove_index_fast(topology->links, link->index);
 }
 
 // --- registration --------------------------------------------------------------------------------
@@ -117,8 +145,7 @@ static char *check_sizes(const WireResource *resource)
     return NULL;
 }
 
-static char *check_border(const Topology *topology, const Provider *provider, GHashTable *nodes,
-                          const WireBorderLink *border)
+static char *check_border(const Provider *provider, GHashTable *nodes, const WireBorderLink *border)
 {
     if (!g_hash_table_contains(nodes, border->node))
         return g_strdup_printf("border link '%s' ends at '%.64s', which is no registered node",
@@ -126,15 +153,10 @@ static char *check_border(const Topology *topology, const Provider *provider, GH
     if (!id_is_valid(border->peer) || strcmp(border->peer, provider->id) == 0)
         return g_strdup_printf("border link '%s' leads to '%.64s', which is no neighbour",
                                border->id, border->peer);
-    const Link *link = topology_find_link(topology, border->id);
-    if (link && link->ends[0].provider && link->ends[0].provider != provider &&
-        link->ends[1].provider && link->ends[1].provider != provider)
-        return g_strdup_printf("border link '%s' belongs to other providers", border->id);
     return NULL;
 }
 
-static char *find_fault(const Topology *topology, const Provider *provider,
-                        const WireResource *resource)
+static char *find_fault(const Provider *provider, const WireResource *resource)
 {
     g_autoptr(GHashTable) nodes = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) links = g_hash_table_new(g_str_hash, g_str_equal);
@@ -145,7 +167,7 @@ static char *find_fault(const Topology *topology, const Provider *provider,
     for (gsize i = 0; !fault && i < resource->n_border_links; i++) {
         fault = check_id(links, "border link", resource->border_links[i]->id);
         if (!fault)
-            fault = check_border(topology, provider, nodes, resource->border_links[i]);
+            fault = check_border(provider, nodes, resource->border_links[i]);
     }
     for (gsize i = 0; !fault && i < resource->n_applications; i++) {
         const WireApplication *application = resource->applications[i];
@@ -158,10 +180,9 @@ static char *find_fault(const Topology *topology, const Provider *provider,
     return fault;
 }
 
-char *topology_check(const Topology *topology, const Provider *provider,
-                     const WireResource *resource)
+char *topology_check(const Provider *provider, const WireResource *resource)
 {
-    g_autofree char *fault = find_fault(topology, provider, resource);
+    g_autofree char *fault = find_fault(provider, resource);
     // What was quoted may be cut within a character, and no frame carries that.
     return fault ? g_utf8_make_valid(fault, -1) : NULL;
 }
@@ -171,20 +192,50 @@ static char *interior_name(const char *a, const char *b)
     return strcmp(a, b) < 0 ? g_strconcat(a, " ", b, NULL) : g_strconcat(b, " ", a, NULL);
 }
 
-static void detach(Provider *provider, GHashTable *keep)
+static void list_claims(Provider *provider, const WireResource *resource)
 {
+    g_hash_table_remove_all(provider->claims);
+    for (gsize i = 0; i < resource->n_border_links; i++)
+        g_hash_table_insert(provider->claims, resource->border_links[i]->id,
+                            resource->border_links[i]);
+}
+
+// The links whose end the provider does not claim any more. To be freed.
+static GPtrArray *detach(Provider *provider)
+{
+    GPtrArray *left = g_ptr_array_new();
     for (guint i = 0; i < provider->links->len; i++) {
         Link *link = provider->links->pdata[i];
-        if (!g_hash_table_contains(keep, link->id))
-            end_clear(link_end_of(link, provider));
+        if (g_hash_table_contains(provider->claims, link->id))
+            continue;
+        end_clear(link_end_of(link, provider));
+        g_ptr_array_add(left, link);
     }
     g_ptr_array_set_size(provider->links, 0);
     g_hash_table_remove_all(provider->interior);
+    return left;
 }
 
-static void attach(Topology *topology, Provider *provider, const WireBorderLink *border)
+static gboolean is_agreed(const Link *link)
 {
-    Link *link = link_find_or_add(topology, border->id);
+    const LinkEnd *a = &link->ends[0], *b = &link->ends[1];
+    return a->provider && b->provider && strcmp(a->peer, b->provider->id) == 0 &&
+           strcmp(b->peer, a->provider->id) == 0;
+}
+
+static void evict_others(Link *link, const Provider *a, const Provider *b)
+{
+    for (guint i = 0; i < 2; i++) {
+        LinkEnd *end = &link->ends[i];
+        if (!end->provider || end->provider == a || end->provider == b)
+            continue;
+        g_ptr_array_remove(end->provider->links, link);
+        end_clear(end);
+    }
+}
+
+static void take_end(Link *link, Provider *provider, const WireBorderLink *border)
+{
     LinkEnd *end = link_end_of(link, provider);
     if (!end)
         end = link->ends[0].provider ? &link->ends[1] : &link->ends[0];
@@ -193,17 +244,57 @@ static void attach(Topology *topology, Provider *provider, const WireBorderLink 
     end->provider = provider;
     end->node = g_strdup(border->node);
     end->peer = g_strdup(border->peer);
-    g_ptr_array_add(provider->links, link);
+    if (!g_ptr_array_find(provider->links, link, NULL))
+        g_ptr_array_add(provider->links, link);
+}
+
+// What its peer claims of the same link, if that leads back; or NULL.
+static const WireBorderLink *find_answer(const Provider *provider, const WireBorderLink *border,
+                                         const Provider *peer)
+{
+    const WireBorderLink *answer = peer ? g_hash_table_lookup(peer->claims, border->id) : NULL;
+    return answer && strcmp(answer->peer, provider->id) == 0 ? answer : NULL;
+}
+
+// A claim that nobody answers has no end but of a link that is deserted.
+static void attach(Topology *topology, Provider *provider, const WireBorderLink *border)
+{
+    Link *link = link_find_or_add(topology, border->id);
+    gboolean has_end = link_end_of(link, provider) != NULL;
+    if (!has_end && is_agreed(link))
+        return;
+    Provider *peer = topology_find(topology, border->peer);
+    const WireBorderLink *answer = find_answer(provider, border, peer);
+    if (answer) {
+        evict_others(link, provider, peer);
+        take_end(link, provider, border);
+        take_end(link, peer, answer);
+    } else if (has_end || is_deserted(link)) {
+        take_end(link, provider, border);
+    }
+}
+
+// Who had to stand back may have its end now.
+static void offer(Topology *topology, Link *link)
+{
+    for (guint i = 0; i < topology->providers->len; i++) {
+        Provider *provider = topology->providers->pdata[i];
+        const WireBorderLink *border = g_hash_table_lookup(provider->claims, link->id);
+        if (border)
+            attach(topology, provider, border);
+    }
+    if (is_deserted(link))
+        link_remove(topology, link);
 }
 
 void topology_register(Topology *topology, Provider *provider, WireResource *resource)
 {
-    g_autoptr(GHashTable) keep = g_hash_table_new(g_str_hash, g_str_equal);
-    for (gsize i = 0; i < resource->n_border_links; i++)
-        g_hash_table_add(keep, resource->border_links[i]->id);
-    detach(provider, keep);
+    list_claims(provider, resource);
+    g_autoptr(GPtrArray) left = detach(provider);
     for (gsize i = 0; i < resource->n_border_links; i++)
         attach(topology, provider, resource->border_links[i]);
+    for (guint i = 0; i < left->len; i++)
+        offer(topology, left->pdata[i]);
     for (gsize i = 0; i < resource->n_virtual_links; i++) {
         WireVirtualLink *link = resource->virtual_links[i];
         g_hash_table_insert(provider->interior, interior_name(link->a, link->b), link);
@@ -245,8 +336,7 @@ LinkEnd *link_end_beyond(Link *link, const Provider *provider)
 gboolean link_is_up(const Link *link)
 {
     const LinkEnd *a = &link->ends[0], *b = &link->ends[1];
-    return a->provider && b->provider && a->is_up && b->is_up &&
-           strcmp(a->peer, b->provider->id) == 0 && strcmp(b->peer, a->provider->id) == 0;
+    return is_agreed(link) && a->is_up && b->is_up;
 }
 
 // An end that has lost its store reports a first slot beyond what was given out.
@@ -297,5 +387,5 @@ gboolean provider_connects(const Provider *provider, const char *a, const char *
 
 void topology_restore_link(Topology *topology, const char *id, guint64 next)
 {
-    link_find_or_add(topology, id)->next = next;
+    g_hash_table_insert(topology->given_out, g_strdup(id), GSIZE_TO_POINTER(next));
 }

@@ -13,9 +13,10 @@ typedef struct {
     char *id;
     gboolean is_usable;     // active, present and heard of lately
     WireResource *resource; // as registered; NULL: nothing yet
-    GPtrArray *links;       // Link with an end here, by ID
-    GHashTable *interior;   // "a b", a before b → WireVirtualLink
-    guint index;            // in topology->providers
+    GPtrArray *links;       // Link with an end here, as registered
+    GHashTable *claims;   // link ID → WireBorderLink: all that it registered, with an end or not
+    GHashTable *interior; // "a b", a before b → WireVirtualLink
+    guint index;          // in topology->providers
 } Provider;
 
 // One end of a border link, as its provider registered and reported it.
@@ -42,6 +43,7 @@ typedef struct {
     GPtrArray *links;     // Link
     GHashTable *by_id;    // provider ID → Provider
     GHashTable *links_by_id;
+    GHashTable *given_out; // ID of a link that has no end now → what its `next` was
 } Topology;
 
 Topology *topology_new(void);
@@ -52,10 +54,9 @@ Provider *topology_add(Topology *topology, const char *provider);
 Link *topology_find_link(const Topology *topology, const char *link);
 
 // NULL when the resources can be registered, else why not (free with g_free()).
-char *topology_check(const Topology *topology, const Provider *provider,
-                     const WireResource *resource);
+char *topology_check(const Provider *provider, const WireResource *resource);
 // Replaces what the provider registered; the resource has passed the check and is owned from now
-// on.
+// on. Anyone can claim an end of any link: two that name each other have it, whoever came before.
 void topology_register(Topology *topology, Provider *provider, WireResource *resource);
 
 // What was given out of a link's slots before a restart, known before its ends register again.

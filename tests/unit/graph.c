@@ -84,7 +84,7 @@ static void register_provider(Topology *topology, const char *id, const GraphLin
         provider = topology_add(topology, id);
     provider->is_usable = TRUE;
     WireResource *resource = graph_resource(id, links, n_links);
-    g_autofree char *fault = topology_check(topology, provider, resource);
+    g_autofree char *fault = topology_check(provider, resource);
     g_assert_cmpstr(fault, ==, NULL);
     topology_register(topology, provider, resource);
     for (gsize i = 0; i < n_links; i++) {

@@ -23,7 +23,7 @@ static void set(char **text, const char *value)
 static void assert_fault(const WireResource *resource, const char *expected)
 {
     g_autoptr(Topology) topology = topology_make();
-    g_autofree char *fault = topology_check(topology, topology_find(topology, "b"), resource);
+    g_autofree char *fault = topology_check(topology_find(topology, "b"), resource);
     g_assert_cmpstr(fault, ==, expected);
 }
 
@@ -91,7 +91,7 @@ static void test_a_character_is_not_cut(void)
     g_autofree char *id = g_strconcat(dots, "ü", NULL);
     set(&resource->applications[0]->node, id);
     g_autoptr(Topology) topology = topology_make();
-    g_autofree char *fault = topology_check(topology, topology_find(topology, "b"), resource);
+    g_autofree char *fault = topology_check(topology_find(topology, "b"), resource);
     g_assert_true(g_str_has_prefix(fault, "application 'sae-b' is attached to '...."));
     g_assert_true(g_utf8_validate(fault, -1, NULL));
     wire_free(resource);
@@ -110,14 +110,58 @@ static void test_too_much(void)
                             "10000 applications");
 }
 
-static void test_a_link_of_others(void)
+// Whoever claims an end first: the two that name each other have the link.
+static void test_a_claim_of_others(void)
 {
-    static const GraphLink own[] = {{"a-b", "c", "a", 10}};
+    static const GraphLink first[] = {{"a-b", "m", "a", 10}}, second[] = {{"a-b", "n", "b", 10}};
+    static const char *const orders[] = {"mnab", "mab", "amb", "abm", "manb", "ambn"};
+    for (gsize i = 0; i < G_N_ELEMENTS(orders); i++) {
+        g_autoptr(Topology) topology = topology_new();
+        for (const char *c = orders[i]; *c; c++) {
+            const char id[] = {*c, '\0'};
+            const GraphLink *link = *c == 'm' ? first : *c == 'n' ? second : links;
+            Provider *provider = topology_add(topology, id);
+            WireResource *resource = graph_resource(id, link, 1);
+            g_assert_null(topology_check(provider, resource));
+            topology_register(topology, provider, resource);
+        }
+        Link *link = graph_link(topology, "a-b");
+        g_assert_nonnull(link_end_of(link, topology_find(topology, "a")));
+        g_assert_nonnull(link_end_of(link, topology_find(topology, "b")));
+        g_assert_cmpuint(topology_find(topology, "m")->links->len, ==, 0);
+    }
+}
+
+// Who had to stand back gets its end when the others go.
+static void test_a_claim_that_is_given_up(void)
+{
+    static const GraphLink others[] = {{"a-b", "m", "n", 10}};
+    g_autoptr(Topology) topology = topology_new();
+    graph_register(topology, others, 1);
+    for (gsize i = 0; i < 2; i++) {
+        const char *id = i == 0 ? "a" : "b";
+        topology_register(topology, topology_add(topology, id), graph_resource(id, links, 1));
+    }
+    Link *link = graph_link(topology, "a-b");
+    g_assert_nonnull(link_end_of(link, topology_find(topology, "m")));
+    topology_register(topology, topology_find(topology, "m"), graph_resource("m", NULL, 0));
+    g_assert_nonnull(link_end_of(link, topology_find(topology, "a")));
+    g_assert_nonnull(link_end_of(link, topology_find(topology, "b")));
+}
+
+static void test_a_link_without_ends_is_forgotten(void)
+{
     g_autoptr(Topology) topology = topology_make();
-    WireResource *resource = graph_resource("c", own, 1);
-    g_autofree char *fault = topology_check(topology, topology_find(topology, "c"), resource);
-    g_assert_cmpstr(fault, ==, "border link 'a-b' belongs to other providers");
-    wire_free(resource);
+    link_allocate(graph_link(topology, "a-b"), 30);
+    topology_register(topology, topology_find(topology, "a"), graph_resource("a", NULL, 0));
+    topology_register(topology, topology_find(topology, "b"), graph_resource("b", &links[1], 1));
+    g_assert_null(topology_find_link(topology, "a-b"));
+    g_assert_cmpuint(topology->links->len, ==, 1);
+    g_assert_cmpuint(graph_link(topology, "b-c")->index, ==, 0);
+    // But not what was given out of it.
+    topology_register(topology, topology_find(topology, "a"), graph_resource("a", links, 1));
+    g_assert_cmpuint(graph_link(topology, "a-b")->next, ==, 30);
+    g_assert_cmpuint(graph_link(topology, "a-b")->index, ==, 1);
 }
 
 static void test_both_ends_must_agree(void)
@@ -235,7 +279,10 @@ int main(int argc, char **argv)
     g_test_add_func("/topology/what-is-refused", test_what_is_refused);
     g_test_add_func("/topology/a-character-is-not-cut", test_a_character_is_not_cut);
     g_test_add_func("/topology/too-much", test_too_much);
-    g_test_add_func("/topology/a-link-of-others", test_a_link_of_others);
+    g_test_add_func("/topology/a-claim-of-others", test_a_claim_of_others);
+    g_test_add_func("/topology/a-claim-that-is-given-up", test_a_claim_that_is_given_up);
+    g_test_add_func("/topology/a-link-without-ends-is-forgotten",
+                    test_a_link_without_ends_is_forgotten);
     g_test_add_func("/topology/both-ends-must-agree", test_both_ends_must_agree);
     g_test_add_func("/topology/a-newer-registration-replaces", test_a_newer_registration_replaces);
     g_test_add_func("/topology/reports", test_reports);
