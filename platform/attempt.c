@@ -37,6 +37,7 @@ static gboolean may_pass(const Federation *federation, const Request *request, S
 // Looks again later, and then also at those that have failed before.
 static void wait_for_way(Federation *federation, Request *request)
 {
+    g_hash_table_remove_all(request->excluded_links);
     g_hash_table_remove_all(request->excluded_providers);
     for (gsize i = 0; i < request->wire->n_exclude; i++)
         g_hash_table_add(request->excluded_providers, g_strdup(request->wire->exclude[i]));
@@ -46,12 +47,16 @@ static void wait_for_way(Federation *federation, Request *request)
 
 void attempt_start(Federation *federation, Request *request)
 {
+    if (federation->now >= request->deadline_us) {
+        request_reject(federation, request, STATUS_EXPIRED, request->last_text);
+        return;
+    }
     Status status = plan_make(federation, request);
     // A failed attempt says more than that there is no way around it.
     gboolean has_failed = request->last_failure != 0;
     if (status == STATUS_OK)
         order_parts(federation, request);
-    else if (federation->now < request->deadline_us && may_pass(federation, request, status))
+    else if (may_pass(federation, request, status))
         wait_for_way(federation, request);
     else
         request_reject(federation, request, has_failed ? request->last_failure : status,

@@ -99,6 +99,34 @@ static void test_what_does_not_verify(void)
     assert_path(request, "a-c-d");
 }
 
+// Nothing is given out for an attempt that has no time left.
+static void test_no_attempt_at_the_deadline(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    topology_find(fixture->federation->topology, "e")->is_usable = FALSE;
+    fixture->federation->started_us = FEDERATION_NOW + G_TIME_SPAN_DAY;
+    Request *request = ask(fixture, "sae-e");
+    g_assert_false(request_is_final(request));
+    topology_find(fixture->federation->topology, "e")->is_usable = TRUE;
+    fixture->federation->now = request->deadline_us;
+    attempt_on_timer(fixture->federation, request);
+    g_assert_cmpint(request->reply->status, ==, STATUS_EXPIRED);
+    g_assert_cmpuint(graph_link(fixture->federation->topology, "a-e")->next, ==, 0);
+}
+
+// Whoever did not answer may do so later, and links may be good again.
+static void test_all_is_tried_again(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Request *request = ask(fixture, "sae-e");
+    answer(fixture, request, "a", STATUS_OK);
+    g_hash_table_add(request->excluded_links, g_strdup("a-e"));
+    attempt_on_timer(fixture->federation, request);
+    g_assert_cmpint(request->state, ==, REQUEST_ROUTED);
+    attempt_on_timer(fixture->federation, request);
+    g_assert_cmpint(request->state, ==, REQUEST_ORDERED);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -114,5 +142,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/attempt/slots-unknown", GINT_TO_POINTER(STATUS_SLOT_UNKNOWN),
                          test_slots_of_an_end);
     g_test_add_func("/attempt/what-does-not-verify", test_what_does_not_verify);
+    g_test_add_func("/attempt/no-attempt-at-the-deadline", test_no_attempt_at_the_deadline);
+    g_test_add_func("/attempt/all-is-tried-again", test_all_is_tried_again);
     return g_test_run();
 }
