@@ -165,9 +165,15 @@ static void attempt_failed(Federation *federation, Request *request, Status stat
     request->attempt++;
     request_enter(federation, request, REQUEST_ROUTED);
     attempt_start(federation, request);
-    if (request->state == REQUEST_ORDERED)
-        request_event(federation, request, "request.rerouted",
-                      QKDNF__V1__SEVERITY__SEVERITY_WARNING, request->last_text, old_path);
+    if (request->state != REQUEST_ORDERED)
+        return;
+    g_auto(GStrv) new_path = plan_path(request, 0);
+    request_event(federation, request,
+                  &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                               .name = "request.rerouted",
+                               .cause = request->last_text,
+                               .old_path = old_path,
+                               .new_path = new_path});
 }
 
 static void attempt_timed_out(Federation *federation, Request *request)

@@ -133,19 +133,11 @@ void request_arm_repeat(Federation *federation, Request *request)
     request->repeat_us = MIN(2 * request->repeat_us, REPEAT_MAX_US);
 }
 
-void request_event(Federation *federation, const Request *request, const char *name,
-                   Qkdnf__V1__Severity severity, const char *cause, char **old_path)
+void request_event(Federation *federation, const Request *request, const EventHead *what)
 {
-    g_auto(GStrv) path = plan_path(request, 0);
-    EventHead head = {
-        .severity = severity,
-        .name = name,
-        .subject = request->id,
-        .cause = cause,
-        .old_path = old_path,
-        .new_path = path,
-        .duration_us = federation->now - request->received_at_us,
-    };
+    EventHead head = *what;
+    head.subject = request->id;
+    head.duration_us = federation->now - request->received_at_us;
     federation_event(federation, &head, "%s for %s, attempt %u", state_names[request->state],
                      request->wire->initiator, request->attempt);
 }
@@ -205,7 +197,8 @@ static void send_reply(Federation *federation, const Request *request)
 static void request_finish(Federation *federation, Request *request, RequestState state,
                            WireReply *reply)
 {
-    reply->attempts = request->attempt + 1;
+    // What could not be ordered any more was no attempt.
+    reply->attempts = request->attempt + (request->state == REQUEST_ORDERED);
     request->reply = message_copy(&reply->base);
     // The sender repeats itself until its own time is up, whenever the answer came.
     request->forget_at_us = MAX(federation->now, request->deadline_us) + KEEP_US;
@@ -213,13 +206,16 @@ static void request_finish(Federation *federation, Request *request, RequestStat
     timers_disarm(federation->timers, TIMER_ATTEMPT, request->id);
     timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     send_reply(federation, request);
+    g_auto(GStrv) path = plan_path(request, 0);
+    g_ptr_array_set_size(request->parts, 0);
     request_enter(federation, request, state);
     gboolean is_granted = state == REQUEST_GRANTED;
-    request_event(federation, request, is_granted ? "request.granted" : "request.rejected",
-                  is_granted ? QKDNF__V1__SEVERITY__SEVERITY_INFO
-                             : QKDNF__V1__SEVERITY__SEVERITY_WARNING,
-                  is_granted ? NULL : reply->text, NULL);
-    g_ptr_array_set_size(request->parts, 0);
+    request_event(federation, request,
+                  &(EventHead){.severity = is_granted ? QKDNF__V1__SEVERITY__SEVERITY_INFO
+                                                      : QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                               .name = is_granted ? "request.granted" : "request.rejected",
+                               .cause = is_granted ? NULL : reply->text,
+                               .new_path = path});
 }
 
 void request_reject(Federation *federation, Request *request, Status status, const char *text)

@@ -67,8 +67,8 @@ void request_arm_repeat(Federation *federation, Request *request);
 // Tells everyone who took part in the attempt, but for those whom a grant does not concern.
 void request_release_attempt(Federation *federation, Request *request,
                              Qkdnf__V1__Disposition disposition);
-void request_event(Federation *federation, const Request *request, const char *name,
-                   Qkdnf__V1__Severity severity, const char *cause, char **old_path);
+// Subject and duration are the request's.
+void request_event(Federation *federation, const Request *request, const EventHead *what);
 
 // Plans and orders; where there is no way now but may be one soon, waits for it.
 void attempt_start(Federation *federation, Request *request);

@@ -43,9 +43,42 @@ static void test_what_is_kept_is_counted(void)
     g_assert_nonnull(find(fixture, 9));
 }
 
+static void test_attempts_are_what_was_ordered(void)
+{
+    g_autoptr(FederationFixture) fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
+    fixture->federation->started_us = 0;
+    ask(fixture, 1);
+    request_reject(fixture->federation, find(fixture, 1), STATUS_INTERNAL, NULL);
+    g_assert_cmpuint(find(fixture, 1)->reply->attempts, ==, 1);
+    graph_link(fixture->federation->topology, "a-b")->ends[0].is_up = FALSE;
+    ask(fixture, 2);
+    g_assert_cmpint(find(fixture, 2)->reply->status, ==, STATUS_NO_ROUTE);
+    g_assert_cmpuint(find(fixture, 2)->reply->attempts, ==, 0);
+}
+
+// The orders of an answered request are of no use to anybody, and not stored for days.
+static void test_what_is_answered_is_stored_without_orders(void)
+{
+    g_autoptr(FederationFixture) fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
+    ask(fixture, 1);
+    request_grant(fixture->federation, find(fixture, 1));
+    g_assert_true(store_commit(fixture->store, NULL));
+    g_clear_pointer(&fixture->federation, federation_free);
+    g_clear_pointer(&fixture->store, store_free);
+    fixture->store = store_new_memory(fixture->disk);
+    fixture->federation =
+        federation_new(&fixture->config, fixture->store, &fixture->random, FEDERATION_NOW, NULL);
+    g_assert_cmpint(find(fixture, 1)->reply->status, ==, STATUS_OK);
+    g_assert_cmpuint(find(fixture, 1)->parts->len, ==, 0);
+    g_assert_cmpuint(find(fixture, 1)->releases->len, ==, 2);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/request/what-is-kept-is-counted", test_what_is_kept_is_counted);
+    g_test_add_func("/request/attempts-are-what-was-ordered", test_attempts_are_what_was_ordered);
+    g_test_add_func("/request/what-is-answered-is-stored-without-orders",
+                    test_what_is_answered_is_stored_without_orders);
     return g_test_run();
 }
