@@ -40,7 +40,8 @@ typedef struct {
     char *sae;
     Provider *home;
     const WireApplication *registration; // in the home's resource
-    char *service; // what it announced itself; NULL: as registered by its home
+    char *service;         // what it announced itself; NULL: as registered by its home
+    gboolean is_announced; // it said itself whether it is visible
     gboolean visible;
 } Application;
 

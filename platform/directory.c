@@ -56,10 +56,11 @@ static void take_application(Federation *federation, Provider *home,
         application = g_new0(Application, 1);
         application->sae = g_strdup(registration->sae);
         application->home = home;
-        application->visible = registration->visible;
         g_tree_insert(federation->applications, application->sae, application);
     }
     application->registration = registration;
+    if (!application->is_announced)
+        application->visible = registration->visible;
 }
 
 void directory_update(Federation *federation, Provider *home)
@@ -72,8 +73,11 @@ void directory_update(Federation *federation, Provider *home)
     }
     Sweep sweep = {home, kept, gone};
     g_tree_foreach(federation->applications, sweep_one, &sweep);
-    for (guint i = 0; i < gone->len; i++)
+    for (guint i = 0; i < gone->len; i++) {
+        // Whoever has the name later announces itself anew.
+        store_delete_text(federation->store, "application", gone->pdata[i]);
         g_tree_remove(federation->applications, gone->pdata[i]);
+    }
 }
 
 static const char *service_of(const Application *application)
@@ -88,6 +92,7 @@ static void announce(Application *application, const WireRegister *registration)
     g_free(application->service);
     application->service = g_strdup(registration->service);
     application->visible = registration->visible;
+    application->is_announced = TRUE;
 }
 
 static void load_registration(gpointer data, GBytes *key, GBytes *value)
