@@ -11,6 +11,8 @@
 #define LINKS_MAX         1000
 #define VIRTUAL_LINKS_MAX 100000
 #define APPLICATIONS_MAX  10000
+#define KME_URL_MAX       256
+#define TEXT_MAX          64
 
 static void provider_free(gpointer data)
 {
@@ -145,6 +147,22 @@ static char *check_sizes(const WireResource *resource)
     return NULL;
 }
 
+// As long as an agent's own settings allow.
+static char *check_texts(const WireResource *resource)
+{
+    if (strlen(resource->kme_url) > KME_URL_MAX)
+        return g_strdup_printf("kme_url is longer than %d bytes", KME_URL_MAX);
+    if (resource->kme_id[0] && !id_is_valid(resource->kme_id))
+        return g_strdup_printf("kme_id '%.64s' is no valid ID", resource->kme_id);
+    if (strlen(resource->region) > TEXT_MAX)
+        return g_strdup_printf("region is longer than %d bytes", TEXT_MAX);
+    for (gsize i = 0; i < resource->n_applications; i++) {
+        if (strlen(resource->applications[i]->service) > TEXT_MAX)
+            return g_strdup_printf("a service is longer than %d bytes", TEXT_MAX);
+    }
+    return NULL;
+}
+
 static char *check_border(const Provider *provider, GHashTable *nodes, const WireBorderLink *border)
 {
     if (!g_hash_table_contains(nodes, border->node))
@@ -162,6 +180,8 @@ static char *find_fault(const Provider *provider, const WireResource *resource)
     g_autoptr(GHashTable) links = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) saes = g_hash_table_new(g_str_hash, g_str_equal);
     char *fault = check_sizes(resource);
+    if (!fault)
+        fault = check_texts(resource);
     for (gsize i = 0; !fault && i < resource->n_nodes; i++)
         fault = check_id(nodes, "node", resource->nodes[i]->id);
     for (gsize i = 0; !fault && i < resource->n_border_links; i++) {

@@ -68,6 +68,50 @@ static char **sae_node_of(WireResource *resource)
     return &resource->applications[0]->node;
 }
 
+static char **kme_url_of(WireResource *resource)
+{
+    return &resource->kme_url;
+}
+
+static char **kme_id_of(WireResource *resource)
+{
+    return &resource->kme_id;
+}
+
+static char **region_of(WireResource *resource)
+{
+    return &resource->region;
+}
+
+static char **service_of(WireResource *resource)
+{
+    return &resource->applications[0]->service;
+}
+
+static void test_long_texts(void)
+{
+    g_autofree char *url = g_strnfill(257, 'u'), *text = g_strnfill(65, 't');
+    WireResource *resource = graph_resource("b", links, G_N_ELEMENTS(links));
+    // An empty text of protobuf-c is not its own to free.
+    resource->kme_url = strdup("x");
+    resource->kme_id = strdup("x");
+    resource->region = strdup("x");
+    resource->applications[0]->service = strdup("x");
+    assert_fault(resource, NULL);
+    set(kme_url_of(resource), url);
+    assert_fault(resource, "kme_url is longer than 256 bytes");
+    set(kme_url_of(resource), "x");
+    set(kme_id_of(resource), "No ID");
+    assert_fault(resource, "kme_id 'No ID' is no valid ID");
+    set(kme_id_of(resource), "x");
+    set(region_of(resource), text);
+    assert_fault(resource, "region is longer than 64 bytes");
+    set(region_of(resource), "x");
+    set(service_of(resource), text);
+    assert_fault(resource, "a service is longer than 64 bytes");
+    wire_free(resource);
+}
+
 static void test_what_is_refused(void)
 {
     assert_fault_with(node_of, "No Node", "node 'No Node' is no valid ID");
@@ -278,6 +322,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/topology/what-is-refused", test_what_is_refused);
     g_test_add_func("/topology/a-character-is-not-cut", test_a_character_is_not_cut);
+    g_test_add_func("/topology/long-texts", test_long_texts);
     g_test_add_func("/topology/too-much", test_too_much);
     g_test_add_func("/topology/a-claim-of-others", test_a_claim_of_others);
     g_test_add_func("/topology/a-claim-that-is-given-up", test_a_claim_that_is_given_up);
