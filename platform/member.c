@@ -200,21 +200,44 @@ static void member_add(Federation *federation, const char *id)
     g_hash_table_insert(federation->members, member->provider->id, member);
 }
 
+typedef struct {
+    Federation *federation;
+    GError **error;
+    gboolean failed;
+} Loading;
+
+// What could be registered once need not fit the members that there are now.
+static void restore(Federation *federation, Member *member, WireResource *resource)
+{
+    char *fault = resource_check(federation, member, resource);
+    if (fault) {
+        resource_refuse(federation, member, resource->version, fault);
+        wire_free(resource);
+        return;
+    }
+    topology_register(federation->topology, member->provider, resource);
+    directory_update(federation, member->provider);
+}
+
 static void load_resource(gpointer data, GBytes *key, GBytes *value)
 {
-    Federation *federation = data;
+    Loading *loading = data;
     gsize n_key = 0, n_value = 0;
     const char *text = g_bytes_get_data(key, &n_key);
     const guint8 *bytes = g_bytes_get_data(value, &n_value);
     g_autofree char *id = g_strndup(text, n_key);
-    Member *member = member_find(federation, id);
-    WireResource *resource = member ? (WireResource *)protobuf_c_message_unpack(
-                                          &qkdnf__v1__resource__descriptor, NULL, n_value, bytes)
-                                    : NULL;
-    if (!resource)
+    Member *member = member_find(loading->federation, id);
+    if (!member || loading->failed)
         return;
-    topology_register(federation->topology, member->provider, resource);
-    directory_update(federation, member->provider);
+    WireResource *resource = (WireResource *)protobuf_c_message_unpack(
+        &qkdnf__v1__resource__descriptor, NULL, n_value, bytes);
+    if (resource) {
+        restore(loading->federation, member, resource);
+        return;
+    }
+    g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "resource of '%s': is damaged",
+                id);
+    loading->failed = TRUE;
 }
 
 gboolean member_load(Federation *federation, GError **error)
@@ -223,5 +246,7 @@ gboolean member_load(Federation *federation, GError **error)
         const FederationMember *member = federation->config->members->pdata[i];
         member_add(federation, member->id);
     }
-    return store_load(federation->store, "resource", load_resource, federation, error);
+    Loading loading = {federation, error, FALSE};
+    return store_load(federation->store, "resource", load_resource, &loading, error) &&
+           !loading.failed;
 }
