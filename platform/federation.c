@@ -48,10 +48,21 @@ static Role role_of(gpointer data, const char *id)
     return ROLE_APPLICATION;
 }
 
+// There is nothing to administer at the platform yet, and an operator must not wait for an answer.
+static void on_admin(gpointer data, const Sender *sender, gconstpointer message)
+{
+    WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
+    reply.id = ((const WireAdmin *)message)->id;
+    reply.status = STATUS_UNSUPPORTED;
+    reply.text = (char *)"the platform takes no such command";
+    federation_send(data, KIND_ADMIN_REPLY, sender->id, &reply.base);
+}
+
 static const DispatchTable dispatch_table = {
     .handlers =
         {
             [KIND_PRESENCE] = member_on_presence,
+            [KIND_ADMIN] = on_admin,
             [KIND_RESOURCE] = member_on_resource,
             [KIND_STOCK] = member_on_stock,
             [KIND_FAULT] = member_on_fault,
