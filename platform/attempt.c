@@ -45,6 +45,12 @@ static void wait_for_way(Federation *federation, Request *request)
                MIN(federation->now + RETRY_US, request->deadline_us));
 }
 
+// NULL: what the status itself says.
+static const char *plan_failure_text(Status status)
+{
+    return status == STATUS_UNSUPPORTED ? "the way there leads over more than 32 providers" : NULL;
+}
+
 void attempt_start(Federation *federation, Request *request)
 {
     if (federation->now >= request->deadline_us) {
@@ -60,7 +66,7 @@ void attempt_start(Federation *federation, Request *request)
         wait_for_way(federation, request);
     else
         request_reject(federation, request, has_failed ? request->last_failure : status,
-                       has_failed ? request->last_text : NULL);
+                       has_failed ? request->last_text : plan_failure_text(status));
 }
 
 static gboolean is_end(Federation *federation, const Request *request, const char *provider)

@@ -2,6 +2,10 @@
 
 #include "platform/config.h"
 
+// Agents remember what they answered for three minutes: nothing may ask for it later, with the time
+// that a frame is under way.
+#define LATE_MS_MAX 120000
+
 #define OF(type, field) .offset = offsetof(type, field)
 
 static const Setting member_settings[] = {
@@ -21,12 +25,12 @@ const Setting federation_settings[] = {
     {"max_targets", SETTING_UINT, OF(FederationConfig, max_targets), .min = 1, .max = 16,
      .fallback = "8"},
     {"max_timeout_ms", SETTING_UINT, OF(FederationConfig, max_timeout_ms), .min = 100,
-     .max = 3600000, .fallback = "60000"},
+     .max = LATE_MS_MAX, .fallback = "60000"},
     {"max_running", SETTING_UINT, OF(FederationConfig, max_running), .min = 1, .max = 100000,
      .fallback = "4096"},
     {"max_kept", SETTING_UINT, OF(FederationConfig, max_kept), .min = 1, .max = 10000000,
      .fallback = "65536"},
-    {"attempt_ms", SETTING_UINT, OF(FederationConfig, attempt_ms), .min = 50, .max = 600000,
+    {"attempt_ms", SETTING_UINT, OF(FederationConfig, attempt_ms), .min = 50, .max = LATE_MS_MAX,
      .fallback = "3000"},
     {"stale_ms", SETTING_UINT, OF(FederationConfig, stale_ms), .min = 1000, .max = 3600000,
      .fallback = "30000"},

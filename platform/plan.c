@@ -15,6 +15,9 @@
 // they report what they hold.
 #define REPORT_MS 4000
 
+// No agent takes an order whose path is longer.
+#define PATH_MAX_PROVIDERS 32
+
 #define BRANCH(role) QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_##role
 
 static guint64 slots_for(const WireRequest *wire, guint number)
@@ -66,6 +69,15 @@ static GPtrArray *find_routes(const Topology *topology, const RouteQuery *query,
     GPtrArray *routes = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     g_ptr_array_add(routes, route);
     return routes;
+}
+
+static gboolean are_too_long(const GPtrArray *routes)
+{
+    for (guint i = 0; i < routes->len; i++) {
+        if (((Route *)routes->pdata[i])->len >= PATH_MAX_PROVIDERS)
+            return TRUE;
+    }
+    return FALSE;
 }
 
 static void take_into_plan(Plan *plan, GPtrArray *routes, guint64 n_slots)
@@ -121,6 +133,8 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
         if (!routes)
             return explain(federation->topology, &query, n_paths);
         take_into_plan(plan, routes, query.n_slots);
+        if (are_too_long(routes))
+            return STATUS_UNSUPPORTED;
     }
     return STATUS_OK;
 }

@@ -12,6 +12,9 @@
 #define PATHS_MAX   8
 #define EXCLUDE_MAX 64
 
+// Branches that an agent takes in one order; the initiator's has one for each path to each target.
+#define BRANCHES_MAX 64
+
 static Verdict refuse(Status status, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static Verdict refuse(Status status, const char *format, ...)
@@ -44,6 +47,10 @@ static Verdict check_numbers(const FederationConfig *config, const WireRequest *
     if (wire->n_targets < 1 || wire->n_targets > config->max_targets)
         return refuse(STATUS_BAD_REQUEST, "%zu targets; expected 1 to %" G_GUINT64_FORMAT,
                       wire->n_targets, config->max_targets);
+    if (wire->n_targets * MAX(wire->paths, 1) > BRANCHES_MAX)
+        return refuse(STATUS_BAD_REQUEST,
+                      "%zu targets over %u paths each; expected at most %d in all", wire->n_targets,
+                      wire->paths, BRANCHES_MAX);
     if (wire->n_exclude > EXCLUDE_MAX)
         return refuse(STATUS_BAD_REQUEST, "%zu providers to exclude; expected at most %d",
                       wire->n_exclude, EXCLUDE_MAX);

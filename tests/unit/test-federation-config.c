@@ -46,6 +46,8 @@ static void test_errors(void)
                  "max_key_size_bits is 1001; expected a multiple of 8");
     assert_error("max_keys_per_request: 129\n", "max_keys_per_request");
     assert_error("max_targets: 17\n", "max_targets");
+    assert_error("attempt_ms: 120001\n", "attempt_ms");
+    assert_error("max_timeout_ms: 120001\n", "max_timeout_ms");
     assert_error("member: []\n", "member");
 }
 

@@ -174,6 +174,26 @@ static void assert_status(FederationFixture *fixture, const char *targets, guint
     g_hash_table_remove(fixture->federation->requests, request->id);
 }
 
+// A row of 33 providers: its ends are too far from each other, and nothing is given out.
+static void test_a_long_way(void)
+{
+    static const char names[] = "abcdefghijklmnopqrstuvwxyz0123456";
+    char ids[33][2];
+    char link_ids[32][4];
+    GraphLink row[32];
+    for (guint i = 0; i < 33; i++)
+        g_snprintf(ids[i], sizeof ids[i], "%c", names[i]);
+    for (guint i = 0; i < 32; i++) {
+        g_snprintf(link_ids[i], sizeof link_ids[i], "%c-%c", names[i], names[i + 1]);
+        row[i] = (GraphLink){link_ids[i], ids[i], ids[i + 1], 100};
+    }
+    g_autoptr(FederationFixture) fixture = federation_fixture_new(row, G_N_ELEMENTS(row));
+    assert_status(fixture, "sae-6", 1, STATUS_UNSUPPORTED);
+    g_assert_cmpuint(graph_link(fixture->federation->topology, "a-b")->next, ==, 0);
+    Request *request = federation_fixture_request(fixture, "sae-5", 1, 1);
+    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
+}
+
 static void test_reasons(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
@@ -283,6 +303,7 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/local", test_local);
     g_test_add_func("/plan/slots-are-given-once", test_slots_are_given_once);
     g_test_add_func("/plan/what-was-given-out-is-stored", test_what_was_given_out_is_stored);
+    g_test_add_func("/plan/a-long-way", test_a_long_way);
     g_test_add_func("/plan/reasons", test_reasons);
     g_test_add_func("/plan/an-application-that-went", test_an_application_that_went);
     g_test_add_func("/plan/an-offer-is-what-could-be-had", test_an_offer_is_what_could_be_had);

@@ -112,6 +112,19 @@ static void test_targets(Asked *asked, gconstpointer data)
     assert_from(asked, "sae-a", STATUS_UNKNOWN_SAE, "no application 'sae-c' can be reached");
 }
 
+// No agent takes more branches in one order.
+static void test_branches(Asked *asked, gconstpointer data)
+{
+    asked->fixture->config.max_targets = 9;
+    for (gsize i = 0; i < G_N_ELEMENTS(asked->targets); i++)
+        asked->targets[i] = (char *)"sae-b";
+    asked->wire.n_targets = 9;
+    asked->wire.paths = 8;
+    assert_bad(asked, "9 targets over 8 paths each; expected at most 64 in all");
+    asked->wire.paths = 7;
+    assert_bad(asked, "target 'sae-b' is named twice");
+}
+
 static void test_exclusions(Asked *asked, gconstpointer data)
 {
     for (guint i = 0; i < G_N_ELEMENTS(asked->exclude); i++)
@@ -155,6 +168,7 @@ int main(int argc, char **argv)
     ADD("numbers", test_numbers);
     ADD("ids", test_ids);
     ADD("targets", test_targets);
+    ADD("branches", test_branches);
     ADD("exclusions", test_exclusions);
     ADD("too-much-under-way", test_too_much_under_way);
     ADD("a-character-is-not-cut", test_a_character_is_not_cut);
