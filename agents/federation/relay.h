@@ -1,9 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// The arithmetic of the key relay: payloads, one-time pads, the one-time authentication, key IDs.
-// Pure functions; what they protect and why is said in the key plane's description in README.md and
-// at relay_tag().
+// The arithmetic of the key relay: payloads, how many slots carry them, the one-time
+// authentication. Pure functions; what they protect and why is said in the key plane's description
+// in README.md and at relay_tag().
 //
 // For N keys of S bits the payload is P = K1 ‖ … ‖ KN ‖ A, where A is a 32-byte one-time Poly1305
 // key, fresh for every attempt and every target. With k disjoint paths, P is the XOR of k shares.
