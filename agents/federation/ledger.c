@@ -215,13 +215,14 @@ static Block *block_next(const Ledger *ledger, const Block *block)
     return node ? g_tree_node_value(node) : NULL;
 }
 
-static void count_open(Ledger *ledger)
+// The unspent slots of all blocks that end after `from` and not after `to`.
+static guint64 count_unspent(const Ledger *ledger, guint64 from, guint64 to)
 {
-    ledger->n_open = 0;
-    for (Block *block = block_at(ledger, 0); block; block = block_next(ledger, block)) {
-        if (block_end(block) <= ledger->open_end)
-            ledger->n_open += block->n_unspent;
-    }
+    guint64 n_unspent = 0;
+    for (Block *block = block_at(ledger, from); block && block_end(block) <= to;
+         block = block_next(ledger, block))
+        n_unspent += block->n_unspent;
+    return n_unspent;
 }
 
 Ledger *ledger_open(const char *link, Store *store, const Secret *master_key, const Random *random,
@@ -237,7 +238,7 @@ Ledger *ledger_open(const char *link, Store *store, const Secret *master_key, co
     if (!store_load(store, "ledger", load_ledger, &loading, error) || loading.failed ||
         !store_load(store, "block", load_block, &loading, error) || loading.failed)
         return NULL;
-    count_open(ledger);
+    ledger->n_open = count_unspent(ledger, 0, ledger->open_end);
     return g_steal_pointer(&ledger);
 }
 
@@ -297,8 +298,11 @@ void ledger_append(Ledger *ledger, const char *block_id, const Secret *key)
 void ledger_set_open_end(Ledger *ledger, guint64 open_end)
 {
     g_assert(open_end <= ledger->end);
+    if (open_end >= ledger->open_end)
+        ledger->n_open += count_unspent(ledger, ledger->open_end, open_end);
+    else
+        ledger->n_open -= count_unspent(ledger, open_end, ledger->open_end);
     ledger->open_end = open_end;
-    count_open(ledger);
     ledger_save(ledger);
 }
 
@@ -310,6 +314,8 @@ void ledger_set_generation(Ledger *ledger, guint64 generation)
 
 static void block_drop(Ledger *ledger, Block *block)
 {
+    if (block_end(block) <= ledger->open_end)
+        ledger->n_open -= block->n_unspent;
     block->n_unspent = 0;
     block_save(ledger, block);
     g_tree_remove(ledger->blocks, &block->first);

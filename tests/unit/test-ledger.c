@@ -241,6 +241,28 @@ static void test_a_restart_lets_go_of_everything(LedgerFixture *fixture, gconstp
     ledger_fixture_spend(fixture, 50, 4);
 }
 
+// However the open end moves, what is counted on the way is what a new look finds.
+static void test_open_slots_are_counted_as_they_move(LedgerFixture *fixture, gconstpointer data)
+{
+    for (guint round = 0; round < 300; round++) {
+        Ledger *ledger = fixture->ledger;
+        guint64 end = ledger_end(ledger), open_end = ledger_open_end(ledger);
+        ledger_fixture_append(fixture, "more", 1 + round % 7);
+        if (round % 2 == 0)
+            ledger_set_open_end(ledger, open_end + (end - open_end) / 2);
+        if (round % 3 == 0)
+            ledger_burn(ledger, (Slots){open_end + round % 5, 1 + round % 9});
+        if (round % 11 == 0)
+            ledger_truncate(ledger, ledger_open_end(ledger));
+        if (round % 13 == 0)
+            ledger_truncate(ledger, end);
+        guint64 n_open = ledger_n_open(ledger);
+        ledger_fixture_commit(fixture);
+        ledger_fixture_reopen(fixture);
+        g_assert_cmpuint(ledger_n_open(fixture->ledger), ==, n_open);
+    }
+}
+
 #define ADD(name, fn)                                                                              \
     g_test_add("/ledger/" name, LedgerFixture, NULL, ledger_fixture_set_up, fn,                    \
                ledger_fixture_tear_down)
@@ -262,6 +284,7 @@ int main(int argc, char **argv)
     ADD("truncation-ends-at-a-block", test_truncation_ends_at_a_block);
     ADD("what-was-used-is-not-numbered-again", test_what_was_used_is_not_numbered_again);
     ADD("what-is-reserved-is-not-truncated", test_what_is_reserved_is_not_truncated);
+    ADD("open-slots-are-counted-as-they-move", test_open_slots_are_counted_as_they_move);
     ADD("a-restart-lets-go-of-everything", test_a_restart_lets_go_of_everything);
     return g_test_run();
 }
