@@ -17,12 +17,18 @@ static void driver_call_free(gpointer data)
     g_free(call);
 }
 
-guint64 agent_driver_call(Agent *agent, DriverCallType type, const char *id, guint index)
+guint64 agent_driver_call(Agent *agent, DriverCallType type, const char *id)
 {
     DriverCall *call = g_new(DriverCall, 1);
-    *call = (DriverCall){type, ++agent->n_driver_calls, g_strdup(id), index};
+    *call = (DriverCall){type, ++agent->n_driver_calls, g_strdup(id)};
     g_hash_table_insert(agent->driver_calls, &call->number, call);
     return call->number;
+}
+
+void agent_driver_cancel(Agent *agent, guint64 number)
+{
+    if (g_hash_table_remove(agent->driver_calls, &number))
+        agent->driver->ops->cancel(agent->driver, number);
 }
 
 void agent_send(Agent *agent, KindId kind, const char *to, const ProtobufCMessage *message)

@@ -152,7 +152,7 @@ static void pump_filler(Agent *agent, Border *border)
         return;
     }
     while (border->n_taking < TAKES_MAX && wants_key(agent, border)) {
-        guint64 call = agent_driver_call(agent, CALL_TAKE, border->id, 0);
+        guint64 call = agent_driver_call(agent, CALL_TAKE, border->id);
         border->n_taking++;
         agent->driver->ops->take(agent->driver, call, border->id);
     }
@@ -251,7 +251,7 @@ static guint64 claims_end(const Border *border)
 
 static void claim_start(Agent *agent, Border *border, Claim *claim)
 {
-    claim->call = agent_driver_call(agent, CALL_CLAIM, border->id, 0);
+    claim->call = agent_driver_call(agent, CALL_CLAIM, border->id);
     agent->driver->ops->claim(agent->driver, claim->call, border->id, claim->block_id);
 }
 

@@ -38,8 +38,7 @@ typedef enum { CALL_TAKE, CALL_CLAIM, CALL_RELAY } DriverCallType;
 typedef struct {
     DriverCallType type;
     guint64 number;
-    char *id;    // link, or order
-    guint index; // of the order's branch
+    char *id; // link, or order
 } DriverCall;
 
 typedef struct OrderEarly OrderEarly;
@@ -78,7 +77,9 @@ struct Agent {
 };
 
 // Starts to track a driver call; its number.
-guint64 agent_driver_call(Agent *agent, DriverCallType type, const char *id, guint index);
+guint64 agent_driver_call(Agent *agent, DriverCallType type, const char *id);
+// Ends it; its completion is not heard of any more.
+void agent_driver_cancel(Agent *agent, guint64 number);
 
 void agent_send(Agent *agent, KindId kind, const char *to, const ProtobufCMessage *message);
 void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, const char *subject,

@@ -35,6 +35,7 @@ void order_free(gpointer data)
     Order *order = data;
     g_free(order->id);
     g_free(order->text);
+    g_array_unref(order->calls);
     g_ptr_array_unref(order->sent);
     g_ptr_array_unref(order->values);
     wire_free(order->order);
@@ -51,6 +52,7 @@ static Order *order_new(Agent *agent, const char *id, OrderState state)
     Order *order = g_new0(Order, 1);
     order->id = g_strdup(id);
     order->state = state;
+    order->calls = g_array_new(FALSE, FALSE, sizeof(guint64));
     order->sent = g_ptr_array_new_with_free_func(sent_free);
     order->values = g_ptr_array_new_with_free_func(wire_free);
     g_hash_table_insert(agent->orders, order->id, order);
@@ -165,15 +167,32 @@ static Status reserve_all(Agent *agent, const WireOrder *wire)
 
 // --- working -------------------------------------------------------------------------------------
 
+// What nobody waits for any more must not use up the interior's key.
+static void cancel_relays(Agent *agent, Order *order)
+{
+    for (guint i = 0; i < order->calls->len; i++)
+        agent_driver_cancel(agent, g_array_index(order->calls, guint64, i));
+    g_array_set_size(order->calls, 0);
+    order->n_relaying = 0;
+}
+
 // Answers the order, for good. What it did not use of its slots will serve nothing else.
 static void order_finish(Agent *agent, Order *order, Status status, const char *text)
 {
     WireOrder *wire = g_steal_pointer(&order->order);
+    cancel_relays(agent, order);
     if (status != STATUS_OK)
         for_each_range(agent, wire, wire->n_branches, ledger_burn);
     order_close(agent, order, ORDER_DONE, status, text);
     order_answer(agent, order, wire);
     wire_free(wire);
+}
+
+// Nobody will use what was kept for it.
+static void order_abandon(Agent *agent, Order *order)
+{
+    cancel_relays(agent, order);
+    for_each_range(agent, order->order, order->order->n_branches, ledger_burn);
 }
 
 // Everything that waits for nobody is done and said at once; the rest when all relay values are
@@ -303,7 +322,8 @@ static void start_relays(Agent *agent, Order *order)
     order->n_relaying = (guint)wire->n_branches;
     for (guint i = 0; i < wire->n_branches; i++) {
         const WireBranch *branch = wire->branches[i];
-        guint64 call = agent_driver_call(agent, CALL_RELAY, order->id, i);
+        guint64 call = agent_driver_call(agent, CALL_RELAY, order->id);
+        g_array_append_val(order->calls, call);
         agent->driver->ops->relay(agent->driver, call, branch->from_node, branch->to_node,
                                   relay_payload_bytes(wire));
     }
@@ -377,7 +397,7 @@ static void void_attempt(Agent *agent, const WireRelease *release, const char *i
 {
     Order *order = g_hash_table_lookup(agent->orders, id);
     if (order && order->state == ORDER_WORKING)
-        for_each_range(agent, order->order, order->order->n_branches, ledger_burn);
+        order_abandon(agent, order);
     keystore_void(agent->keys, release->request, release->attempt);
     if (!order)
         order = order_new(agent, id, ORDER_VOIDED);
@@ -417,7 +437,7 @@ static void order_forget(Agent *agent, const char *id)
         return;
     // The platform never said what became of it; it will not use these slots again.
     if (order->state == ORDER_WORKING)
-        for_each_range(agent, order->order, order->order->n_branches, ledger_burn);
+        order_abandon(agent, order);
     store_delete_text(agent->store, "order", id);
     g_hash_table_remove(agent->orders, id);
 }

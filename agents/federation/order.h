@@ -30,7 +30,8 @@ typedef struct {
 
     // While working
     WireOrder *order;
-    guint n_relaying;     // interior relays under way
+    GArray *calls;        // of the driver, by number: interior relays
+    guint n_relaying;     // of these, under way
     gboolean has_transit; // its TRANSIT branches are done
     GPtrArray *values;    // WireRelay that arrived for its TARGET branches
 } Order;

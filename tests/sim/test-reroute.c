@@ -2,6 +2,7 @@
 //
 // Where something on the way fails, lies or is short of key: another way, or a clear refusal.
 
+#include "agents/federation/core.h"
 #include "tests/sim/stage.h"
 
 #include <string.h>
@@ -281,6 +282,41 @@ static void test_never_enough(void)
     g_assert_cmpuint(reply->available_in_ms, ==, 0);
 }
 
+static FaultyFate relays_late(Stage *stage, const char *agent, FaultyCall call, const char *subject,
+                              const char *block_id)
+{
+    return call == FAULTY_RELAY ? FAULTY_LATE : FAULTY_NOTHING;
+}
+
+static guint n_relaying(const Agent *agent)
+{
+    GHashTableIter each;
+    gpointer call;
+    guint n = 0;
+    g_hash_table_iter_init(&each, agent->driver_calls);
+    while (g_hash_table_iter_next(&each, NULL, &call))
+        n += ((const DriverCall *)call)->type == CALL_RELAY;
+    return n;
+}
+
+// Nor does what nobody waits for any more spend the interior's key.
+static void test_voided_order_stops_relays(void)
+{
+    g_autoptr(Stage) stage = stage_chain(3);
+    stage->driver_fate = relays_late;
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-g", 1, 256);
+    world_run(stage->world, 2 * WORLD_HOP_US + 1);
+    Agent *beta = world_find_node(stage->world, "beta")->core;
+    g_assert_cmpuint(n_relaying(beta), ==, 1);
+    WireRelease release = WIRE_RELEASE_INIT;
+    release.request = (char *)ask->id;
+    release.disposition = QKDNF__V1__DISPOSITION__DISPOSITION_VOID;
+    order_on_release(beta, &(Sender){PLATFORM, ROLE_PLATFORM, 1}, &release);
+    g_assert_cmpuint(n_relaying(beta), ==, 0);
+    stage->driver_fate = NULL;
+    stage_await(stage, ask);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -300,5 +336,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/reroute/counter-offer-120", GUINT_TO_POINTER(120), test_counter_offer);
     g_test_add_func("/reroute/counter-offer-above-low-water", test_counter_offer_above_low_water);
     g_test_add_func("/reroute/never-enough", test_never_enough);
+    g_test_add_func("/reroute/voided-order-stops-relays", test_voided_order_stops_relays);
     return g_test_run();
 }
