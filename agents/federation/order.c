@@ -450,16 +450,14 @@ void order_on_timer(Agent *agent, TimerId timer, const char *id)
         order_forget_early(agent, id);
 }
 
-static void load_order(gpointer data, GBytes *key, GBytes *value)
+typedef struct {
+    Agent *agent;
+    GError **error;
+    gboolean failed;
+} Loading;
+
+static void load_state(Agent *agent, const char *id, const Agent__State__Order *state)
 {
-    Agent *agent = data;
-    gsize n_key = 0, n_value = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    Agent__State__Order *state = agent__state__order__unpack(NULL, n_value, bytes);
-    if (!state)
-        return;
-    g_autofree char *id = g_strndup(text, n_key);
     Order *order = order_new(agent, id, ORDER_DONE);
     order->status = (Status)state->status;
     order->text = g_strdup(state->text);
@@ -475,10 +473,36 @@ static void load_order(gpointer data, GBytes *key, GBytes *value)
         g_ptr_array_add(order->sent, sent);
     }
     timers_arm(agent->timers, TIMER_ORDER, id, (gint64)state->forget_at_us);
+}
+
+static gboolean is_whole(const Agent__State__Order *state)
+{
+    for (gsize i = 0; state && i < state->n_sent; i++) {
+        if (!state->sent[i]->relay)
+            return FALSE;
+    }
+    return state != NULL;
+}
+
+// An order that was forgotten could be done again, with other slots spent for it than were said.
+static void load_order(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    gsize n_key = 0, n_value = 0;
+    const char *text = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_value);
+    g_autofree char *id = g_strndup(text, n_key);
+    Agent__State__Order *state = agent__state__order__unpack(NULL, n_value, bytes);
+    if (is_whole(state))
+        load_state(loading->agent, id, state);
+    else if (!loading->failed)
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "order '%s': is damaged", id);
+    loading->failed |= !is_whole(state);
     wire_free(state);
 }
 
 gboolean order_load(Agent *agent, GError **error)
 {
-    return store_load(agent->store, "order", load_order, agent, error);
+    Loading loading = {agent, error, FALSE};
+    return store_load(agent->store, "order", load_order, &loading, error) && !loading.failed;
 }

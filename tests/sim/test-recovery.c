@@ -147,6 +147,22 @@ static void test_registers_without_memory(void)
     g_assert_cmpuint(stage_count(stage, KIND_RESOURCE), ==, 0);
 }
 
+// What an agent has answered must not be lost without a word.
+static void test_damaged_order(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    Node *beta = world_find_node(stage->world, "beta");
+    node_kill(beta);
+    g_autoptr(Store) store = store_new_memory(beta->disk);
+    g_autoptr(GBytes) damaged = g_bytes_new_static("\x0f", 1);
+    store_put_text(store, "order", "01234567-89ab-4cde-8f01-23456789abcd/0", damaged);
+    g_assert_true(store_commit(store, NULL));
+    g_autoptr(GError) error = NULL;
+    g_assert_false(node_start(beta, &error));
+    g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
+    g_assert_nonnull(strstr(error->message, "01234567-89ab-4cde-8f01-23456789abcd/0"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -158,5 +174,6 @@ int main(int argc, char **argv)
     g_test_add_func("/recovery/order-again", test_order_again);
     g_test_add_func("/recovery/keys-survive", test_keys_survive);
     g_test_add_func("/recovery/registers-without-memory", test_registers_without_memory);
+    g_test_add_func("/recovery/damaged-order", test_damaged_order);
     return g_test_run();
 }
