@@ -8,17 +8,11 @@
 #include "agents/federation/order.h"
 
 #include "agents/federation/relay.h"
-#include "agents/federation/state.pb-c.h"
 
 #include <string.h>
 
 // An answered order is kept for longer than a frame that repeats it can be under way.
 #define KEEP_US (3 * G_TIME_SPAN_MINUTE)
-
-#define BRANCHES_MAX       64
-#define PATH_MAX_PROVIDERS 32
-// More than any platform tries for one request.
-#define ATTEMPTS_MAX 1024
 
 #define TEXT_NO_ROOM "too many keys for these applications wait to be fetched"
 
@@ -47,7 +41,7 @@ static char *order_name(const char *request, guint attempt)
     return g_strdup_printf("%s/%u", request, attempt);
 }
 
-static Order *order_new(Agent *agent, const char *id, OrderState state)
+Order *order_new(Agent *agent, const char *id, OrderState state)
 {
     Order *order = g_new0(Order, 1);
     order->id = g_strdup(id);
@@ -86,27 +80,6 @@ static void order_answer(Agent *agent, const Order *order, const WireOrder *wire
     send_relays(agent, order);
     send_outcome(agent, wire->request, wire->attempt, order->status, order->text,
                  QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
-}
-
-static void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
-{
-    g_autofree Agent__State__Sent *sent = g_new(Agent__State__Sent, order->sent->len + 1);
-    g_autofree Agent__State__Sent **pointers = g_new(Agent__State__Sent *, order->sent->len + 1);
-    for (guint i = 0; i < order->sent->len; i++) {
-        const OrderSent *one = order->sent->pdata[i];
-        sent[i] = (Agent__State__Sent)AGENT__STATE__SENT__INIT;
-        sent[i].to = one->to;
-        sent[i].relay = one->relay;
-        pointers[i] = &sent[i];
-    }
-    Agent__State__Order state = AGENT__STATE__ORDER__INIT;
-    state.status = order->status;
-    state.text = order->text ? order->text : (char *)"";
-    state.forget_at_us = (guint64)forget_at_us;
-    state.n_sent = order->sent->len;
-    state.sent = pointers;
-    g_autoptr(GBytes) value = message_pack(&state.base);
-    store_put_text(agent->store, "order", order->id, value);
 }
 
 // From here on the order only repeats its answer, until it is forgotten.
@@ -251,71 +224,6 @@ void order_on_relayed(Agent *agent, const DriverCall *call, Status status)
 
 // --- orders in -----------------------------------------------------------------------------------
 
-static gboolean range_is_ours(const Agent *agent, const WireSlotRange *range, gboolean wanted,
-                              gsize n_slots)
-{
-    if (!wanted)
-        return !range;
-    return range && range->n_slots == n_slots && border_find_ledger(agent, range->link);
-}
-
-// What this provider has to do with a branch must fit its role.
-static const char *find_branch_fault(const Agent *agent, const WireOrder *wire,
-                                     const WireBranch *branch)
-{
-    gboolean is_transit = branch->role == BRANCH(TRANSIT);
-    gboolean has_ingress = is_transit || branch->role == BRANCH(TARGET);
-    gboolean has_egress = is_transit || branch->role == BRANCH(INITIATOR);
-    if (!has_ingress && !has_egress && branch->role != BRANCH(LOCAL))
-        return "unknown branch role";
-    if (branch->target >= wire->n_targets || branch->path >= MAX(branch->n_paths, 1))
-        return "branch to no target of the order";
-    gsize n_least = branch->role == BRANCH(LOCAL) ? 1 : 2;
-    if (branch->n_providers < n_least || branch->n_providers > PATH_MAX_PROVIDERS)
-        return "path too short or too long";
-    gsize n_slots = relay_slots(wire);
-    if (!range_is_ours(agent, branch->ingress, has_ingress, n_slots) ||
-        !range_is_ours(agent, branch->egress, has_egress, n_slots))
-        return "slots of a link that is not held here, or not as many as the keys need";
-    gboolean is_initiator = branch->role == BRANCH(INITIATOR) || branch->role == BRANCH(LOCAL);
-    return is_initiator && !order_is_home(agent, wire) ? "not the initiator's home" : NULL;
-}
-
-static gboolean is_user(const Agent *agent, const char *sae)
-{
-    return discovery_find_application(agent, sae) != NULL;
-}
-
-// NULL when the order makes sense here, else why not.
-static const char *find_fault(const Agent *agent, const WireOrder *wire)
-{
-    if (!uuid_is_valid(wire->request))
-        return "request ID is not a UUID";
-    if (wire->attempt >= ATTEMPTS_MAX)
-        return "attempt outside the limits";
-    if (wire->number < 1 || wire->number > 128 || wire->size_bits < 8 || wire->size_bits > 8192 ||
-        wire->size_bits % 8 != 0)
-        return "number or size of keys outside the limits";
-    if (wire->n_targets < 1 || wire->n_branches < 1 || wire->n_branches > BRANCHES_MAX)
-        return "no target, or no or too many branches";
-    if (keystore_has(agent->keys, wire->request, wire->attempt))
-        return "keys of this attempt are here already";
-    if (order_is_home(agent, wire) && order_is_target(wire))
-        return "a provider that is home to the initiator serves targets as LOCAL";
-    if (order_is_home(agent, wire) && !is_user(agent, wire->initiator))
-        return "the initiator is not a user here";
-    for (gsize i = 0; i < wire->n_branches; i++) {
-        const WireBranch *branch = wire->branches[i];
-        const char *fault = find_branch_fault(agent, wire, branch);
-        if (fault)
-            return fault;
-        gboolean serves_target = branch->role == BRANCH(TARGET) || branch->role == BRANCH(LOCAL);
-        if (serves_target && !is_user(agent, wire->targets[branch->target]))
-            return "a target is not a user here";
-    }
-    return NULL;
-}
-
 static void start_relays(Agent *agent, Order *order)
 {
     const WireOrder *wire = order->order;
@@ -358,7 +266,7 @@ void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
     const WireOrder *wire = message;
     g_autofree char *id = order_name(wire->request, wire->attempt);
     Order *order = g_hash_table_lookup(agent->orders, id);
-    const char *fault = order ? NULL : find_fault(agent, wire);
+    const char *fault = order ? NULL : order_find_fault(agent, wire);
     if (fault)
         send_outcome(agent, wire->request, wire->attempt, STATUS_BAD_REQUEST, fault,
                      QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
@@ -377,7 +285,7 @@ void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
     Agent *agent = data;
     const WireRelay *relay = message;
     // There never is an order for these.
-    if (!uuid_is_valid(relay->request) || relay->attempt >= ATTEMPTS_MAX)
+    if (!uuid_is_valid(relay->request) || relay->attempt >= ORDER_ATTEMPTS_MAX)
         return;
     g_autofree char *id = order_name(relay->request, relay->attempt);
     Order *order = g_hash_table_lookup(agent->orders, id);
@@ -448,61 +356,4 @@ void order_on_timer(Agent *agent, TimerId timer, const char *id)
         order_forget(agent, id);
     else
         order_forget_early(agent, id);
-}
-
-typedef struct {
-    Agent *agent;
-    GError **error;
-    gboolean failed;
-} Loading;
-
-static void load_state(Agent *agent, const char *id, const Agent__State__Order *state)
-{
-    Order *order = order_new(agent, id, ORDER_DONE);
-    order->status = (Status)state->status;
-    order->text = g_strdup(state->text);
-    if (order->status == STATUS_VOIDED)
-        order->state = ORDER_VOIDED;
-    // Some of its slots were spent, but what it had at hand in memory is gone.
-    if (order->status == 0)
-        order->status = STATUS_INTERNAL;
-    for (gsize i = 0; i < state->n_sent; i++) {
-        OrderSent *sent = g_new(OrderSent, 1);
-        sent->to = g_strdup(state->sent[i]->to);
-        sent->relay = message_copy(&state->sent[i]->relay->base);
-        g_ptr_array_add(order->sent, sent);
-    }
-    timers_arm(agent->timers, TIMER_ORDER, id, (gint64)state->forget_at_us);
-}
-
-static gboolean is_whole(const Agent__State__Order *state)
-{
-    for (gsize i = 0; state && i < state->n_sent; i++) {
-        if (!state->sent[i]->relay)
-            return FALSE;
-    }
-    return state != NULL;
-}
-
-// An order that was forgotten could be done again, with other slots spent for it than were said.
-static void load_order(gpointer data, GBytes *key, GBytes *value)
-{
-    Loading *loading = data;
-    gsize n_key = 0, n_value = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    g_autofree char *id = g_strndup(text, n_key);
-    Agent__State__Order *state = agent__state__order__unpack(NULL, n_value, bytes);
-    if (is_whole(state))
-        load_state(loading->agent, id, state);
-    else if (!loading->failed)
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "order '%s': is damaged", id);
-    loading->failed |= !is_whole(state);
-    wire_free(state);
-}
-
-gboolean order_load(Agent *agent, GError **error)
-{
-    Loading loading = {agent, error, FALSE};
-    return store_load(agent->store, "order", load_order, &loading, error) && !loading.failed;
 }

@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One order as the agent works on it. Inside the agent core: order.c is the conversation,
-// order-early.c keeps relay values that came before it, order-relay.c is what it does with slots
-// and keys.
+// order-check.c what may be asked for, order-early.c keeps relay values that came before it,
+// order-relay.c is what it does with slots and keys, order-store.c keeps its answer.
 
 #include "agents/federation/core.h"
+
+// More than any platform tries for one request.
+#define ORDER_ATTEMPTS_MAX 1024
 
 #define BRANCH(role) QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_##role
 
@@ -36,6 +39,7 @@ typedef struct {
     GPtrArray *values;    // WireRelay that arrived for its TARGET branches
 } Order;
 
+Order *order_new(Agent *agent, const char *id, OrderState state);
 Slots order_slots(const WireSlotRange *range);
 
 // Whether a branch of this role leads to this target.
@@ -66,3 +70,9 @@ void order_store_keys(Agent *agent, const Order *order, const Secret *keys);
 void order_keep_early(Agent *agent, const char *id, const char *from, const WireRelay *relay);
 void order_take_early(Agent *agent, Order *order);
 void order_forget_early(Agent *agent, const char *id);
+
+// order-store.c
+void order_save(Agent *agent, const Order *order, gint64 forget_at_us);
+
+// order-check.c: NULL when the order makes sense here, else why not.
+const char *order_find_fault(const Agent *agent, const WireOrder *wire);
