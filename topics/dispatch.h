@@ -21,7 +21,7 @@ typedef void (*HandlerFn)(gpointer core, const Sender *sender, gconstpointer mes
 typedef struct {
     // Indexed by kind; NULL where this core has no use for a kind.
     HandlerFn handlers[N_KINDS];
-    // The role of a member ID as this core knows it; unknown senders count as applications.
+    // The role of a member ID as this core knows it, and what it takes unknown senders for.
     Role (*role_of)(gpointer core, const char *member);
 } DispatchTable;
 
