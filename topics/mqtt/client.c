@@ -136,10 +136,11 @@ static char *client_take_tls_error(Client *client)
 
 static void create_paho(Client *client, Role role)
 {
-    // Several taps may share a monitor's certificate, and so its ID; a member is there once.
-    g_autofree char *name = role == ROLE_MONITOR
-                                ? g_strdup_printf("%s/%08x", client->id, g_random_int())
-                                : g_strdup(client->id);
+    // Two programs of one application, operator or monitor do not throw each other off the bus; a
+    // platform or agent is there once, and who comes later takes over.
+    gboolean is_single = role == ROLE_PLATFORM || role == ROLE_AGENT;
+    g_autofree char *name =
+        is_single ? g_strdup(client->id) : g_strdup_printf("%s/%08x", client->id, g_random_int());
     g_autofree char *uri =
         g_strdup_printf(strchr(client->peer.host, ':') ? "ssl://[%s]:%s" : "ssl://%s:%s",
                         client->peer.host, client->peer.port);
