@@ -28,16 +28,45 @@ import observer
 CALL_LIMIT_S = 15
 # An agent that was killed is there again within this, whatever else died meanwhile.
 DOWN_LIMIT_S = 30
+# After this a kill waits for no occasion any more.
+OCCASION_S = 1
 # How long SIGKILL may take to end a process on a busy machine.
 KILL_SLACK_S = 0.2
 PACE_S = 0.1
+# What was delivered in this time before a kill is asked for again.
+FRESH_S = 0.5
 
 
 class Kills:
-    """When who was killed."""
+    """Who was killed when. The worst moment is when something has just been promised, so most
+    victims get their signal as soon as somebody hears of them."""
 
     def __init__(self):
         self.all = []  # (before, after, victim)
+        self.lock = threading.Lock()
+        self.victim = None  # that is aimed at, with its process ID
+        self.pid = None
+        self.occasion = None
+        self.done = threading.Event()
+
+    def aim(self, victim, pid, occasion):
+        self.done.clear()
+        self.pid, self.occasion, self.victim = pid, occasion, victim
+
+    def heard(self, victim, occasion):
+        if victim == self.victim and occasion == self.occasion:
+            self.strike()
+
+    def strike(self):
+        with self.lock:
+            if not self.victim:
+                return
+            before, victim, self.victim = time.monotonic(), self.victim, None
+            # Listed first, so that nobody hears of its end sooner.
+            self.all.append((before, before + DOWN_LIMIT_S, victim))
+            os.kill(self.pid, signal.SIGKILL)
+            self.all[-1] = before, time.monotonic(), victim
+            self.done.set()
 
     def hit(self, victim, start, end):
         """Whether the victim was killed while something lasted."""
@@ -51,7 +80,7 @@ class Deliveries:
     def __init__(self):
         self.lock = threading.Lock()
         self.values = {}  # key ID → bytes
-        self.ends = collections.defaultdict(set)  # key ID → the applications that got it
+        self.ends = collections.defaultdict(dict)  # key ID → application that got it → when
         self.broken = []
 
     def add(self, sae, keys):
@@ -61,7 +90,7 @@ class Deliveries:
                     self.broken.append(f"key {key_id} has two values")
                 if sae in self.ends[key_id]:
                     self.broken.append(f"key {key_id} was delivered twice to {sae}")
-                self.ends[key_id].add(sae)
+                self.ends[key_id][sae] = time.monotonic()
 
 
 class Broken(Exception):
@@ -104,6 +133,7 @@ class Client:
                                     {"Content-Type": "application/json"} if body else {})
             response = self.connection.getresponse()
             text = response.read().decode()
+            self.world.kills.heard(self.sae["qkdn"], response.status)
             return fabric.Answer(response.status, text)
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
@@ -125,8 +155,9 @@ class World:
     def __init__(self, build, seconds, every):
         self.build = pathlib.Path(build)
         self.fed = fabric.Fabric(build, fabric.ROOT / "tools" / "demo" / "published-networks.yaml")
-        self.record, self.subscriber = observer.observe(self.fed)
         self.kills = Kills()
+        self.record = observer.Record()
+        self.subscriber = observer.Subscriber(self.fed.info, self.take)
         self.deliveries = Deliveries()
         self.over = threading.Event()
         self.lock = threading.Lock()
@@ -147,6 +178,11 @@ class World:
         topology = json.loads(self.fed.run("topology", "--federation", str(self.fed.dir), "--json"))
         return topology["border_links"] and all(
             end["n_open"] >= 64 for link in topology["border_links"] for end in link["ends"])
+
+    def take(self, topic, payload):
+        kind, sender = topic.split("/")[2:4]
+        self.kills.heard(sender, kind)
+        self.record.take(topic, payload)
 
     # --- load ---
 
@@ -276,20 +312,21 @@ class World:
         return state != "Z" and int(parent) == self.fed.process.pid
 
     def victims(self):
-        """Platform, an agent, the broker, in turn."""
+        """Platform, an agent, the broker, in turn, and the occasion: a word of it on the bus, an
+        answer of its KME, or none."""
+        orders = itertools.cycle(("order", None, "reply", "release"))
+        answers = itertools.cycle(("outcome", 200, "relay", None, 200))
         for agent in itertools.cycle(self.fed.qkdns):
-            yield from ("platform", agent, "broker")
+            yield from (("platform", next(orders)), (agent, next(answers)), ("broker", None))
 
     def kill(self, victims):
         """Whoever is next and alive."""
-        for victim in itertools.islice(victims, 3):
+        for victim, occasion in itertools.islice(victims, 3):
             pid = self.pids()[victim]
             if self.is_up(pid):
-                before = time.monotonic()
-                # Listed first, so that nobody hears of its end sooner.
-                self.kills.all.append((before, before + DOWN_LIMIT_S, victim))
-                os.kill(pid, signal.SIGKILL)
-                self.kills.all[-1] = before, time.monotonic(), victim
+                self.kills.aim(victim, pid, occasion)
+                if not occasion or not self.kills.done.wait(OCCASION_S):
+                    self.kills.strike()
                 return
         self.failures.append("nobody is there to be killed")
 
@@ -382,11 +419,37 @@ def test_nothing_granted_is_lost(world):
     none(deliveries.broken)
 
 
+def test_what_was_delivered_is_gone(world):
+    """What was delivered shortly before its KME was killed, when it may have forgotten that."""
+    again = []
+    for _, killed, victim in world.kills.all:
+        again += [(key_id, sae) for key_id, ends in world.deliveries.ends.items()
+                  for sae, when in ends.items()
+                  if world.fed.saes[sae]["qkdn"] == victim and killed - FRESH_S < when < killed]
+    request_of = {key_id: request for request, keys in world.record.granted.items()
+                  for key_id in keys}
+    print(f"# {len(again)} asked for again")
+    for key_id, sae in again:
+        request = request_of.get(key_id)
+        initiator, targets = world.record.requests.get(request, (None, []))
+        if sae == initiator:
+            answer = Client(world, sae).call(f"{targets[0]}/enc_keys",
+                                             world.by_request(request, [key_id]))
+            assert answer.code == 400, (request, sae, answer.code)
+        elif sae in targets:
+            answer = Client(world, sae).call(f"{initiator}/dec_keys?key_ID={key_id}")
+            assert answer.code == 400, (key_id, sae, answer.code)
+
+
 def test_nothing_died_but_by_our_hand(world):
     ends = [line for line in world.fed.up_log().splitlines() if "starting it again" in line]
     assert len(ends) == len(world.kills.all), (len(ends), len(world.kills.all))
     none([line for line in ends if "signal 9" not in line])
-    print(f"# alarms: {dict(world.record.alarms)}")
+
+
+def test_nobody_raised_an_alarm(world):
+    """Such as of a slot that was ordered twice, or of a relay value that does not fit."""
+    none([f"{alarm}, {n} times" for alarm, n in world.record.alarms.items()])
 
 
 def quantile(values, q):

@@ -183,9 +183,3 @@ class Record:
     def _event(self, sender, event):
         if number(event, 2) == SEVERITY_ALARM:
             self.alarms[f"{sender} {text(event, 3)}"] += 1
-
-
-def observe(fed):
-    """A record that goes on until the subscriber, which is returned with it, is closed."""
-    record = Record()
-    return record, Subscriber(fed.info, record.take)
