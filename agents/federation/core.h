@@ -8,7 +8,8 @@
 //   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
 //   order.c      orders and releases (RO), relay values
 //   keystore.c   keys of this provider's users
-//   service.c    what users ask of the KME
+//   service.c    what users ask of the KME; call.c keeps what waits, service-status.c knows who is
+//                served where
 //
 // `now` is the time of the call that is being handled.
 

@@ -1,0 +1,54 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// One call at the key management entity while it waits. Inside the agent core: call.c keeps them
+// and answers them, service.c gets keys for them, service-status.c says where an SAE is served.
+
+#include "agents/federation/core.h"
+
+// What is asked of the platform is asked again after this long, then after twice as long.
+#define CALL_REPEAT_US (500 * G_TIME_SPAN_MILLISECOND)
+
+// ETSI GS QKD 014 V1.1.1 fixes these texts.
+#define TEXT_BAD_REQUEST "Bad request format."
+#define TEXT_NOT_FOUND   "one or more keys specified are not found on KME"
+#define TEXT_NOT_MET     "not all extension_mandatory request options could be met"
+
+typedef enum { CALL_STATUS, CALL_GET, CALL_GET_REQUEST, CALL_GET_BY_ID } CallType;
+
+typedef struct {
+    guint64 number;
+    CallType type;
+    char *caller;
+    char *waits_for;   // a request's ID, or for STATUS an SAE
+    char *initiator;   // GET_BY_ID
+    char **key_ids;    // GET_BY_ID
+    WireRequest *wire; // GET: what was asked of the platform
+    gboolean is_granted;
+    gint64 repeat_us;
+} Call;
+
+// A call that is answered at the latest when the agent's patience ends.
+Call *call_new(Agent *agent, guint64 number, CallType type, const char *caller);
+void call_remove(Agent *agent, Call *call);
+
+void call_wait_for(Agent *agent, Call *call, const char *what);
+// The calls that wait for this, by number, since answering one may end others; to be freed.
+GArray *call_list_waiting(Agent *agent, const char *what);
+// The call that made a federation key request, or NULL.
+Call *call_find_requester(Agent *agent, const char *request);
+
+// The answer to a call that was not kept.
+void call_answer(Agent *agent, guint64 number, const KeyAnswer *what);
+void call_refuse_number(Agent *agent, guint64 number, KeyVerdict verdict, const char *message,
+                        const char *detail);
+// The answer to one that was, which ends it.
+void call_refuse(Agent *agent, Call *call, KeyVerdict verdict, const char *message,
+                 const char *detail);
+void call_deliver(Agent *agent, Call *call, const GPtrArray *keys);
+
+// Refuses a caller that is no user of this provider.
+gboolean call_check_caller(Agent *agent, guint64 number, const char *caller);
+
+// service-status.c
+void status_ask_again(Agent *agent, const char *sae);

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/federation/ledger-block.h"
+
+#include "agents/federation/state.pb-c.h"
+#include "topics/frame.h"
+
+#include <string.h>
+
+static char *block_place(const Ledger *ledger, const Block *block)
+{
+    return g_strdup_printf("%s/%016" G_GINT64_MODIFIER "x", ledger->link, block->first);
+}
+
+void ledger_save(Ledger *ledger)
+{
+    Agent__State__Ledger state = AGENT__STATE__LEDGER__INIT;
+    state.end = ledger->end;
+    state.open_end = ledger->open_end;
+    state.generation = ledger->generation;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(ledger->store, "ledger", ledger->link, value);
+    ledger->has_record = TRUE;
+}
+
+// What is spent is sealed in with the block: a bit that falls over on disk must not bring back a
+// slot whose bytes are zeros by now.
+static char *sealed_place(const char *place, const guint8 *spent, gsize n_bytes)
+{
+    GString *text = g_string_new(place);
+    g_string_append_c(text, ' ');
+    for (gsize i = 0; i < n_bytes; i++)
+        g_string_append_printf(text, "%02x", spent[i]);
+    return g_string_free(text, FALSE);
+}
+
+void block_save(Ledger *ledger, const Block *block)
+{
+    g_autofree char *place = block_place(ledger, block);
+    if (block->n_unspent == 0) {
+        store_delete_text(ledger->store, "block", place);
+        return;
+    }
+    g_autoptr(GByteArray) spent = g_byte_array_new();
+    g_byte_array_set_size(spent, (block->n_slots + 7) / 8);
+    memset(spent->data, 0, spent->len);
+    for (guint i = 0; i < block->n_slots; i++) {
+        if (block->states[i] == SLOT_SPENT)
+            spent->data[i / 8] |= (guint8)(1u << (i % 8));
+    }
+    g_autofree char *bound = sealed_place(place, spent->data, spent->len);
+    g_autoptr(GBytes) sealed = seal(ledger->master_key, ledger->random, bound, block->key);
+    Agent__State__Block state = AGENT__STATE__BLOCK__INIT;
+    state.id = block->id;
+    state.n_slots = block->n_slots;
+    state.spent = (ProtobufCBinaryData){spent->len, spent->data};
+    state.sealed.data = (guint8 *)g_bytes_get_data(sealed, &state.sealed.len);
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(ledger->store, "block", place, value);
+}
+
+typedef struct {
+    Ledger *ledger;
+    GError **error;
+    gboolean failed;
+} Loading;
+
+static gboolean load_failed(Loading *loading, const char *place, const char *what)
+{
+    if (!loading->failed)
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "ledger block '%s': %s",
+                    place, what);
+    loading->failed = TRUE;
+    return FALSE;
+}
+
+static gboolean load_block_state(Loading *loading, const char *place, guint64 first,
+                                 const Agent__State__Block *state)
+{
+    Ledger *ledger = loading->ledger;
+    g_autofree char *bound = sealed_place(place, state->spent.data, state->spent.len);
+    g_autoptr(Secret) key =
+        unseal(ledger->master_key, bound, state->sealed.data, state->sealed.len);
+    if (!key)
+        return load_failed(loading, place,
+                           "is damaged, or sealed with another master key: give the one that "
+                           "belongs to this store");
+    if (key->n_bytes != (gsize)state->n_slots * SLOT_BYTES ||
+        state->spent.len != (state->n_slots + 7) / 8 || state->n_slots == 0)
+        return load_failed(loading, place, "is damaged");
+    Block *block = block_new(state->id, first, key);
+    for (guint i = 0; i < block->n_slots; i++) {
+        if (state->spent.data[i / 8] & (1u << (i % 8))) {
+            block->states[i] = SLOT_SPENT;
+            block->n_unspent--;
+        }
+    }
+    g_tree_insert(ledger->blocks, &block->first, block);
+    return TRUE;
+}
+
+static void load_block(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    gsize n_key = 0, n_value = 0;
+    const char *text = g_bytes_get_data(key, &n_key);
+    g_autofree char *place = g_strndup(text, n_key);
+    char *slash = strchr(place, '/');
+    if (!slash || strncmp(place, loading->ledger->link, (gsize)(slash - place)) != 0 ||
+        loading->ledger->link[slash - place])
+        return;
+    guint64 first = g_ascii_strtoull(slash + 1, NULL, 16);
+    const guint8 *bytes = g_bytes_get_data(value, &n_value);
+    Agent__State__Block *state = agent__state__block__unpack(NULL, n_value, bytes);
+    if (state)
+        load_block_state(loading, place, first, state);
+    else
+        load_failed(loading, place, "is damaged");
+    wire_free(state);
+}
+
+static void load_ledger(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    Ledger *ledger = loading->ledger;
+    gsize n_key = 0, n_value = 0;
+    const char *link = g_bytes_get_data(key, &n_key);
+    if (n_key != strlen(ledger->link) || memcmp(link, ledger->link, n_key) != 0)
+        return;
+    const guint8 *bytes = g_bytes_get_data(value, &n_value);
+    Agent__State__Ledger *state = agent__state__ledger__unpack(NULL, n_value, bytes);
+    if (!state) {
+        load_failed(loading, ledger->link, "is damaged");
+        return;
+    }
+    ledger->end = state->end;
+    ledger->open_end = state->open_end;
+    ledger->generation = state->generation;
+    ledger->has_record = TRUE;
+    wire_free(state);
+}
+
+gboolean ledger_load(Ledger *ledger, GError **error)
+{
+    Loading loading = {ledger, error, FALSE};
+    return store_load(ledger->store, "ledger", load_ledger, &loading, error) && !loading.failed &&
+           store_load(ledger->store, "block", load_block, &loading, error) && !loading.failed;
+}
