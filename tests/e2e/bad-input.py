@@ -42,7 +42,7 @@ borders:
 # What is replaced by what, and of each error the line and what it says.
 MALFORMED = [
     ("id: platform, ", "name: platform, ", [(1, "unknown key 'name'; expected one of id, ")]),
-    ("attempt_ms: 2000", "attempt_ms: 2", [(1, "key 'attempt_ms': expected .*50 to 600000, not '2'")]),
+    ("attempt_ms: 2000", "attempt_ms: 2", [(1, "key 'attempt_ms': expected .*50 to 120000, not '2'")]),
     ("attempt_ms: 2000", "attempt_ms: soon", [(1, "'attempt_ms': expected a whole number.*'soon'")]),
     ("attempt_ms: 2000", "attempt_ms: [2000]", [(1, "'attempt_ms': expected .*, not a list")]),
     ("attempt_ms: 2000", "attempt_ms: 2000, attempt_ms: 3000",

@@ -73,7 +73,7 @@ static gboolean next_arrival(const uint8_t **bytes, size_t *n_bytes, Arrival *re
 static void handle(gpointer data, const Sender *sender, gconstpointer message)
 {
     // What was taken can be said again.
-    g_autoptr(GBytes) packed = message_pack(message);
+    g_autoptr(GBytes) packed G_GNUC_UNUSED = message_pack(message);
     g_assert_true(id_is_valid(sender->id));
 }
 
@@ -173,7 +173,7 @@ static void play_agent(const uint8_t *bytes, size_t n_bytes)
 {
     g_autoptr(Settings) settings = read_settings(&agent_settings_table, agent_text);
     AgentSettings *config = settings_root(settings);
-    g_autoptr(Secret) key = config->agent.master_key = secret_new(32);
+    g_autoptr(Secret) key G_GNUC_UNUSED = config->agent.master_key = secret_new(32);
     Member member = {.ops = &agent_ops};
     member_start(&member);
     g_autoptr(Driver) driver = driver_sim_new(&config->qkdn.sim, &member.random, member.now_us);

@@ -159,7 +159,7 @@ static WireAdminReply *ask(Arguments *arguments, WireAdmin *question, GError **e
     if (!access_resolve(access, ACCESS_OPERATORS, error) ||
         !check_provider(access, provider, error))
         return NULL;
-    g_autoptr(Progress) progress = progress_new("waiting for the provider's answer");
+    g_autoptr(Progress) progress G_GNUC_UNUSED = progress_new("waiting for the provider's answer");
     return ask_admin(access, provider, question, error);
 }
 

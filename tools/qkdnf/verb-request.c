@@ -182,7 +182,7 @@ static gboolean ask(const Arguments *arguments, struct qkdnf *application, const
                     Exchange *ret_exchange, GError **error)
 {
     const struct qkdnf_request *request = &arguments->request;
-    g_autoptr(Progress) progress = progress_new("waiting for the answer");
+    g_autoptr(Progress) progress G_GNUC_UNUSED = progress_new("waiting for the answer");
     if (!exchange_warm_up(application, arguments->access.id, request->timeout_ms, error))
         return FALSE;
     exchange_run(application, federation, request, arguments->fetch, ret_exchange);
