@@ -13,6 +13,8 @@
 //
 // Threads: a handle is for one thread at a time; different handles are independent.
 // Signals: the process should ignore SIGPIPE, as any program that writes to sockets.
+// Environment: the MQTT library goes through a proxy where http_proxy or https_proxy name one; a
+// program that uses the bus starts without them.
 // Memory: what a function returns belongs to the caller and is freed with the function named for
 // it, which takes NULL and wipes keys. Parameters are copied. Sizes of keys are in bits where they
 // are asked for and in bytes where they are.

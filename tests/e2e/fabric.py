@@ -17,6 +17,11 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
 
+# Whatever this machine has: nothing of a federation goes through a proxy that leads nowhere.
+for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    os.environ.pop(name, None)
+PROXIED = {**os.environ, "https_proxy": "http://127.0.0.1:9", "no_proxy": "*"}
+
 
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -90,7 +95,7 @@ class Fabric:
         self.log = open(self.dir.parent / "up.log", "ab")
         self.process = subprocess.Popen(
             [self.qkdnf, "up", str(description), "--dir", str(self.dir)],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=PROXIED,
             preexec_fn=die_with_parent)
         wait_until("federation.json", self._is_ready, 180)
         self.info = json.loads((self.dir / "federation.json").read_text())
@@ -125,7 +130,7 @@ class Fabric:
     def run(self, *arguments, code=0):
         """Runs the program; its standard output."""
         done = subprocess.run([self.qkdnf, *arguments], capture_output=True, text=True, timeout=120,
-                              preexec_fn=die_with_parent)
+                              env=PROXIED, preexec_fn=die_with_parent)
         if code is not None and done.returncode != code:
             raise AssertionError(f"qkdnf {' '.join(arguments)} ended with {done.returncode}, "
                                  f"not {code}: {done.stdout}{done.stderr}")

@@ -29,6 +29,8 @@ json_t *curl_fetch(const json_t *federation, const char *sae, const char *path, 
     g_autofree char *url = g_strconcat(json_read_text(user, "kme"), path, NULL);
     const char *argv[] = {"curl",
                           "--silent",
+                          "--noproxy",
+                          "*",
                           "--show-error",
                           "--fail-with-body",
                           "--max-time",

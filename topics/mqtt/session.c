@@ -189,3 +189,10 @@ guint64 session_n_dropped_in(const Session *session)
 {
     return inbox_n_dropped(line_inbox(session->line));
 }
+
+void session_forget_proxies(void)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        g_unsetenv(names[i]);
+}
