@@ -260,8 +260,10 @@ def critical_path(fed, request):
     """The publishes that carry this request's ID, but for what tells monitors, from a tap."""
     fabric.wait_until("the reply on the tap", lambda: any(
         "/reply/" in topic and request in payload for _, topic, payload in fed.tap.messages))
-    return longest_chain(topic for _, topic, payload in list(fed.tap.messages)
-                         if request in payload and "/event/" not in topic)
+    topics = [topic for _, topic, payload in list(fed.tap.messages)
+              if request in payload and "/event/" not in topic]
+    # What a slow machine has said again follows from nothing new.
+    return longest_chain(dict.fromkeys(topics))
 
 
 def test_the_critical_path_does_not_grow_with_providers(fed):

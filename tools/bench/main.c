@@ -157,7 +157,7 @@ static int measure_described(Arguments *arguments)
 int main(int argc, char **argv)
 {
     Arguments arguments = {.settings = {.n_rounds = 200, .n_runs = 3, .gap_us = 2000}};
-    session_forget_proxies();
+    session_prepare_process();
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version = "qkdnf " QKDNF_VERSION;
     g_set_prgname("qkdnf bench");

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 {
     // Some verbs hold keys. One byte, as in daemon_init().
     setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
-    session_forget_proxies();
+    session_prepare_process();
     argp_program_version = "qkdnf " QKDNF_VERSION;
     argp_err_exit_status = EXIT_USAGE;
     g_set_prgname("qkdnf");

@@ -43,7 +43,7 @@ typedef struct {
 void daemon_init(const char *program)
 {
     log_init(program);
-    session_forget_proxies();
+    session_prepare_process();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     // One byte, because a limit of nothing still lets a core dump go to a pipe.

@@ -5,6 +5,8 @@
 #include "topics/mqtt/line.h"
 #include "topics/mqtt/pem.h"
 
+#include <openssl/crypto.h>
+
 // Arrivals that one pass of the loop takes, so that it also gets to its other work.
 #define PASS_MAX 512
 
@@ -190,9 +192,10 @@ guint64 session_n_dropped_in(const Session *session)
     return inbox_n_dropped(line_inbox(session->line));
 }
 
-void session_forget_proxies(void)
+void session_prepare_process(void)
 {
     static const char *const names[] = {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"};
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
         g_unsetenv(names[i]);
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 }

@@ -32,9 +32,10 @@ typedef struct {
 
 typedef struct Session Session;
 
-// Paho leads the bus through a proxy where the environment names one, whatever it is told. A
-// program calls this first, before it has threads: the bus is never reached through a proxy.
-void session_forget_proxies(void);
+// A program calls this first, before it has threads. Paho leads the bus through a proxy where the
+// environment names one, whatever it is told: the bus is never reached through a proxy. And OpenSSL
+// is not torn down at exit, when a thread that waits for a silent broker may still be in it.
+void session_prepare_process(void);
 
 // Starts to connect in the background. Fails only on what no retry can mend: an unusable URL, a
 // certificate or key file that cannot be read, a certificate that is not `id`'s. A monitor is never
