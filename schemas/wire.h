@@ -13,13 +13,17 @@
 #include "schemas/event.pb-c.h"
 #include "schemas/fault.pb-c.h"
 #include "schemas/frame.pb-c.h"
+#include "schemas/handover.pb-c.h"
 #include "schemas/ledger.pb-c.h"
+#include "schemas/leg.pb-c.h"
 #include "schemas/membership.pb-c.h"
 #include "schemas/order.pb-c.h"
 #include "schemas/presence.pb-c.h"
 #include "schemas/relay.pb-c.h"
 #include "schemas/request.pb-c.h"
 #include "schemas/resource.pb-c.h"
+#include "schemas/session.pb-c.h"
+#include "schemas/visit.pb-c.h"
 
 #include <glib.h>
 
@@ -37,10 +41,16 @@ typedef Qkdnf__V1__Fault WireFault;
 typedef Qkdnf__V1__Fill WireFill;
 typedef Qkdnf__V1__Filled WireFilled;
 typedef Qkdnf__V1__Frame WireFrame;
+typedef Qkdnf__V1__Handover WireHandover;
+typedef Qkdnf__V1__HandoverState WireHandoverState;
 typedef Qkdnf__V1__Header WireHeader;
+typedef Qkdnf__V1__KeyCopy WireKeyCopy;
+typedef Qkdnf__V1__Leg WireLeg;
+typedef Qkdnf__V1__LegState WireLegState;
 typedef Qkdnf__V1__LinkStock WireLinkStock;
 typedef Qkdnf__V1__Member WireMember;
 typedef Qkdnf__V1__Node WireNode;
+typedef Qkdnf__V1__Notice WireNotice;
 typedef Qkdnf__V1__Order WireOrder;
 typedef Qkdnf__V1__Outcome WireOutcome;
 typedef Qkdnf__V1__Presence WirePresence;
@@ -52,46 +62,76 @@ typedef Qkdnf__V1__Release WireRelease;
 typedef Qkdnf__V1__Reply WireReply;
 typedef Qkdnf__V1__Request WireRequest;
 typedef Qkdnf__V1__Resource WireResource;
+typedef Qkdnf__V1__Roaming WireRoaming;
+typedef Qkdnf__V1__SequenceRange WireSequenceRange;
 typedef Qkdnf__V1__Service WireService;
 typedef Qkdnf__V1__Services WireServices;
+typedef Qkdnf__V1__Session WireSession;
+typedef Qkdnf__V1__SessionClose WireSessionClose;
+typedef Qkdnf__V1__SessionInfo WireSessionInfo;
+typedef Qkdnf__V1__SessionKeys WireSessionKeys;
+typedef Qkdnf__V1__SessionList WireSessionList;
+typedef Qkdnf__V1__SessionOpen WireSessionOpen;
+typedef Qkdnf__V1__SessionQos WireSessionQos;
+typedef Qkdnf__V1__SessionState WireSessionState;
 typedef Qkdnf__V1__SlotRange WireSlotRange;
 typedef Qkdnf__V1__Stock WireStock;
 typedef Qkdnf__V1__VirtualLink WireVirtualLink;
+typedef Qkdnf__V1__Visit WireVisit;
+typedef Qkdnf__V1__VisitState WireVisitState;
 
-#define WIRE_ADMIN_INIT         QKDNF__V1__ADMIN__INIT
-#define WIRE_ADMIN_REPLY_INIT   QKDNF__V1__ADMIN_REPLY__INIT
-#define WIRE_APPLICATION_INIT   QKDNF__V1__APPLICATION__INIT
-#define WIRE_BLOCK_INIT         QKDNF__V1__BLOCK__INIT
-#define WIRE_BORDER_LINK_INIT   QKDNF__V1__BORDER_LINK__INIT
-#define WIRE_BRANCH_INIT        QKDNF__V1__BRANCH__INIT
-#define WIRE_DELIVERY_INIT      QKDNF__V1__DELIVERY__INIT
-#define WIRE_DISCOVER_INIT      QKDNF__V1__DISCOVER__INIT
-#define WIRE_DRILL_INIT         QKDNF__V1__DRILL__INIT
-#define WIRE_EVENT_INIT         QKDNF__V1__EVENT__INIT
-#define WIRE_FAULT_INIT         QKDNF__V1__FAULT__INIT
-#define WIRE_FILL_INIT          QKDNF__V1__FILL__INIT
-#define WIRE_FILLED_INIT        QKDNF__V1__FILLED__INIT
-#define WIRE_FRAME_INIT         QKDNF__V1__FRAME__INIT
-#define WIRE_HEADER_INIT        QKDNF__V1__HEADER__INIT
-#define WIRE_LINK_STOCK_INIT    QKDNF__V1__LINK_STOCK__INIT
-#define WIRE_MEMBER_INIT        QKDNF__V1__MEMBER__INIT
-#define WIRE_NODE_INIT          QKDNF__V1__NODE__INIT
-#define WIRE_ORDER_INIT         QKDNF__V1__ORDER__INIT
-#define WIRE_OUTCOME_INIT       QKDNF__V1__OUTCOME__INIT
-#define WIRE_PRESENCE_INIT      QKDNF__V1__PRESENCE__INIT
-#define WIRE_PROVIDER_PATH_INIT QKDNF__V1__PROVIDER_PATH__INIT
-#define WIRE_REGISTER_INIT      QKDNF__V1__REGISTER__INIT
-#define WIRE_REGISTERED_INIT    QKDNF__V1__REGISTERED__INIT
-#define WIRE_RELAY_INIT         QKDNF__V1__RELAY__INIT
-#define WIRE_RELEASE_INIT       QKDNF__V1__RELEASE__INIT
-#define WIRE_REPLY_INIT         QKDNF__V1__REPLY__INIT
-#define WIRE_REQUEST_INIT       QKDNF__V1__REQUEST__INIT
-#define WIRE_RESOURCE_INIT      QKDNF__V1__RESOURCE__INIT
-#define WIRE_SERVICE_INIT       QKDNF__V1__SERVICE__INIT
-#define WIRE_SERVICES_INIT      QKDNF__V1__SERVICES__INIT
-#define WIRE_SLOT_RANGE_INIT    QKDNF__V1__SLOT_RANGE__INIT
-#define WIRE_STOCK_INIT         QKDNF__V1__STOCK__INIT
-#define WIRE_VIRTUAL_LINK_INIT  QKDNF__V1__VIRTUAL_LINK__INIT
+#define WIRE_ADMIN_INIT          QKDNF__V1__ADMIN__INIT
+#define WIRE_ADMIN_REPLY_INIT    QKDNF__V1__ADMIN_REPLY__INIT
+#define WIRE_APPLICATION_INIT    QKDNF__V1__APPLICATION__INIT
+#define WIRE_BLOCK_INIT          QKDNF__V1__BLOCK__INIT
+#define WIRE_BORDER_LINK_INIT    QKDNF__V1__BORDER_LINK__INIT
+#define WIRE_BRANCH_INIT         QKDNF__V1__BRANCH__INIT
+#define WIRE_DELIVERY_INIT       QKDNF__V1__DELIVERY__INIT
+#define WIRE_DISCOVER_INIT       QKDNF__V1__DISCOVER__INIT
+#define WIRE_DRILL_INIT          QKDNF__V1__DRILL__INIT
+#define WIRE_EVENT_INIT          QKDNF__V1__EVENT__INIT
+#define WIRE_FAULT_INIT          QKDNF__V1__FAULT__INIT
+#define WIRE_FILL_INIT           QKDNF__V1__FILL__INIT
+#define WIRE_FILLED_INIT         QKDNF__V1__FILLED__INIT
+#define WIRE_FRAME_INIT          QKDNF__V1__FRAME__INIT
+#define WIRE_HANDOVER_INIT       QKDNF__V1__HANDOVER__INIT
+#define WIRE_HANDOVER_STATE_INIT QKDNF__V1__HANDOVER_STATE__INIT
+#define WIRE_HEADER_INIT         QKDNF__V1__HEADER__INIT
+#define WIRE_KEY_COPY_INIT       QKDNF__V1__KEY_COPY__INIT
+#define WIRE_LEG_INIT            QKDNF__V1__LEG__INIT
+#define WIRE_LEG_STATE_INIT      QKDNF__V1__LEG_STATE__INIT
+#define WIRE_LINK_STOCK_INIT     QKDNF__V1__LINK_STOCK__INIT
+#define WIRE_MEMBER_INIT         QKDNF__V1__MEMBER__INIT
+#define WIRE_NODE_INIT           QKDNF__V1__NODE__INIT
+#define WIRE_NOTICE_INIT         QKDNF__V1__NOTICE__INIT
+#define WIRE_ORDER_INIT          QKDNF__V1__ORDER__INIT
+#define WIRE_OUTCOME_INIT        QKDNF__V1__OUTCOME__INIT
+#define WIRE_PRESENCE_INIT       QKDNF__V1__PRESENCE__INIT
+#define WIRE_PROVIDER_PATH_INIT  QKDNF__V1__PROVIDER_PATH__INIT
+#define WIRE_REGISTER_INIT       QKDNF__V1__REGISTER__INIT
+#define WIRE_REGISTERED_INIT     QKDNF__V1__REGISTERED__INIT
+#define WIRE_RELAY_INIT          QKDNF__V1__RELAY__INIT
+#define WIRE_RELEASE_INIT        QKDNF__V1__RELEASE__INIT
+#define WIRE_REPLY_INIT          QKDNF__V1__REPLY__INIT
+#define WIRE_REQUEST_INIT        QKDNF__V1__REQUEST__INIT
+#define WIRE_RESOURCE_INIT       QKDNF__V1__RESOURCE__INIT
+#define WIRE_ROAMING_INIT        QKDNF__V1__ROAMING__INIT
+#define WIRE_SEQUENCE_RANGE_INIT QKDNF__V1__SEQUENCE_RANGE__INIT
+#define WIRE_SERVICE_INIT        QKDNF__V1__SERVICE__INIT
+#define WIRE_SERVICES_INIT       QKDNF__V1__SERVICES__INIT
+#define WIRE_SESSION_INIT        QKDNF__V1__SESSION__INIT
+#define WIRE_SESSION_CLOSE_INIT  QKDNF__V1__SESSION_CLOSE__INIT
+#define WIRE_SESSION_INFO_INIT   QKDNF__V1__SESSION_INFO__INIT
+#define WIRE_SESSION_KEYS_INIT   QKDNF__V1__SESSION_KEYS__INIT
+#define WIRE_SESSION_LIST_INIT   QKDNF__V1__SESSION_LIST__INIT
+#define WIRE_SESSION_OPEN_INIT   QKDNF__V1__SESSION_OPEN__INIT
+#define WIRE_SESSION_QOS_INIT    QKDNF__V1__SESSION_QOS__INIT
+#define WIRE_SESSION_STATE_INIT  QKDNF__V1__SESSION_STATE__INIT
+#define WIRE_SLOT_RANGE_INIT     QKDNF__V1__SLOT_RANGE__INIT
+#define WIRE_STOCK_INIT          QKDNF__V1__STOCK__INIT
+#define WIRE_VIRTUAL_LINK_INIT   QKDNF__V1__VIRTUAL_LINK__INIT
+#define WIRE_VISIT_INIT          QKDNF__V1__VISIT__INIT
+#define WIRE_VISIT_STATE_INIT    QKDNF__V1__VISIT_STATE__INIT
 
 // Frees any unpacked message; takes NULL.
 static inline void wire_free(gpointer message)

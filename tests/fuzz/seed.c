@@ -28,7 +28,8 @@ static void append_bytes(GByteArray *out, gconstpointer bytes, gsize n_bytes)
 // What most handlers would refuse otherwise.
 static const char *text_for(const char *field)
 {
-    gboolean is_uuid = strcmp(field, "id") == 0 || strcmp(field, "request") == 0;
+    gboolean is_uuid =
+        strcmp(field, "id") == 0 || strcmp(field, "request") == 0 || strcmp(field, "session") == 0;
     return is_uuid ? UUID : SEED_NEIGHBOR;
 }
 
