@@ -72,11 +72,11 @@ void attempt_start(Federation *federation, Request *request)
 static gboolean is_end(Federation *federation, const Request *request, const char *provider)
 {
     const Application *initiator = directory_find(federation, request->wire->initiator);
-    if (initiator && strcmp(initiator->home->id, provider) == 0)
+    if (initiator && attachment_is_with(initiator, provider))
         return TRUE;
     for (gsize i = 0; i < request->wire->n_targets; i++) {
         const Application *target = directory_find(federation, request->wire->targets[i]);
-        if (target && strcmp(target->home->id, provider) == 0)
+        if (target && attachment_is_with(target, provider))
             return TRUE;
     }
     return FALSE;

@@ -5,7 +5,7 @@
 //
 //   federation.c   creation, messages in, time
 //   member.c       members, what they registered, who is there
-//   directory.c    applications, and finding them
+//   directory.c    applications, and finding them; attachment.c where they are served now
 //   topology.c     the graph of domains; route.c, route-disjoint.c search it
 //   plan.c         from a request to the split: routes, slots, orders
 //   request.c      the life of a request; attempt.c what is tried for it
@@ -35,11 +35,18 @@ typedef struct {
     char *refused_text;
 } Member;
 
-// An SAE and its home.
+// Where an application is served while that is not where its home registered it.
+typedef struct {
+    Provider *provider; // NULL: it is at home
+    char *node;
+} Attachment;
+
+// An SAE and its home, which vouches for it wherever it is served.
 typedef struct {
     char *sae;
     Provider *home;
     const WireApplication *registration; // in the home's resource
+    Attachment attachment;
     char *service;         // what it announced itself; NULL: as registered by its home
     gboolean is_announced; // it said itself whether it is visible
     gboolean visible;
@@ -57,6 +64,7 @@ struct Federation {
     Topology *topology;
     GHashTable *members;   // ID → Member
     GTree *applications;   // SAE → Application
+    GPtrArray *unattached; // SAEs of attachments in the store that do not fit any more
     GHashTable *requests;  // ID → Request
     GHashTable *n_running; // sender → how many of its requests are under way
     GHashTable *n_kept;    // sender → how many of its requests are in memory and store
@@ -100,6 +108,24 @@ const char *directory_find_conflict(const Federation *federation, const Provider
                                     const WireResource *resource);
 void directory_on_register(gpointer federation, const Sender *sender, gconstpointer message);
 void directory_on_discover(gpointer federation, const Sender *sender, gconstpointer message);
+
+// attachment.c
+// Where an application is served now: what routes, the ends of orders and deliveries go by.
+Provider *attachment_provider(const Application *application);
+const char *attachment_node(const Application *application);
+gboolean attachment_is_with(const Application *application, const char *provider);
+// The access node of this ID, or with NULL the first; NULL when there is none.
+const WireNode *attachment_find_access(const Provider *provider, const char *node);
+// It is served there from now on, durably. Its home's registered node: it is at home again.
+void attachment_move(Federation *federation, Application *application, Provider *provider,
+                     const char *node);
+void attachment_drop(Federation *federation, Application *application);
+// The provider registered anew, or is gone for good: whoever is attached to what it does not have
+// any more is at home again.
+void attachment_review(Federation *federation, const Provider *provider);
+// After members and directory; once everything is loaded, settle forgets what does not fit.
+gboolean attachment_load(Federation *federation, GError **error);
+void attachment_settle(Federation *federation);
 
 // request.c
 void request_free(gpointer request);

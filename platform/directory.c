@@ -13,6 +13,7 @@ void directory_free(gpointer data)
     Application *application = data;
     g_free(application->sae);
     g_free(application->service);
+    g_free(application->attachment.node);
     g_free(application);
 }
 
@@ -74,8 +75,9 @@ void directory_update(Federation *federation, Provider *home)
     Sweep sweep = {home, kept, gone};
     g_tree_foreach(federation->applications, sweep_one, &sweep);
     for (guint i = 0; i < gone->len; i++) {
-        // Whoever has the name later announces itself anew.
+        // Whoever has the name later announces itself anew, and starts at home.
         store_delete_text(federation->store, "application", gone->pdata[i]);
+        store_delete_text(federation->store, "attachment", gone->pdata[i]);
         g_tree_remove(federation->applications, gone->pdata[i]);
     }
 }
@@ -128,7 +130,7 @@ void directory_on_register(gpointer data, const Sender *sender, gconstpointer me
         store_put_text(federation->store, "application", sender->id, value);
         answer.status = STATUS_OK;
         answer.home = application->home->id;
-        answer.kme_url = application->home->resource->kme_url;
+        answer.kme_url = attachment_provider(application)->resource->kme_url;
     } else if (application) {
         answer.status = STATUS_BAD_REQUEST;
         answer.text = (char *)"service is longer than 64 bytes";
@@ -156,19 +158,20 @@ static gboolean search_one(gpointer key, gpointer value, gpointer data)
     const Application *application = value;
     Search *search = data;
     const WireDiscover *query = search->query;
-    const WireResource *home = application->home->resource;
+    const Provider *provider = attachment_provider(application);
+    const WireResource *resource = provider->resource;
     gboolean is_found = matches(query->sae, application->sae) &&
-                        matches(query->region, home->region) &&
+                        matches(query->region, resource->region) &&
                         matches(query->service, service_of(application)) && application->visible;
     if (!is_found)
         return FALSE;
     WireService service = WIRE_SERVICE_INIT;
     service.sae = application->sae;
     service.service = (char *)service_of(application);
-    service.provider = application->home->id;
-    service.region = home->region;
-    service.kme_id = home->kme_id;
-    service.kme_url = home->kme_url;
+    service.provider = provider->id;
+    service.region = resource->region;
+    service.kme_id = resource->kme_id;
+    service.kme_url = resource->kme_url;
     g_array_append_val(search->found, service);
     return search->found->len >= SERVICES_MAX;
 }

@@ -164,7 +164,7 @@ static gboolean load(Federation *federation, GError **error)
     federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
     return store_load(federation->store, "link", load_link, federation, error) &&
            member_load(federation, error) && directory_load(federation, error) &&
-           request_load(federation, error);
+           attachment_load(federation, error) && request_load(federation, error);
 }
 
 static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
@@ -184,11 +184,13 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->topology = topology_new();
     federation->members = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, member_free);
     federation->applications = g_tree_new_full(compare_ids, NULL, NULL, directory_free);
+    federation->unattached = g_ptr_array_new_with_free_func(g_free);
     federation->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
     federation->n_running = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->n_kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (!load(federation, error))
         return NULL;
+    attachment_settle(federation);
     save_incarnation(federation);
     return g_steal_pointer(&federation);
 }
@@ -200,6 +202,7 @@ void federation_free(Federation *federation)
     g_hash_table_unref(federation->n_kept);
     g_hash_table_unref(federation->n_running);
     g_hash_table_unref(federation->requests);
+    g_ptr_array_unref(federation->unattached);
     g_tree_unref(federation->applications);
     g_hash_table_unref(federation->members);
     topology_free(federation->topology);

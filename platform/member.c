@@ -99,6 +99,7 @@ static void resource_accept(Federation *federation, Member *member, const WireRe
 {
     topology_register(federation->topology, member->provider, message_copy(&resource->base));
     directory_update(federation, member->provider);
+    attachment_review(federation, member->provider);
     g_autoptr(GBytes) value = message_pack(&resource->base);
     store_put_text(federation->store, "resource", member->provider->id, value);
     federation_event(federation,

@@ -48,10 +48,10 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
     const Application *from = directory_find(federation, request->wire->initiator);
     const Application *to = directory_find(federation, request->wire->targets[target]);
     return (RouteQuery){
-        .from = from->home,
-        .from_node = from->registration->node,
-        .to = to->home,
-        .to_node = to->registration->node,
+        .from = attachment_provider(from),
+        .from_node = attachment_node(from),
+        .to = attachment_provider(to),
+        .to_node = attachment_node(to),
         .n_slots = slots_for(request->wire, request->wire->number),
         .excluded_providers = request->excluded_providers,
         .excluded_links = request->excluded_links,
@@ -249,7 +249,8 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     order.request = wire->id;
     order.attempt = split->request->attempt;
     order.initiator = wire->initiator;
-    order.initiator_agent = directory_find(split->federation, wire->initiator)->home->id;
+    const Application *initiator = directory_find(split->federation, wire->initiator);
+    order.initiator_agent = attachment_provider(initiator)->id;
     order.n_targets = wire->n_targets;
     order.targets = wire->targets;
     order.number = wire->number;

@@ -28,15 +28,37 @@ static GPtrArray *list_paths(const Request *request)
     return paths;
 }
 
-static void add_delivery(Federation *federation, GPtrArray *deliveries, const char *sae)
+// Whether the order put keys into the agent's store for the target, or for -1 the initiator.
+static gboolean holds_keys_for(const WireOrder *order, int target)
 {
-    const Application *application = directory_find(federation, sae);
+    for (gsize i = 0; i < order->n_branches; i++) {
+        const WireBranch *branch = order->branches[i];
+        gboolean is_local = branch->role == QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_LOCAL;
+        if (target < 0 &&
+            (is_local || branch->role == QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_INITIATOR))
+            return TRUE;
+        if ((int)branch->target == target &&
+            (is_local || branch->role == QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_TARGET))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+// Its keys are with whoever was ordered to store them, wherever it may have moved since.
+static void add_delivery(Federation *federation, const Request *request, GPtrArray *deliveries,
+                         const char *sae, int target)
+{
     WireDelivery *delivery = g_new(WireDelivery, 1);
     *delivery = (WireDelivery)WIRE_DELIVERY_INIT;
     delivery->sae = (char *)sae;
-    if (application) {
-        delivery->provider = application->home->id;
-        delivery->kme_url = application->home->resource->kme_url;
+    for (guint i = 0; i < request->parts->len; i++) {
+        const Part *part = request->parts->pdata[i];
+        const Provider *provider = topology_find(federation->topology, part->agent);
+        if (!provider || !provider->resource || !holds_keys_for(part->order, target))
+            continue;
+        delivery->provider = provider->id;
+        delivery->kme_url = provider->resource->kme_url;
+        break;
     }
     g_ptr_array_add(deliveries, delivery);
 }
@@ -58,9 +80,9 @@ WireReply *request_grant_reply(Federation *federation, const Request *request)
     g_autoptr(GPtrArray) ids = list_key_ids(request);
     g_autoptr(GPtrArray) paths = list_paths(request);
     g_autoptr(GPtrArray) deliveries = g_ptr_array_new_with_free_func(g_free);
-    add_delivery(federation, deliveries, wire->initiator);
+    add_delivery(federation, request, deliveries, wire->initiator, -1);
     for (gsize i = 0; i < wire->n_targets; i++)
-        add_delivery(federation, deliveries, wire->targets[i]);
+        add_delivery(federation, request, deliveries, wire->targets[i], (int)i);
     WireReply reply = WIRE_REPLY_INIT;
     reply.id = request->id;
     reply.status = STATUS_OK;

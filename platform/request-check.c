@@ -82,14 +82,14 @@ static Verdict check_names(const Federation *federation, const WireRequest *wire
     return no_objection;
 }
 
-// An application asks for itself, or its home agent for it.
+// An application asks for itself, or the agent that serves it for it.
 static Verdict check_sender(const Federation *federation, const Sender *sender,
                             const WireRequest *wire)
 {
     const Application *initiator = directory_find(federation, wire->initiator);
     if (!initiator)
         return refuse(STATUS_UNKNOWN_SAE, "no application '%.64s' is registered", wire->initiator);
-    if (strcmp(sender->id, wire->initiator) != 0 && strcmp(sender->id, initiator->home->id) != 0)
+    if (strcmp(sender->id, wire->initiator) != 0 && !attachment_is_with(initiator, sender->id))
         return refuse(STATUS_NOT_ALLOWED, "'%s' may not ask for '%s'", sender->id, wire->initiator);
     if (request_n_running(federation, sender->id) >= federation->config->max_running)
         return refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are under way already",

@@ -65,6 +65,16 @@ void federation_fixture_free(FederationFixture *fixture)
     g_free(fixture);
 }
 
+void federation_fixture_restart(FederationFixture *fixture, GError **error)
+{
+    g_assert_true(store_commit(fixture->store, NULL));
+    g_clear_pointer(&fixture->federation, federation_free);
+    g_clear_pointer(&fixture->store, store_free);
+    fixture->store = store_new_memory(fixture->disk);
+    fixture->federation =
+        federation_new(&fixture->config, fixture->store, &fixture->random, FEDERATION_NOW, error);
+}
+
 Request *federation_fixture_request(FederationFixture *fixture, const char *targets, guint number,
                                     guint n_paths)
 {

@@ -21,6 +21,9 @@ typedef struct {
 FederationFixture *federation_fixture_new(const GraphLink *links, gsize n_links);
 void federation_fixture_free(FederationFixture *fixture);
 
+// The platform commits, dies and starts again; it may refuse to.
+void federation_fixture_restart(FederationFixture *fixture, GError **error);
+
 // A request of "sae-a" to the targets, separated by commas, for keys of 256 bits; owned by the
 // federation.
 Request *federation_fixture_request(FederationFixture *fixture, const char *targets, guint number,

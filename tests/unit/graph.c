@@ -24,12 +24,14 @@ typedef struct {
     WireVirtualLink *interior_pointers[NODES_MAX * NODES_MAX];
 } Draft;
 
-static void add_node(Draft *draft, const char *id)
+static void add_node(Draft *draft, const char *id, gboolean is_access)
 {
     gsize i = draft->resource.n_nodes++;
     g_assert_cmpuint(i, <, NODES_MAX);
     draft->nodes[i] = (WireNode)WIRE_NODE_INIT;
     draft->nodes[i].id = (char *)id;
+    draft->nodes[i].access = is_access;
+    draft->nodes[i].gateway = !is_access;
     draft->node_pointers[i] = &draft->nodes[i];
     for (gsize j = 0; j < i; j++) {
         gsize n = draft->resource.n_virtual_links++;
@@ -48,7 +50,7 @@ static void add_border(Draft *draft, const GraphLink *link, const char *provider
     border->id = border->node = (char *)link->id;
     border->peer = (char *)(strcmp(link->a, provider) == 0 ? link->b : link->a);
     draft->border_pointers[draft->resource.n_border_links++] = border;
-    add_node(draft, link->id);
+    add_node(draft, link->id, FALSE);
 }
 
 WireResource *graph_resource(const char *provider, const GraphLink *links, gsize n_links)
@@ -59,7 +61,7 @@ WireResource *graph_resource(const char *provider, const GraphLink *links, gsize
     draft->resource.nodes = draft->node_pointers;
     draft->resource.border_links = draft->border_pointers;
     draft->resource.virtual_links = draft->interior_pointers;
-    add_node(draft, "home");
+    add_node(draft, "home", TRUE);
     for (gsize i = 0; i < n_links; i++) {
         if (is_end(&links[i], provider))
             add_border(draft, &links[i], provider);

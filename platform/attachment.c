@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where applications are served now. Each is at home until it is attached elsewhere, to another
+// provider or to another access node; routes, the ends of orders and deliveries go by that. Who
+// vouches for it does not change.
+
+#include "platform/core.h"
+#include "platform/state.pb-c.h"
+
+#include <string.h>
+
+static gboolean is_at_home(const Application *application)
+{
+    const Attachment *attachment = &application->attachment;
+    return !attachment->provider || !attachment->provider->resource;
+}
+
+Provider *attachment_provider(const Application *application)
+{
+    return is_at_home(application) ? application->home : application->attachment.provider;
+}
+
+const char *attachment_node(const Application *application)
+{
+    return is_at_home(application) ? application->registration->node : application->attachment.node;
+}
+
+gboolean attachment_is_with(const Application *application, const char *provider)
+{
+    return strcmp(attachment_provider(application)->id, provider) == 0;
+}
+
+const WireNode *attachment_find_access(const Provider *provider, const char *node)
+{
+    for (gsize i = 0; provider->resource && i < provider->resource->n_nodes; i++) {
+        const WireNode *found = provider->resource->nodes[i];
+        if (found->access && (!node || strcmp(found->id, node) == 0))
+            return found;
+    }
+    return NULL;
+}
+
+// --- changes -------------------------------------------------------------------------------------
+
+static void set(Application *application, Provider *provider, const char *node)
+{
+    Attachment *attachment = &application->attachment;
+    g_autofree char *old = attachment->node;
+    gboolean is_home =
+        provider == application->home && strcmp(node, application->registration->node) == 0;
+    attachment->provider = is_home ? NULL : provider;
+    attachment->node = is_home ? NULL : g_strdup(node);
+}
+
+static void save(Federation *federation, const Application *application)
+{
+    const Attachment *attachment = &application->attachment;
+    Platform__State__Attachment state = PLATFORM__STATE__ATTACHMENT__INIT;
+    state.provider = attachment->provider ? attachment->provider->id : (char *)"";
+    state.node = attachment->node ? attachment->node : (char *)"";
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    if (attachment->provider)
+        store_put_text(federation->store, "attachment", application->sae, value);
+    else
+        store_delete_text(federation->store, "attachment", application->sae);
+}
+
+void attachment_move(Federation *federation, Application *application, Provider *provider,
+                     const char *node)
+{
+    set(application, provider, node);
+    save(federation, application);
+}
+
+void attachment_drop(Federation *federation, Application *application)
+{
+    attachment_move(federation, application, application->home, application->registration->node);
+}
+
+typedef struct {
+    Federation *federation;
+    const Provider *provider;
+    GPtrArray *stranded;
+} Review;
+
+static gboolean is_gone(const Federation *federation, const Provider *provider)
+{
+    const Member *member = member_find(federation, provider->id);
+    return !member || member->state == QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWN ||
+           member->state == QKDNF__V1__MEMBER_STATE__MEMBER_STATE_REFUSED;
+}
+
+static gboolean review_one(gpointer key, gpointer value, gpointer data)
+{
+    Application *application = value;
+    const Attachment *attachment = &application->attachment;
+    Review *review = data;
+    if (attachment->provider == review->provider &&
+        (is_gone(review->federation, attachment->provider) ||
+         !attachment_find_access(attachment->provider, attachment->node)))
+        g_ptr_array_add(review->stranded, application);
+    return FALSE;
+}
+
+void attachment_review(Federation *federation, const Provider *provider)
+{
+    g_autoptr(GPtrArray) stranded = g_ptr_array_new();
+    Review review = {federation, provider, stranded};
+    g_tree_foreach(federation->applications, review_one, &review);
+    for (guint i = 0; i < stranded->len; i++)
+        attachment_drop(federation, stranded->pdata[i]);
+}
+
+// --- store ---------------------------------------------------------------------------------------
+
+// What could be attached once need not fit the members and resources that there are now.
+static gboolean restore(Federation *federation, const char *sae,
+                        const Platform__State__Attachment *state)
+{
+    Application *application = directory_find(federation, sae);
+    Provider *provider = topology_find(federation->topology, state->provider);
+    if (!application || !provider || is_gone(federation, provider) ||
+        !attachment_find_access(provider, state->node))
+        return FALSE;
+    set(application, provider, state->node);
+    return TRUE;
+}
+
+typedef struct {
+    Federation *federation;
+    GError **error;
+    gboolean failed;
+} Loading;
+
+static void load_attachment(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    gsize n_key = 0, n_bytes = 0;
+    const char *text = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    g_autofree char *sae = g_strndup(text, n_key);
+    Platform__State__Attachment *state = platform__state__attachment__unpack(NULL, n_bytes, bytes);
+    if (state && !restore(loading->federation, sae, state))
+        g_ptr_array_add(loading->federation->unattached, g_steal_pointer(&sae));
+    if (!state && !loading->failed) {
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "attachment of '%s': is damaged", sae);
+        loading->failed = TRUE;
+    }
+    wire_free(state);
+}
+
+gboolean attachment_load(Federation *federation, GError **error)
+{
+    Loading loading = {federation, error, FALSE};
+    return store_load(federation->store, "attachment", load_attachment, &loading, error) &&
+           !loading.failed;
+}
+
+void attachment_settle(Federation *federation)
+{
+    for (guint i = 0; i < federation->unattached->len; i++)
+        store_delete_text(federation->store, "attachment", federation->unattached->pdata[i]);
+    g_ptr_array_set_size(federation->unattached, 0);
+}
