@@ -3,6 +3,7 @@
 #include "agents/application/application.h"
 
 #include "topics/base/timers.h"
+#include "topics/presence.h"
 
 #include <string.h>
 
@@ -14,11 +15,17 @@ enum { TIMER_REPEAT, TIMER_DEADLINE };
 
 struct Application {
     char *platform;
+    gint64 now_us; // of what is received
     Dispatcher *dispatcher;
     Outbox *outbox;
     Timers *timers;
-    GHashTable *open; // ID → Open, owned
-    GQueue order;     // Open, oldest first
+    GHashTable *open;       // ID → Open, owned
+    GQueue order;           // Open, oldest first
+    PresenceState presence; // of the platform; its incarnation is 0 until it is heard of
+    ApplicationMovedFn moved;
+    gpointer moved_data;
+    char *move; // the handover that others asked for and that was last told of
+    int move_phase;
 };
 
 // A question that is not answered yet.
@@ -27,6 +34,7 @@ typedef struct {
     KindId kind;
     ProtobufCMessage *message;
     gint64 pause_us;
+    int phase; // of a handover, the last that was told
     ApplicationAnswerFn answer;
     gpointer data;
     GDestroyNotify free_data;
@@ -72,13 +80,24 @@ static void send_open(Application *application, Open *open, gint64 now_us)
     open->pause_us = MIN(open->pause_us * 2, LONGEST_PAUSE_US);
 }
 
-// An answer of another kind than the question is none.
+// What is open, unless the answer is of another kind than the question.
+static Open *find_open(Application *application, const char *id, KindId asked)
+{
+    Open *open = g_hash_table_lookup(application->open, id);
+    return open && open->kind == asked ? open : NULL;
+}
+
 static void on_answer(Application *application, const char *id, KindId asked,
                       const ProtobufCMessage *answer)
 {
-    const Open *open = g_hash_table_lookup(application->open, id);
-    if (open && open->kind == asked)
-        finish(application, open->id, answer);
+    if (find_open(application, id, asked))
+        finish(application, id, answer);
+}
+
+static void on_admin_reply(gpointer core, const Sender *sender, gconstpointer message)
+{
+    const WireAdminReply *answer = message;
+    on_answer(core, answer->id, KIND_ADMIN, &answer->base);
 }
 
 static void on_registered(gpointer core, const Sender *sender, gconstpointer message)
@@ -99,6 +118,62 @@ static void on_reply(gpointer core, const Sender *sender, gconstpointer message)
     on_answer(core, answer->id, KIND_REQUEST, &answer->base);
 }
 
+static void on_session_state(gpointer core, const Sender *sender, gconstpointer message)
+{
+    const WireSessionState *answer = message;
+    on_answer(core, answer->id, KIND_SESSION, &answer->base);
+}
+
+// --- handovers -----------------------------------------------------------------------------------
+
+static gboolean is_last(const WireHandoverState *state)
+{
+    return state->phase == QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_RELEASED ||
+           state->phase == QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_REFUSED ||
+           state->phase == QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_FALLEN_BACK;
+}
+
+static void tell_moved(Application *application, const WireHandoverState *state)
+{
+    gboolean is_known = g_strcmp0(application->move, state->id) == 0;
+    if (!application->moved || (is_known && (int)state->phase <= application->move_phase))
+        return;
+    g_free(application->move);
+    application->move = g_strdup(state->id);
+    application->move_phase = (int)state->phase;
+    application->moved(application->moved_data, state);
+}
+
+// Until its last phase it is asked for again like anything else: what is lost comes again.
+static void on_handover_state(gpointer core, const Sender *sender, gconstpointer message)
+{
+    const WireHandoverState *state = message;
+    Open *open = find_open(core, state->id, KIND_HANDOVER);
+    if (!open) {
+        tell_moved(core, state);
+    } else if (is_last(state)) {
+        finish(core, state->id, &state->base);
+    } else if ((int)state->phase > open->phase) {
+        open->phase = (int)state->phase;
+        open->answer(open->data, open->id, &state->base);
+    }
+}
+
+// --- the platform --------------------------------------------------------------------------------
+
+// What it was asked before it started, or was away, it may never have heard. When it is heard of
+// for the first time, everything has just been asked.
+static void on_presence(gpointer core, const Sender *sender, gconstpointer message)
+{
+    Application *application = core;
+    if (strcmp(sender->id, application->platform) != 0)
+        return;
+    gboolean was_known = application->presence.incarnation != 0;
+    gboolean is_new = presence_update(&application->presence, message);
+    if (is_new && was_known && application->presence.alive)
+        application_connected(application, application->now_us);
+}
+
 static Role role_of(gpointer core, const char *member)
 {
     const Application *application = core;
@@ -108,9 +183,13 @@ static Role role_of(gpointer core, const char *member)
 static const DispatchTable dispatch = {
     .handlers =
         {
+            [KIND_PRESENCE] = on_presence,
+            [KIND_ADMIN_REPLY] = on_admin_reply,
             [KIND_REGISTERED] = on_registered,
             [KIND_SERVICES] = on_services,
             [KIND_REPLY] = on_reply,
+            [KIND_SESSION_STATE] = on_session_state,
+            [KIND_HANDOVER_STATE] = on_handover_state,
         },
     .role_of = role_of,
 };
@@ -136,6 +215,7 @@ void application_free(Application *application)
     outbox_free(application->outbox);
     dispatcher_free(application->dispatcher);
     g_free(application->platform);
+    g_free(application->move);
     g_free(application);
 }
 
@@ -166,9 +246,16 @@ gboolean application_cancel(Application *application, const char *id)
     return TRUE;
 }
 
+void application_watch(Application *application, ApplicationMovedFn moved, gpointer data)
+{
+    application->moved = moved;
+    application->moved_data = data;
+}
+
 Refusal application_receive(Application *application, const char *topic, const guint8 *payload,
                             gsize n_bytes, gint64 now_us)
 {
+    application->now_us = now_us;
     return dispatcher_receive(application->dispatcher, topic, payload, n_bytes, now_us);
 }
 

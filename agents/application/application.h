@@ -11,16 +11,21 @@
 typedef struct Application Application;
 
 // `answer` is NULL when the time was up; else of the type that answers the question, valid until
-// the call returns. The callback may ask and cancel.
+// the call returns. A handover has an answer for each of its phases that is heard of, in their
+// order and none twice; everything else has one. The callback may ask and cancel.
 typedef void (*ApplicationAnswerFn)(gpointer data, const char *id, const ProtobufCMessage *answer);
 
-// `incarnation` grows with every start of the application.
+// Somebody else lets this application move: each phase that is heard of, once.
+typedef void (*ApplicationMovedFn)(gpointer data, const WireHandoverState *state);
+
+// `incarnation` grows with every start of the application. `platform` is who is asked, and the only
+// one who may answer.
 Application *application_new(const char *id, const char *platform, guint64 incarnation);
 // What is open is dropped, unanswered; takes NULL.
 void application_free(Application *application);
 
 typedef struct {
-    KindId kind;                     // KIND_REGISTER, KIND_DISCOVER or KIND_REQUEST
+    KindId kind;                     // that has an answer
     const ProtobufCMessage *message; // of that kind; copied
     const char *id;                  // as in the message; unique among what is open
     gint64 deadline_us;
@@ -32,6 +37,9 @@ typedef struct {
 void application_ask(Application *application, const Question *question, gint64 now_us);
 // FALSE when it is not open. Its callback does not come any more.
 gboolean application_cancel(Application *application, const char *id);
+
+// `moved` may be NULL.
+void application_watch(Application *application, ApplicationMovedFn moved, gpointer data);
 
 Refusal application_receive(Application *application, const char *topic, const guint8 *payload,
                             gsize n_bytes, gint64 now_us);

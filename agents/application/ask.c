@@ -2,33 +2,14 @@
 //
 // What an application asks of the platform.
 
-#include "agents/application/handle.h"
+#include "agents/application/ask.h"
 #include "agents/application/result.h"
 
 #include <poll.h>
 #include <string.h>
 #include <uuid.h>
 
-#define DEFAULT_TIMEOUT_MS 10000
-#define DEFAULT_SIZE_BITS  256
-
-// The platform's own answer, that the time was up, is worth waiting for: it says why.
-#define GRACE_MS 1000
-
-// One thing that was asked.
-typedef struct {
-    struct qkdnf *q;
-    union {
-        qkdnf_reply_fn reply;
-        qkdnf_registration_fn registration;
-        qkdnf_services_fn services;
-    } callback;
-    void *data;
-    gpointer *ret_result; // who waits gets the result here, instead of the callback
-} Operation;
-
-// Why there is no answer.
-static enum qkdnf_status silence(const struct qkdnf *q, const char **ret_text)
+enum qkdnf_status ask_silence(const struct qkdnf *q, const char **ret_text)
 {
     gboolean is_connected = qkdnf_is_connected(q);
     *ret_text = is_connected ? "no answer from the platform in time" : qkdnf_trouble(q);
@@ -39,7 +20,7 @@ static void on_reply(gpointer data, const char *id, const ProtobufCMessage *answ
 {
     Operation *operation = data;
     const char *text;
-    enum qkdnf_status status = silence(operation->q, &text);
+    enum qkdnf_status status = ask_silence(operation->q, &text);
     struct qkdnf_reply *reply = reply_new(id, (const WireReply *)answer, status, text);
     if (operation->ret_result) {
         *operation->ret_result = reply;
@@ -60,7 +41,7 @@ static void on_registered(gpointer data, const char *id, const ProtobufCMessage 
 {
     Operation *operation = data;
     const char *text;
-    enum qkdnf_status status = silence(operation->q, &text);
+    enum qkdnf_status status = ask_silence(operation->q, &text);
     struct qkdnf_registration *registration =
         registration_new((const WireRegistered *)answer, status, text);
     learn_kme(operation->q, registration);
@@ -76,7 +57,7 @@ static void on_services(gpointer data, const char *id, const ProtobufCMessage *a
 {
     Operation *operation = data;
     const char *text;
-    enum qkdnf_status status = silence(operation->q, &text);
+    enum qkdnf_status status = ask_silence(operation->q, &text);
     struct qkdnf_services *services = services_new((const WireServices *)answer, status, text);
     if (operation->ret_result) {
         *operation->ret_result = services;
@@ -86,26 +67,25 @@ static void on_services(gpointer data, const char *id, const ProtobufCMessage *a
     qkdnf_services_free(services);
 }
 
-static void new_id(char ret_id[UUID_CHARS + 1])
+void ask_new_id(char ret_id[UUID_CHARS + 1])
 {
     uuid_t uuid;
     uuid_generate_random(uuid);
     uuid_unparse_lower(uuid, ret_id);
 }
 
-// The operation is copied.
-static void ask(const Operation *operation, Question question, guint timeout_ms)
+void ask(const Operation *operation, Question question, guint timeout_ms, guint grace_ms)
 {
     struct qkdnf *q = operation->q;
     gint64 now_us = handle_now(q);
-    question.deadline_us = now_us + timeout_ms * G_TIME_SPAN_MILLISECOND;
+    question.deadline_us = now_us + ((gint64)timeout_ms + grace_ms) * G_TIME_SPAN_MILLISECOND;
     question.data = g_memdup2(operation, sizeof *operation);
     question.free_data = g_free;
     application_ask(q->application, &question, now_us);
     handle_flush(q);
 }
 
-static gpointer wait_for(struct qkdnf *q, gpointer *result)
+gpointer ask_wait(struct qkdnf *q, gpointer *result)
 {
     while (!*result) {
         struct pollfd readable = {.fd = q->fd, .events = POLLIN};
@@ -115,7 +95,7 @@ static gpointer wait_for(struct qkdnf *q, gpointer *result)
     return *result;
 }
 
-static char *find_bad_id(const char *what, const char *const *ids, gsize n)
+char *ask_find_bad_id(const char *what, const char *const *ids, gsize n)
 {
     for (gsize i = 0; i < n; i++) {
         if (!ids[i] || !id_is_valid(ids[i]))
@@ -124,16 +104,22 @@ static char *find_bad_id(const char *what, const char *const *ids, gsize n)
     return NULL;
 }
 
-// Why the request cannot be put on the bus at all, for a person (free with g_free()), or NULL. What
-// else may be wrong with it the platform knows better.
+char *ask_find_fault(const char *const *targets, gsize n_targets, const char *const *exclude,
+                     gsize n_exclude, unsigned size_bits)
+{
+    if (n_targets == 0)
+        return g_strdup("no target is named");
+    if (size_bits % 8 != 0)
+        return g_strdup_printf("size is %u bits; expected a multiple of 8", size_bits);
+    char *fault = ask_find_bad_id("target", targets, n_targets);
+    return fault ? fault : ask_find_bad_id("excluded provider", exclude, n_exclude);
+}
+
+// What else may be wrong with it the platform knows better.
 static char *find_fault(const struct qkdnf_request *request)
 {
-    if (request->n_targets == 0)
-        return g_strdup("no target is named");
-    if (request->size_bits % 8 != 0)
-        return g_strdup_printf("size is %u bits; expected a multiple of 8", request->size_bits);
-    char *fault = find_bad_id("target", request->targets, request->n_targets);
-    return fault ? fault : find_bad_id("excluded provider", request->exclude, request->n_exclude);
+    return ask_find_fault(request->targets, request->n_targets, request->exclude,
+                          request->n_exclude, request->size_bits);
 }
 
 static void ask_for_keys(const Operation *operation, const struct qkdnf_request *request,
@@ -152,7 +138,7 @@ static void ask_for_keys(const Operation *operation, const struct qkdnf_request 
     wire.exclude = (char **)request->exclude;
     wire.timeout_ms = timeout_ms;
     Question question = {KIND_REQUEST, &wire.base, id, .answer = on_reply};
-    ask(operation, question, (guint)MIN((guint64)timeout_ms + GRACE_MS, G_MAXUINT));
+    ask(operation, question, timeout_ms, GRACE_MS);
 }
 
 enum qkdnf_status qkdnf_request_keys(struct qkdnf *q, const struct qkdnf_request *request,
@@ -162,7 +148,7 @@ enum qkdnf_status qkdnf_request_keys(struct qkdnf *q, const struct qkdnf_request
     if (fault)
         return QKDNF_BAD_REQUEST;
     char id[UUID_CHARS + 1];
-    new_id(id);
+    ask_new_id(id);
     if (ret_id)
         memcpy(ret_id, id, sizeof id);
     Operation operation = {.q = q, .callback.reply = callback, .data = data};
@@ -178,26 +164,26 @@ int qkdnf_cancel(struct qkdnf *q, const char *id)
 struct qkdnf_reply *qkdnf_request_keys_wait(struct qkdnf *q, const struct qkdnf_request *request)
 {
     char id[UUID_CHARS + 1];
-    new_id(id);
+    ask_new_id(id);
     g_autofree char *fault = find_fault(request);
     if (fault)
         return reply_new(id, NULL, QKDNF_BAD_REQUEST, fault);
     gpointer reply = NULL;
     ask_for_keys(&(Operation){.q = q, .ret_result = &reply}, request, id);
-    return wait_for(q, &reply);
+    return ask_wait(q, &reply);
 }
 
 static void ask_to_register(const Operation *operation, const char *service, int visible,
                             guint timeout_ms)
 {
     char id[UUID_CHARS + 1];
-    new_id(id);
+    ask_new_id(id);
     WireRegister wire = WIRE_REGISTER_INIT;
     wire.id = id;
     wire.service = (char *)(service ? service : "");
     wire.visible = visible != 0;
     Question question = {KIND_REGISTER, &wire.base, id, .answer = on_registered};
-    ask(operation, question, timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS);
+    ask(operation, question, timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS, 0);
 }
 
 void qkdnf_register(struct qkdnf *q, const char *service, int visible, unsigned timeout_ms,
@@ -213,20 +199,20 @@ struct qkdnf_registration *qkdnf_register_wait(struct qkdnf *q, const char *serv
     gpointer registration = NULL;
     Operation operation = {.q = q, .ret_result = &registration};
     ask_to_register(&operation, service, visible, timeout_ms);
-    return wait_for(q, &registration);
+    return ask_wait(q, &registration);
 }
 
 static void ask_who_is_there(const Operation *operation, const struct qkdnf_query *query)
 {
     char id[UUID_CHARS + 1];
-    new_id(id);
+    ask_new_id(id);
     WireDiscover wire = WIRE_DISCOVER_INIT;
     wire.id = id;
     wire.sae = (char *)(query->sae ? query->sae : "");
     wire.region = (char *)(query->region ? query->region : "");
     wire.service = (char *)(query->service ? query->service : "");
     Question question = {KIND_DISCOVER, &wire.base, id, .answer = on_services};
-    ask(operation, question, query->timeout_ms ? query->timeout_ms : DEFAULT_TIMEOUT_MS);
+    ask(operation, question, query->timeout_ms ? query->timeout_ms : DEFAULT_TIMEOUT_MS, 0);
 }
 
 void qkdnf_discover(struct qkdnf *q, const struct qkdnf_query *query, qkdnf_services_fn callback,
@@ -240,5 +226,5 @@ struct qkdnf_services *qkdnf_discover_wait(struct qkdnf *q, const struct qkdnf_q
 {
     gpointer services = NULL;
     ask_who_is_there(&(Operation){.q = q, .ret_result = &services}, query);
-    return wait_for(q, &services);
+    return ask_wait(q, &services);
 }

@@ -3,6 +3,7 @@
 // The client side of ETSI GS QKD 014 V1.1.1, over libcurl.
 
 #include "agents/application/container.h"
+#include "agents/application/handle.h"
 #include "agents/application/result.h"
 
 #include <curl/curl.h>
@@ -96,32 +97,65 @@ static void set_up(struct qkdnf_kme *kme, const char *ca, const char *certificat
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, kme->trouble);
 }
 
+static gboolean is_usable(const char *url)
+{
+    return url && g_ascii_strncasecmp(url, "https://", 8) == 0;
+}
+
+static void complain(const char *url, struct qkdnf_error *ret_error)
+{
+    error_give(ret_error, g_error_new(g_quark_from_static_string("qkdnf"), 0,
+                                      "cannot use KME \"%s\": expected https://HOST:PORT and the "
+                                      "files of a CA, a certificate and its key",
+                                      url ? url : ""));
+}
+
+static void name(struct qkdnf_kme *kme, const char *url, const char *id)
+{
+    g_free(kme->url);
+    g_free(kme->id);
+    kme->url = g_strdup(url);
+    if (g_str_has_suffix(kme->url, "/"))
+        kme->url[strlen(kme->url) - 1] = '\0';
+    kme->id = g_strdup(id);
+}
+
 struct qkdnf_kme *qkdnf_kme_new(const char *url, const char *id, const char *ca,
                                 const char *certificate, const char *key,
                                 struct qkdnf_error *ret_error)
 {
     g_autoptr(CURL) curl = NULL;
-    if (url && ca && certificate && key && g_ascii_strncasecmp(url, "https://", 8) == 0)
+    if (is_usable(url) && ca && certificate && key)
         curl = curl_easy_init();
     if (!curl) {
-        error_give(ret_error, g_error_new(g_quark_from_static_string("qkdnf"), 0,
-                                          "cannot use KME \"%s\": expected https://HOST:PORT and "
-                                          "the files of a CA, a certificate and its key",
-                                          url ? url : ""));
+        complain(url, ret_error);
         return NULL;
     }
     struct qkdnf_kme *kme = g_new0(struct qkdnf_kme, 1);
     kme->curl = g_steal_pointer(&curl);
-    kme->url = g_strdup(url);
-    if (g_str_has_suffix(kme->url, "/"))
-        kme->url[strlen(kme->url) - 1] = '\0';
-    kme->id = g_strdup(id);
+    name(kme, url, id);
     kme->headers = curl_slist_append(NULL, "Content-Type: application/json");
     kme->headers = curl_slist_append(kme->headers, "Accept: application/json");
     kme->headers = curl_slist_append(kme->headers, "Expect:");
     kme->body = secret_new(FIRST_BODY_BYTES);
     set_up(kme, ca, certificate, key);
     return kme;
+}
+
+// A handle of its own for each KME: whose certificate it is was checked for the connections that
+// the old handle keeps, and for the TLS sessions that it remembers.
+int qkdnf_kme_move(struct qkdnf_kme *kme, const char *url, const char *id,
+                   struct qkdnf_error *ret_error)
+{
+    CURL *fresh = is_usable(url) ? curl_easy_duphandle(kme->curl) : NULL;
+    if (!fresh) {
+        complain(url, ret_error);
+        return 0;
+    }
+    curl_easy_cleanup(kme->curl);
+    kme->curl = fresh;
+    name(kme, url, id);
+    return 1;
 }
 
 void qkdnf_kme_free(struct qkdnf_kme *kme)
@@ -149,22 +183,32 @@ static struct qkdnf_keys *fail_transfer(const struct qkdnf_kme *kme, CURLcode re
     return keys_fail(status, 0, text);
 }
 
-// POSTs to one of the standard's paths and reads what comes back. `root` is the body.
-static struct qkdnf_keys *call(struct qkdnf_kme *kme, const char *peer, const char *method,
-                               const json_t *root, guint timeout_ms)
+// Of one of the standard's paths; `body` is posted, or NULL for GET. The answer is in `kme->body`.
+static CURLcode perform(struct qkdnf_kme *kme, const char *peer, const char *method,
+                        const char *body, guint timeout_ms)
 {
-    char *body = json_dumps(root, JSON_COMPACT);
     g_autofree char *escaped = g_uri_escape_string(peer, NULL, FALSE);
     g_autofree char *url = g_strdup_printf("%s/api/v1/keys/%s/%s", kme->url, escaped, method);
     kme->n_body = 0;
     kme->is_another = FALSE;
     kme->trouble[0] = '\0';
     curl_easy_setopt(kme->curl, CURLOPT_URL, url);
-    curl_easy_setopt(kme->curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(kme->curl, CURLOPT_HTTPGET, 1L);
+    if (body)
+        curl_easy_setopt(kme->curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(kme->curl, CURLOPT_TIMEOUT_MS,
                      (long)(timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS));
     CURLcode result = curl_easy_perform(kme->curl);
     curl_easy_setopt(kme->curl, CURLOPT_POSTFIELDS, NULL);
+    return result;
+}
+
+// POSTs and reads what comes back. `root` is the body.
+static struct qkdnf_keys *call(struct qkdnf_kme *kme, const char *peer, const char *method,
+                               const json_t *root, guint timeout_ms)
+{
+    char *body = json_dumps(root, JSON_COMPACT);
+    CURLcode result = perform(kme, peer, method, body, timeout_ms);
     free(body);
     long code = 0;
     curl_easy_getinfo(kme->curl, CURLINFO_RESPONSE_CODE, &code);
@@ -173,6 +217,11 @@ static struct qkdnf_keys *call(struct qkdnf_kme *kme, const char *peer, const ch
         result == CURLE_OK ? keys_parse((guint)code, &answer) : fail_transfer(kme, result);
     secret_wipe(kme->body->data, kme->n_body);
     return keys;
+}
+
+void handle_call(struct qkdnf_kme *kme, const char *sae)
+{
+    (void)perform(kme, sae, "status", NULL, DEFAULT_TIMEOUT_MS);
 }
 
 // NULL when one of them is no text.
@@ -203,6 +252,8 @@ static gboolean add_extensions(json_t *root, const struct qkdnf_key_query *query
         !add_extension(array, "qkdnf_exclude", text_array(query->exclude, query->n_exclude)))
         return FALSE;
     if (query->request && !add_extension(array, "qkdnf_request", json_string(query->request)))
+        return FALSE;
+    if (query->session && !add_extension(array, "qkdnf_session", json_string(query->session)))
         return FALSE;
     if (json_array_size(array) == 0)
         return TRUE;

@@ -14,6 +14,12 @@ struct qkdnf {
     char *key;
     char *kme_url; // NULL: not known
     char *kme_id;  // NULL: any
+    // Where it was before a handover, and which: it may fall back.
+    char *last_kme_url;
+    char *last_kme_id;
+    char *follows;
+    qkdnf_handover_fn moved; // tells of handovers that others ask for; or NULL
+    void *moved_data;
     Application *application;
     Session *session;
     struct event_base *base;
@@ -26,3 +32,7 @@ struct qkdnf {
 gint64 handle_now(const struct qkdnf *q);
 // Publishes what the core wants published.
 void handle_flush(struct qkdnf *q);
+// Hears of handovers from here on.
+void handle_watch(struct qkdnf *q);
+// Shows the KME that this application is there; what it answers is of no interest.
+void handle_call(struct qkdnf_kme *kme, const char *sae);

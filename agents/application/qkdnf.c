@@ -73,6 +73,7 @@ static gboolean open_session(struct qkdnf *q, const struct qkdnf_config *config,
     };
     guint64 incarnation = (guint64)handle_now(q);
     q->application = application_new(config->sae, config->platform, incarnation);
+    handle_watch(q);
     q->session = session_new(q->base, &connection, config->sae, ROLE_APPLICATION, incarnation,
                              &listener, q, error);
     if (!q->session)
@@ -168,6 +169,9 @@ void qkdnf_close(struct qkdnf *q)
     g_free(q->key);
     g_free(q->kme_url);
     g_free(q->kme_id);
+    g_free(q->last_kme_url);
+    g_free(q->last_kme_id);
+    g_free(q->follows);
     g_free(q->trouble);
     g_free(q);
 }

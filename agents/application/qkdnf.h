@@ -220,9 +220,159 @@ QKDNF_API void qkdnf_discover(struct qkdnf *q, const struct qkdnf_query *query,
 QKDNF_API struct qkdnf_services *qkdnf_discover_wait(struct qkdnf *q,
                                                      const struct qkdnf_query *query);
 
-/* --- the key management entity, over ETSI GS QKD 014 V1.1.1 --- */
+/* --- sessions: a buffer of keys that is kept filled at both ends --- */
 
+// What is asked of a session, granted to it, or offered instead. 0 stands for what is in
+// parentheses.
+struct qkdnf_session_qos {
+    uint64_t rate_bps;    // key bits per second that the initiator means to use
+    unsigned size_bits;   // of each key, a multiple of 8 (256)
+    unsigned buffer;      // keys that are kept ready (what the rate uses up while a way is changed)
+    uint64_t lifetime_ms; // it ends by itself after this (when it is closed)
+    unsigned priority;    // to 7; what is higher is moved first when something fails (0)
+    int is_protected;     // a second way is reserved beforehand
+    unsigned n_paths;     // without a common transit provider (1)
+};
+
+// Set it to zeros, then what is wanted.
+struct qkdnf_session_request {
+    const char *id; // a UUID; opening the same session again changes nothing (a new one)
+    const char *const *targets; // SAE IDs
+    size_t n_targets;
+    struct qkdnf_session_qos qos;
+    const char *const *exclude; // providers that its keys may not cross (none)
+    size_t n_exclude;
+    unsigned timeout_ms; // how long to wait for the answer (10000)
+};
+
+enum qkdnf_session_phase {
+    QKDNF_SESSION_OPENING = 1, // admitted; the buffer is filled for the first time
+    QKDNF_SESSION_ACTIVE = 2,
+    QKDNF_SESSION_DEGRADED = 3, // the buffer cannot be kept filled now
+    QKDNF_SESSION_CLOSED = 4,
+};
+// Such as "ACTIVE"; "UNKNOWN" for one that this version does not have. Static.
+QKDNF_API const char *qkdnf_session_phase_name(enum qkdnf_session_phase phase);
+
+struct qkdnf_session {
+    const char *id;
+    const char *initiator;
+    size_t n_targets;
+    const char *const *targets;
+    enum qkdnf_session_phase phase;
+    const char *text; // why it is DEGRADED or CLOSED
+    struct qkdnf_session_qos qos;
+    size_t n_paths;
+    const struct qkdnf_path *paths; // where its keys go now
+    size_t n_protection;
+    const struct qkdnf_path *protection; // and would go if that failed
+    size_t n_deliveries;
+    const struct qkdnf_delivery *deliveries; // the initiator's, then the targets'
+    // Keys are numbered from 0: those below `n_granted` are or were ready at both ends, those below
+    // `n_delivered` were fetched by the initiator, as far as the platform has heard.
+    uint64_t n_granted;
+    uint64_t n_delivered;
+    uint64_t opened_at_us; // since 1970-01-01 UTC
+};
+
+struct qkdnf_sessions {
+    enum qkdnf_status status;
+    const char *text;
+    size_t n_sessions; // that was opened or closed, or those that were found
+    const struct qkdnf_session *sessions;
+    // QKDNF_INSUFFICIENT_KEY: what could be had; a rate of 0: nothing.
+    struct qkdnf_session_qos offer;
+};
+QKDNF_API void qkdnf_sessions_free(struct qkdnf_sessions *sessions);
+
+typedef void (*qkdnf_sessions_fn)(void *data, const struct qkdnf_sessions *sessions);
+
+// Opens a session; its keys are then fetched as any others, with qkdnf_get_keys(). `ret_id`, which
+// may be NULL, gets the session's ID. Otherwise as qkdnf_request_keys().
+QKDNF_API enum qkdnf_status qkdnf_session_open(struct qkdnf *q,
+                                               const struct qkdnf_session_request *request,
+                                               qkdnf_sessions_fn callback, void *data,
+                                               char ret_id[37]);
+QKDNF_API struct qkdnf_sessions *qkdnf_session_open_wait(
+    struct qkdnf *q, const struct qkdnf_session_request *request);
+// What was fetched as initiator can still be fetched by the targets for a while. QKDNF_BAD_REQUEST
+// when `id` is no UUID; then there is no callback.
+QKDNF_API enum qkdnf_status qkdnf_session_close(struct qkdnf *q, const char *id,
+                                                unsigned timeout_ms, qkdnf_sessions_fn callback,
+                                                void *data);
+QKDNF_API struct qkdnf_sessions *qkdnf_session_close_wait(struct qkdnf *q, const char *id,
+                                                          unsigned timeout_ms);
+// This application's sessions; `id` NULL: all.
+QKDNF_API enum qkdnf_status qkdnf_session_list(struct qkdnf *q, const char *id, unsigned timeout_ms,
+                                               qkdnf_sessions_fn callback, void *data);
+QKDNF_API struct qkdnf_sessions *qkdnf_session_list_wait(struct qkdnf *q, const char *id,
+                                                         unsigned timeout_ms);
+
+/* --- handover: to be served by another provider, or at another node, with all sessions --- */
+
+// Set it to zeros, then what is wanted: a provider, with or without an access node of it, or a
+// region, of which the platform finds the best provider.
+struct qkdnf_handover {
+    const char *provider;
+    const char *node;
+    const char *region;
+    unsigned timeout_ms; // until this application has come to the new KME (30000)
+};
+
+enum qkdnf_handover_phase {
+    QKDNF_HANDOVER_UNHEARD = 0, // nothing was heard of it
+    QKDNF_HANDOVER_REQUESTED = 1,
+    QKDNF_HANDOVER_AUTHORISED = 2, // home and visited provider agree
+    // The new KME has what the old one has, and waits for this application to come; the old one
+    // still serves.
+    QKDNF_HANDOVER_PREPARED = 3,
+    QKDNF_HANDOVER_SWITCHED = 4,    // it has come, and the new KME serves
+    QKDNF_HANDOVER_RELEASED = 5,    // done: nothing is left at the old one
+    QKDNF_HANDOVER_REFUSED = 6,     // the last, instead
+    QKDNF_HANDOVER_FALLEN_BACK = 7, // the last, instead: the old KME goes on
+};
+// Such as "PREPARED"; "UNKNOWN" for one that this version does not have. Static.
+QKDNF_API const char *qkdnf_handover_phase_name(enum qkdnf_handover_phase phase);
+
+struct qkdnf_handover_state {
+    char id[37];
+    enum qkdnf_handover_phase phase;
+    enum qkdnf_status status;
+    const char *text;
+    // Where this application is served from PREPARED on.
+    const char *provider;
+    const char *node;
+    const char *kme_url;
+    const char *kme_id;
+    unsigned n_sessions;  // that move with it
+    uint64_t duration_us; // since it was asked for
+};
+QKDNF_API void qkdnf_handover_state_free(struct qkdnf_handover_state *state);
+
+// `state` is valid until the callback returns.
+typedef void (*qkdnf_handover_fn)(void *data, const struct qkdnf_handover_state *state);
+
+// Asks to be moved. The callback comes for each phase that is heard of, in order, none twice; the
+// last is RELEASED, REFUSED, FALLEN_BACK, or any with a status of this library's own when there is
+// no word of the end in time. With PREPARED the application goes on at the new KME, for which
+// qkdnf_kme_move() is made; from then on qkdnf_kme_of() gives that one. With FALLEN_BACK it goes
+// back. QKDNF_BAD_REQUEST when it cannot be sent as it is; then there is no callback. `ret_id`,
+// which may be NULL, gets the handover's ID.
+QKDNF_API enum qkdnf_status qkdnf_handover(struct qkdnf *q, const struct qkdnf_handover *handover,
+                                           qkdnf_handover_fn callback, void *data, char ret_id[37]);
 struct qkdnf_kme;
+// The same, waiting for the end; `callback` may be NULL. `kme`, which may be NULL, is pointed at
+// the new KME and calls there as soon as that is PREPARED, and is pointed back if it must be. Never
+// NULL.
+QKDNF_API struct qkdnf_handover_state *qkdnf_handover_wait(struct qkdnf *q,
+                                                           const struct qkdnf_handover *handover,
+                                                           struct qkdnf_kme *kme,
+                                                           qkdnf_handover_fn callback, void *data);
+// For handovers of this application that somebody else asks for, such as an operator: what happens
+// then is told by this callback (NULL: no more), in the same way.
+QKDNF_API void qkdnf_on_handover(struct qkdnf *q, qkdnf_handover_fn callback, void *data);
+
+/* --- the key management entity, over ETSI GS QKD 014 V1.1.1 --- */
 
 // `id` is the common name that its certificate must have (clause 4.1 of the standard); NULL: any
 // that `ca` certified. The host of the URL is checked in any case. Connects with the first call; no
@@ -233,6 +383,10 @@ QKDNF_API struct qkdnf_kme *qkdnf_kme_new(const char *url, const char *id, const
 // The KME of a connected application, with its certificate. NULL, too, when its URL is not known.
 QKDNF_API struct qkdnf_kme *qkdnf_kme_of(const struct qkdnf *q, struct qkdnf_error *ret_error);
 QKDNF_API void qkdnf_kme_free(struct qkdnf_kme *kme);
+// Points it at another KME, with the same files; as in qkdnf_kme_new(). 0 when the URL cannot be
+// used: then nothing is changed.
+QKDNF_API int qkdnf_kme_move(struct qkdnf_kme *kme, const char *url, const char *id,
+                             struct qkdnf_error *ret_error);
 
 struct qkdnf_key {
     char id[37]; // UUID, lower case
@@ -260,6 +414,7 @@ struct qkdnf_key_query {
     const char *const *exclude; // extension qkdnf_exclude
     size_t n_exclude;
     const char *request; // extension qkdnf_request: only keys of this granted request
+    const char *session; // extension qkdnf_session: only keys of this session
 };
 
 // As the initiator (Get key, clause 5.2): keys that the targets can fetch, too. Across providers

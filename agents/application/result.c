@@ -59,7 +59,7 @@ void error_give(struct qkdnf_error *ret_error, GError *error)
     g_error_free(error);
 }
 
-static char **copy_texts(char *const *texts, gsize n)
+char **result_copy_texts(char *const *texts, gsize n)
 {
     char **copy = g_new0(char *, n + 1);
     for (gsize i = 0; i < n; i++)
@@ -67,33 +67,32 @@ static char **copy_texts(char *const *texts, gsize n)
     return copy;
 }
 
-static const char *choose_text(const char *text, enum qkdnf_status status)
+const char *result_choose_text(const char *text, enum qkdnf_status status)
 {
     return text && *text ? text : qkdnf_status_text(status);
 }
 
-static struct qkdnf_path *copy_paths(const WireReply *message)
+struct qkdnf_path *result_copy_paths(WireProviderPath *const *paths, gsize n)
 {
-    struct qkdnf_path *paths = g_new0(struct qkdnf_path, message->n_paths);
-    for (gsize i = 0; i < message->n_paths; i++) {
-        const WireProviderPath *path = message->paths[i];
-        paths[i].target = g_strdup(path->target);
-        paths[i].n_providers = path->n_providers;
-        paths[i].providers = (const char *const *)copy_texts(path->providers, path->n_providers);
+    struct qkdnf_path *copies = g_new0(struct qkdnf_path, n);
+    for (gsize i = 0; i < n; i++) {
+        copies[i].target = g_strdup(paths[i]->target);
+        copies[i].n_providers = paths[i]->n_providers;
+        copies[i].providers =
+            (const char *const *)result_copy_texts(paths[i]->providers, paths[i]->n_providers);
     }
-    return paths;
+    return copies;
 }
 
-static struct qkdnf_delivery *copy_deliveries(const WireReply *message)
+struct qkdnf_delivery *result_copy_deliveries(WireDelivery *const *deliveries, gsize n)
 {
-    struct qkdnf_delivery *deliveries = g_new0(struct qkdnf_delivery, message->n_deliveries);
-    for (gsize i = 0; i < message->n_deliveries; i++) {
-        const WireDelivery *delivery = message->deliveries[i];
-        deliveries[i].sae = g_strdup(delivery->sae);
-        deliveries[i].provider = g_strdup(delivery->provider);
-        deliveries[i].kme_url = g_strdup(delivery->kme_url);
+    struct qkdnf_delivery *copies = g_new0(struct qkdnf_delivery, n);
+    for (gsize i = 0; i < n; i++) {
+        copies[i].sae = g_strdup(deliveries[i]->sae);
+        copies[i].provider = g_strdup(deliveries[i]->provider);
+        copies[i].kme_url = g_strdup(deliveries[i]->kme_url);
     }
-    return deliveries;
+    return copies;
 }
 
 struct qkdnf_reply *reply_new(const char *id, const WireReply *message, enum qkdnf_status status,
@@ -102,45 +101,54 @@ struct qkdnf_reply *reply_new(const char *id, const WireReply *message, enum qkd
     struct qkdnf_reply *reply = g_new0(struct qkdnf_reply, 1);
     g_strlcpy(reply->id, id, sizeof reply->id);
     reply->status = message ? (enum qkdnf_status)message->status : status;
-    reply->text = g_strdup(choose_text(message ? message->text : text, reply->status));
+    reply->text = g_strdup(result_choose_text(message ? message->text : text, reply->status));
     if (!message)
         return reply;
     reply->n_key_ids = message->n_key_ids;
-    reply->key_ids = (const char *const *)copy_texts(message->key_ids, message->n_key_ids);
+    reply->key_ids = (const char *const *)result_copy_texts(message->key_ids, message->n_key_ids);
     reply->size_bits = message->size_bits;
     reply->n_paths = message->n_paths;
-    reply->paths = copy_paths(message);
+    reply->paths = result_copy_paths(message->paths, message->n_paths);
     reply->n_deliveries = message->n_deliveries;
-    reply->deliveries = copy_deliveries(message);
+    reply->deliveries = result_copy_deliveries(message->deliveries, message->n_deliveries);
     reply->available = message->available_number;
     reply->available_in_ms = message->available_in_ms;
     reply->n_attempts = message->attempts;
     return reply;
 }
 
-// Everything in what is given away was allocated here, whatever `const` it carries for its reader.
-static void release(const void *memory)
+void result_release(const void *memory)
 {
     g_free((gpointer)memory);
+}
+
+void result_release_paths(const struct qkdnf_path *paths, gsize n)
+{
+    for (gsize i = 0; i < n; i++) {
+        result_release(paths[i].target);
+        g_strfreev((char **)paths[i].providers);
+    }
+    result_release(paths);
+}
+
+void result_release_deliveries(const struct qkdnf_delivery *deliveries, gsize n)
+{
+    for (gsize i = 0; i < n; i++) {
+        result_release(deliveries[i].sae);
+        result_release(deliveries[i].provider);
+        result_release(deliveries[i].kme_url);
+    }
+    result_release(deliveries);
 }
 
 void qkdnf_reply_free(struct qkdnf_reply *reply)
 {
     if (!reply)
         return;
-    for (gsize i = 0; i < reply->n_paths; i++) {
-        release(reply->paths[i].target);
-        g_strfreev((char **)reply->paths[i].providers);
-    }
-    for (gsize i = 0; i < reply->n_deliveries; i++) {
-        release(reply->deliveries[i].sae);
-        release(reply->deliveries[i].provider);
-        release(reply->deliveries[i].kme_url);
-    }
-    release(reply->paths);
-    release(reply->deliveries);
+    result_release_paths(reply->paths, reply->n_paths);
+    result_release_deliveries(reply->deliveries, reply->n_deliveries);
     g_strfreev((char **)reply->key_ids);
-    release(reply->text);
+    result_release(reply->text);
     g_free(reply);
 }
 
@@ -150,7 +158,7 @@ struct qkdnf_registration *registration_new(const WireRegistered *message, enum 
     struct qkdnf_registration *registration = g_new0(struct qkdnf_registration, 1);
     registration->status = message ? (enum qkdnf_status)message->status : status;
     registration->text =
-        g_strdup(choose_text(message ? message->text : text, registration->status));
+        g_strdup(result_choose_text(message ? message->text : text, registration->status));
     registration->home = g_strdup(message ? message->home : "");
     registration->kme_url = g_strdup(message ? message->kme_url : "");
     return registration;
@@ -160,9 +168,9 @@ void qkdnf_registration_free(struct qkdnf_registration *registration)
 {
     if (!registration)
         return;
-    release(registration->text);
-    release(registration->home);
-    release(registration->kme_url);
+    result_release(registration->text);
+    result_release(registration->home);
+    result_release(registration->kme_url);
     g_free(registration);
 }
 
@@ -183,7 +191,7 @@ struct qkdnf_services *services_new(const WireServices *message, enum qkdnf_stat
 {
     struct qkdnf_services *services = g_new0(struct qkdnf_services, 1);
     services->status = message ? (enum qkdnf_status)message->status : status;
-    services->text = g_strdup(choose_text(message ? message->text : text, services->status));
+    services->text = g_strdup(result_choose_text(message ? message->text : text, services->status));
     if (!message)
         return services;
     struct qkdnf_service *copies = g_new0(struct qkdnf_service, message->n_services);
@@ -200,14 +208,14 @@ void qkdnf_services_free(struct qkdnf_services *services)
         return;
     for (gsize i = 0; i < services->n_services; i++) {
         const struct qkdnf_service *service = &services->services[i];
-        release(service->sae);
-        release(service->service);
-        release(service->provider);
-        release(service->region);
-        release(service->kme_id);
-        release(service->kme_url);
+        result_release(service->sae);
+        result_release(service->service);
+        result_release(service->provider);
+        result_release(service->region);
+        result_release(service->kme_id);
+        result_release(service->kme_url);
     }
-    release(services->services);
-    release(services->text);
+    result_release(services->services);
+    result_release(services->text);
     g_free(services);
 }

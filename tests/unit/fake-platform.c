@@ -66,6 +66,65 @@ static void answer_register(FakePlatform *platform, const char *to, const WireRe
     outbox_add(platform->outbox, KIND_REGISTERED, to, &registered.base);
 }
 
+static WireSessionQos half_of(const WireSessionQos *qos)
+{
+    WireSessionQos half = *qos;
+    half.rate_bps /= 2;
+    return half;
+}
+
+// Knows of the one session that it is asked about.
+static void answer_session(FakePlatform *platform, const char *to, const WireSession *message)
+{
+    WireSessionQos qos = WIRE_SESSION_QOS_INIT;
+    WireSessionInfo info = WIRE_SESSION_INFO_INIT;
+    info.initiator = (char *)to;
+    info.phase = QKDNF__V1__SESSION_PHASE__SESSION_PHASE_ACTIVE;
+    info.granted = 20, info.delivered = 4;
+    WireSessionState state = WIRE_SESSION_STATE_INIT;
+    state.id = message->id, state.status = STATUS_OK;
+    state.sessions = (WireSessionInfo *[]){&info}, state.n_sessions = 1;
+    if (message->command_case == QKDNF__V1__SESSION__COMMAND_OPEN) {
+        g_assert_cmpstr(message->open->initiator, ==, to);
+        info.session = message->open->session;
+        info.targets = message->open->targets, info.n_targets = message->open->n_targets;
+        info.qos = message->open->qos;
+        if (g_atomic_int_get(&platform->knobs.is_refusing)) {
+            qos = half_of(message->open->qos);
+            state.status = STATUS_INSUFFICIENT_KEY, state.n_sessions = 0, state.offer = &qos;
+        }
+    } else if (message->command_case == QKDNF__V1__SESSION__COMMAND_CLOSE) {
+        info.session = message->close->session;
+        info.phase = QKDNF__V1__SESSION_PHASE__SESSION_PHASE_CLOSED;
+    } else {
+        info.session = message->list->session;
+    }
+    outbox_add(platform->outbox, KIND_SESSION_STATE, to, &state.base);
+}
+
+static void say_phase(FakePlatform *platform, const char *to, const char *id,
+                      Qkdnf__V1__HandoverPhase phase)
+{
+    WireHandoverState state = WIRE_HANDOVER_STATE_INIT;
+    state.id = (char *)id, state.sae = (char *)to;
+    state.status = STATUS_OK, state.phase = phase;
+    state.provider = (char *)"graz", state.kme_url = platform->knobs.kme_url;
+    outbox_add(platform->outbox, KIND_HANDOVER_STATE, to, &state.base);
+}
+
+// Prepares it at once; what follows is said only when it is asked again, and then all of it.
+static void answer_handover(FakePlatform *platform, const char *to, const WireHandover *message)
+{
+    gboolean is_first = g_atomic_int_add(&platform->knobs.n_handovers, 1) == 0;
+    gboolean is_refused = !is_first && g_atomic_int_get(&platform->knobs.is_refusing);
+    int last = is_first ? QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_PREPARED
+                        : QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_RELEASED;
+    if (is_refused)
+        say_phase(platform, to, message->id, QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_FALLEN_BACK);
+    for (int phase = 1; phase <= last && !is_refused; phase++)
+        say_phase(platform, to, message->id, (Qkdnf__V1__HandoverPhase)phase);
+}
+
 static void on_arrived(gpointer data, const char *text, const guint8 *payload, gsize n_bytes)
 {
     FakePlatform *platform = data;
@@ -82,6 +141,10 @@ static void on_arrived(gpointer data, const char *text, const guint8 *payload, g
             answer_discover(platform, topic.from, message);
         else if (topic.kind == KIND_REGISTER)
             answer_register(platform, topic.from, message);
+        else if (topic.kind == KIND_SESSION)
+            answer_session(platform, topic.from, message);
+        else if (topic.kind == KIND_HANDOVER)
+            answer_handover(platform, topic.from, message);
     }
     outbox_flush(platform->outbox, g_get_real_time(), send_publish, platform);
 }
@@ -123,6 +186,7 @@ void fake_platform_free(FakePlatform *platform)
     session_free(platform->session);
     outbox_free(platform->outbox);
     event_base_free(platform->base);
+    g_free(platform->knobs.kme_url);
     g_free(platform);
 }
 

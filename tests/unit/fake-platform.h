@@ -15,6 +15,8 @@ typedef struct {
     gint n_ignored;   // so many requests are not answered
     gint n_requests;  // that came
     gint is_refusing; // with what could be had
+    gint n_handovers; // that were asked for, repeated ones included
+    char *kme_url;    // where who moves goes to; set before it asks
 } FakePlatformKnobs;
 
 FakePlatform *fake_platform_new(LiveBroker *broker);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "agents/application/application.h"
+#include "topics/presence.h"
 
 #include <string.h>
 
@@ -139,6 +140,93 @@ static void test_time_is_up(Fixture *f, gconstpointer data)
     g_assert_cmpuint(f->n_answered, ==, 1);
 }
 
+static void be_born(Fixture *f, const char *member, guint64 incarnation, guint64 connection,
+                    gboolean alive)
+{
+    g_autoptr(GBytes) payload =
+        presence_pack(member, ROLE_PLATFORM, incarnation, connection, alive, START);
+    g_autofree char *topic = topic_format(KIND_PRESENCE, member, ID_ALL);
+    gsize n_bytes;
+    const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
+    application_receive(f->core, topic, bytes, n_bytes, START + 3 * SECOND);
+}
+
+static void test_asked_again_when_the_platform_is_back(Fixture *f, gconstpointer data)
+{
+    ask(f, "one", START + 60 * SECOND, START);
+    sent(f, START);
+    be_born(f, "platform", 5, 1, TRUE);
+    application_tick(f->core, START + 3 * SECOND);
+    g_assert_cmpuint(sent(f, START), ==, 1); // as it is heard of for the first time
+    be_born(f, "platform", 5, 1, FALSE);
+    be_born(f, "platform", 5, 1, TRUE);
+    be_born(f, "vienna", 9, 1, TRUE);
+    be_born(f, "vienna", 10, 1, TRUE);
+    g_assert_cmpuint(sent(f, START), ==, 0);
+    be_born(f, "platform", 6, 1, TRUE);
+    g_assert_cmpuint(sent(f, START), ==, 1);
+    g_assert_cmpint(application_next(f->core), ==, START + 3 * SECOND + 500000);
+    be_born(f, "platform", 6, 2, TRUE);
+    g_assert_cmpuint(sent(f, START), ==, 1);
+    be_born(f, "platform", 6, 2, TRUE);
+    be_born(f, "platform", 5, 3, TRUE);
+    g_assert_cmpuint(sent(f, START), ==, 0);
+}
+
+static void on_phase(gpointer data, const char *id, const ProtobufCMessage *answer)
+{
+    g_string_append_printf(data, "%d",
+                           answer ? (int)((const WireHandoverState *)answer)->phase : 0);
+}
+
+static void on_moved(gpointer data, const WireHandoverState *state)
+{
+    g_string_append_printf(data, "%s%d ", state->id, (int)state->phase);
+}
+
+static void say_phase(Fixture *f, const char *id, int phase)
+{
+    WireHandoverState state = WIRE_HANDOVER_STATE_INIT;
+    state.id = (char *)id;
+    state.phase = (Qkdnf__V1__HandoverPhase)phase;
+    hear(f, KIND_HANDOVER_STATE, "platform", &state.base);
+}
+
+static void test_each_phase_of_a_handover_once(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GString) phases = g_string_new(NULL);
+    WireHandover handover = WIRE_HANDOVER_INIT;
+    handover.id = (char *)"one";
+    Question question = {KIND_HANDOVER, &handover.base, "one", START + 60 * SECOND,
+                         on_phase,      phases,         NULL};
+    application_ask(f->core, &question, START);
+    sent(f, START);
+    static const int heard[] = {1, 1, 3, 2, 3, 4, 3};
+    for (gsize i = 0; i < G_N_ELEMENTS(heard); i++)
+        say_phase(f, "one", heard[i]);
+    g_assert_cmpstr(phases->str, ==, "134");
+    // It is asked for until its last phase.
+    application_tick(f->core, START + SECOND);
+    g_assert_cmpuint(sent(f, START), ==, 1);
+    say_phase(f, "one", 5);
+    say_phase(f, "one", 5);
+    g_assert_cmpstr(phases->str, ==, "1345");
+    g_assert_cmpint(application_tick(f->core, START + 90 * SECOND), ==, NEVER);
+}
+
+static void test_handovers_that_others_ask_for(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GString) phases = g_string_new(NULL);
+    say_phase(f, "a", 1);
+    application_watch(f->core, on_moved, phases);
+    say_phase(f, "a", 2);
+    say_phase(f, "a", 2);
+    say_phase(f, "a", 1);
+    say_phase(f, "a", 6);
+    say_phase(f, "b", 3);
+    g_assert_cmpstr(phases->str, ==, "a2 a6 b3 ");
+}
+
 // Only the platform answers, and only what it was asked.
 static void test_who_may_answer(Fixture *f, gconstpointer data)
 {
@@ -222,6 +310,10 @@ int main(int argc, char **argv)
     add("/application/time-is-up", test_time_is_up);
     add("/application/who-may-answer", test_who_may_answer);
     add("/application/sent-again-when-the-bus-is-back", test_sent_again_when_the_bus_is_back);
+    add("/application/asked-again-when-the-platform-is-back",
+        test_asked_again_when_the_platform_is_back);
+    add("/application/each-phase-of-a-handover-once", test_each_phase_of_a_handover_once);
+    add("/application/handovers-that-others-ask-for", test_handovers_that_others_ask_for);
     add("/application/cancelled", test_cancelled);
     add("/application/asks-from-a-callback", test_asks_from_a_callback);
     add("/application/data-is-freed-without-an-answer", test_data_is_freed_without_an_answer);

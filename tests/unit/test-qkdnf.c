@@ -3,84 +3,17 @@
 // The client library as it is installed, against a fake platform behind a real broker and a real
 // key delivery server with a fake agent; both turn in threads of their own.
 
-#include "agents/application/qkdnf.h"
-#include "tests/unit/fake-platform.h"
-#include "tests/unit/kme-fixture.h"
+#include "tests/unit/qkdnf-fixture.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
-
-typedef struct {
-    LiveBroker *broker;
-    FakePlatform *platform;
-    KmeFixture kme;
-    GThread *kme_thread;
-    gint is_stopping;
-    char *kme_url;
-} World;
-
-static gpointer kme_run(gpointer data)
-{
-    World *world = data;
-    while (!g_atomic_int_get(&world->is_stopping)) {
-        event_base_loopexit(world->kme.base, &(struct timeval){0, 5000});
-        event_base_loop(world->kme.base, 0);
-        kme_server_flush(world->kme.server);
-    }
-    return NULL;
-}
-
-static void set_up(World *world, gconstpointer data)
-{
-    g_autoptr(GError) error = NULL;
-    world->broker = live_broker_new();
-    live_broker_connection(world->broker, "bank-a");
-    live_broker_connection(world->broker, "bank-b");
-    pki_issue(world->broker->ca, "kme", PKI_USAGE_SERVER, world->broker->dir, &error);
-    g_assert_no_error(error);
-    world->platform = fake_platform_new(world->broker);
-    kme_fixture_set_up(&world->kme, world->broker->dir);
-    world->kme_url = g_strdup_printf("https://127.0.0.1:%u", kme_server_port(world->kme.server));
-    world->kme_thread = g_thread_new("kme", kme_run, world);
-}
-
-static void tear_down(World *world, gconstpointer data)
-{
-    g_atomic_int_set(&world->is_stopping, 1);
-    g_thread_join(world->kme_thread);
-    kme_fixture_tear_down(&world->kme, NULL);
-    fake_platform_free(world->platform);
-    live_broker_free(world->broker);
-    g_free(world->kme_url);
-}
-
-static struct qkdnf *join(World *world, const char *sae)
-{
-    Connection connection = live_broker_connection(world->broker, sae);
-    struct qkdnf_config config = {
-        .sae = sae,
-        .broker_url = connection.url,
-        .ca = connection.ca,
-        .certificate = connection.certificate,
-        .key = connection.key,
-        .platform = "platform",
-        .kme_url = world->kme_url,
-        .kme_id = "kme",
-    };
-    struct qkdnf_error error = {""};
-    struct qkdnf *q = qkdnf_connect(&config, &error);
-    g_assert_cmpstr(error.text, ==, "");
-    g_assert_nonnull(q);
-    return q;
-}
 
 static const struct qkdnf_request to_bank_b = {
     .targets = (const char *const[]){"bank-b"}, .n_targets = 1, .size_bits = 128};
 
-static void test_a_key_at_both_ends(World *world, gconstpointer data)
+static void test_a_key_at_both_ends(QkdnfFixture *f, gconstpointer data)
 {
-    struct qkdnf *q = join(world, "bank-a");
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
     struct qkdnf_reply *reply = qkdnf_request_keys_wait(q, &to_bank_b);
     g_assert_cmpint(reply->status, ==, QKDNF_OK);
     g_assert_cmpuint(reply->n_key_ids, ==, 1);
@@ -94,7 +27,7 @@ static void test_a_key_at_both_ends(World *world, gconstpointer data)
     g_assert_cmpstr(keys->text, ==, "done");
     g_assert_cmpuint(keys->n_keys, ==, 1);
     g_assert_cmpmem(keys->keys[0].bytes, keys->keys[0].n_bytes, "0123456789abcdef", 16);
-    struct qkdnf *target = join(world, "bank-b");
+    struct qkdnf *target = qkdnf_fixture_join(f, "bank-b");
     struct qkdnf_kme *far = qkdnf_kme_of(target, NULL);
     struct qkdnf_keys *same = qkdnf_get_keys_by_id(far, "bank-a", reply->key_ids, 1, 5000);
     g_assert_cmpuint(same->n_keys, ==, 1);
@@ -102,7 +35,7 @@ static void test_a_key_at_both_ends(World *world, gconstpointer data)
     g_autofree char *calls = g_strdup_printf("get bank-a bank-b 1 128 1 - %s\n"
                                              "get-by-id bank-b bank-a " FAKE_KEY_ID "\n",
                                              reply->id);
-    g_assert_cmpstr(world->kme.calls->str, ==, calls);
+    g_assert_cmpstr(f->kme.calls->str, ==, calls);
     qkdnf_keys_free(keys);
     qkdnf_keys_free(same);
     qkdnf_kme_free(near);
@@ -112,9 +45,9 @@ static void test_a_key_at_both_ends(World *world, gconstpointer data)
     qkdnf_close(q);
 }
 
-static void test_discover_and_register(World *world, gconstpointer data)
+static void test_discover_and_register(QkdnfFixture *f, gconstpointer data)
 {
-    struct qkdnf *q = join(world, "bank-a");
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
     struct qkdnf_services *services =
         qkdnf_discover_wait(q, &(struct qkdnf_query){.service = "vault"});
     g_assert_cmpint(services->status, ==, QKDNF_OK);
@@ -129,16 +62,16 @@ static void test_discover_and_register(World *world, gconstpointer data)
     qkdnf_close(q);
 }
 
-static void test_repeats_what_is_not_answered(World *world, gconstpointer data)
+static void test_repeats_what_is_not_answered(QkdnfFixture *f, gconstpointer data)
 {
-    g_atomic_int_set(&fake_platform_knobs(world->platform)->n_ignored, 2);
-    struct qkdnf *q = join(world, "bank-a");
+    g_atomic_int_set(&fake_platform_knobs(f->platform)->n_ignored, 2);
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
     struct qkdnf_reply *reply = qkdnf_request_keys_wait(q, &to_bank_b);
     g_assert_cmpint(reply->status, ==, QKDNF_OK);
-    g_assert_cmpint(g_atomic_int_get(&fake_platform_knobs(world->platform)->n_requests), ==, 3);
+    g_assert_cmpint(g_atomic_int_get(&fake_platform_knobs(f->platform)->n_requests), ==, 3);
     qkdnf_reply_free(reply);
 
-    g_atomic_int_set(&fake_platform_knobs(world->platform)->n_ignored, 1000);
+    g_atomic_int_set(&fake_platform_knobs(f->platform)->n_ignored, 1000);
     struct qkdnf_request brief = to_bank_b;
     brief.timeout_ms = 1;
     reply = qkdnf_request_keys_wait(q, &brief);
@@ -148,10 +81,10 @@ static void test_repeats_what_is_not_answered(World *world, gconstpointer data)
     qkdnf_close(q);
 }
 
-static void test_refused_requests(World *world, gconstpointer data)
+static void test_refused_requests(QkdnfFixture *f, gconstpointer data)
 {
-    g_atomic_int_set(&fake_platform_knobs(world->platform)->is_refusing, 1);
-    struct qkdnf *q = join(world, "bank-a");
+    g_atomic_int_set(&fake_platform_knobs(f->platform)->is_refusing, 1);
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
     struct qkdnf_reply *reply = qkdnf_request_keys_wait(q, &to_bank_b);
     g_assert_cmpint(reply->status, ==, QKDNF_INSUFFICIENT_KEY);
     g_assert_cmpstr(reply->text, ==, "not enough key in stock");
@@ -180,19 +113,9 @@ static void count_reply(void *data, const struct qkdnf_reply *reply)
     (*(guint *)data)++;
 }
 
-// As a program with a loop of its own would.
-static void turn_until(struct qkdnf *q, const guint *counter, guint goal)
+static void test_in_a_loop_of_the_callers(QkdnfFixture *f, gconstpointer data)
 {
-    while (*counter < goal) {
-        struct pollfd readable = {.fd = qkdnf_fd(q), .events = POLLIN};
-        g_assert_cmpint(poll(&readable, 1, qkdnf_timeout_ms(q)), >=, 0);
-        qkdnf_process(q);
-    }
-}
-
-static void test_in_a_loop_of_the_callers(World *world, gconstpointer data)
-{
-    struct qkdnf *q = join(world, "bank-a");
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
     g_assert_cmpint(qkdnf_timeout_ms(q), ==, -1);
     guint n_replies = 0, n_cancelled = 0;
     char id[37];
@@ -203,21 +126,21 @@ static void test_in_a_loop_of_the_callers(World *world, gconstpointer data)
     g_assert_cmpint(qkdnf_timeout_ms(q), >=, 0);
     g_assert_true(qkdnf_cancel(q, id));
     g_assert_false(qkdnf_cancel(q, id));
-    turn_until(q, &n_replies, 20);
+    qkdnf_fixture_turn(q, &n_replies, 20);
     g_assert_true(qkdnf_is_connected(q));
     g_assert_cmpstr(qkdnf_trouble(q), ==, "");
     g_assert_cmpuint(n_cancelled, ==, 0);
     // What is open when the handle goes is dropped.
-    g_atomic_int_set(&fake_platform_knobs(world->platform)->n_ignored, 1000);
+    g_atomic_int_set(&fake_platform_knobs(f->platform)->n_ignored, 1000);
     qkdnf_request_keys(q, &to_bank_b, count_reply, &n_cancelled, NULL);
     qkdnf_close(q);
     g_assert_cmpuint(n_cancelled, ==, 0);
 }
 
-static void test_no_bus(World *world, gconstpointer data)
+static void test_no_bus(QkdnfFixture *f, gconstpointer data)
 {
-    live_broker_kill(world->broker);
-    struct qkdnf *q = join(world, "bank-a");
+    live_broker_kill(f->broker);
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
     struct qkdnf_request brief = to_bank_b;
     brief.timeout_ms = 1;
     struct qkdnf_reply *reply = qkdnf_request_keys_wait(q, &brief);
@@ -228,18 +151,18 @@ static void test_no_bus(World *world, gconstpointer data)
     // The bus comes back: what is asked meanwhile is answered.
     guint n_replies = 0;
     qkdnf_request_keys(q, &to_bank_b, count_reply, &n_replies, NULL);
-    live_broker_start(world->broker);
-    turn_until(q, &n_replies, 1);
+    live_broker_start(f->broker);
+    qkdnf_fixture_turn(q, &n_replies, 1);
     qkdnf_close(q);
 }
 
-static void test_what_no_retry_can_mend(World *world, gconstpointer data)
+static void test_what_no_retry_can_mend(QkdnfFixture *f, gconstpointer data)
 {
     struct qkdnf_error error;
     struct qkdnf_config config = {.sae = "No Id"};
     g_assert_null(qkdnf_connect(&config, &error));
     g_assert_nonnull(strstr(error.text, "sae is missing"));
-    Connection connection = live_broker_connection(world->broker, "bank-a");
+    Connection connection = live_broker_connection(f->broker, "bank-a");
     config =
         (struct qkdnf_config){"bank-b",       connection.url, connection.ca, connection.certificate,
                               connection.key, "platform"};
@@ -249,14 +172,14 @@ static void test_what_no_retry_can_mend(World *world, gconstpointer data)
     g_assert_nonnull(strstr(error.text, "/nowhere/federation.json"));
 }
 
-static void test_from_a_federation_file(World *world, gconstpointer data)
+static void test_from_a_federation_file(QkdnfFixture *f, gconstpointer data)
 {
-    g_autofree char *path = g_build_filename(world->broker->dir, "federation.json", NULL);
+    g_autofree char *path = g_build_filename(f->broker->dir, "federation.json", NULL);
     g_autofree char *text =
         g_strdup_printf("{\"broker\":{\"url\":\"%s\"},\"ca\":\"ca.crt\",\"platform\":{\"id\":"
                         "\"platform\"},\"saes\":[{\"id\":\"bank-a\",\"certificate\":\"bank-a.crt\","
                         "\"key\":\"bank-a.key\",\"kme\":\"%s\"}]}",
-                        world->broker->url, world->kme_url);
+                        f->broker->url, f->kme_url);
     g_assert_true(g_file_set_contents(path, text, -1, NULL));
     struct qkdnf_error error = {""};
     struct qkdnf *q = qkdnf_connect_federation(path, "bank-a", &error);
@@ -267,18 +190,18 @@ static void test_from_a_federation_file(World *world, gconstpointer data)
     qkdnf_close(q);
 }
 
-static struct qkdnf_kme *kme(World *world, const char *id, const char *sae)
+static struct qkdnf_kme *kme(QkdnfFixture *f, const char *id, const char *sae)
 {
-    Connection connection = live_broker_connection(world->broker, sae);
-    struct qkdnf_kme *kme = qkdnf_kme_new(world->kme_url, id, connection.ca, connection.certificate,
-                                          connection.key, NULL);
+    Connection connection = live_broker_connection(f->broker, sae);
+    struct qkdnf_kme *kme =
+        qkdnf_kme_new(f->kme_url, id, connection.ca, connection.certificate, connection.key, NULL);
     g_assert_nonnull(kme);
     return kme;
 }
 
-static void test_plain_get_key(World *world, gconstpointer data)
+static void test_plain_get_key(QkdnfFixture *f, gconstpointer data)
 {
-    struct qkdnf_kme *plain = kme(world, NULL, "bank-a");
+    struct qkdnf_kme *plain = kme(f, NULL, "bank-a");
     struct qkdnf_key_query query = {.targets = (const char *const[]){"bank-b", "bank-c"},
                                     .n_targets = 2,
                                     .n_paths = 2,
@@ -287,7 +210,7 @@ static void test_plain_get_key(World *world, gconstpointer data)
     struct qkdnf_keys *keys = qkdnf_get_keys(plain, &query, 0);
     g_assert_cmpint(keys->status, ==, QKDNF_OK);
     g_assert_cmpstr(keys->keys[0].id, ==, FAKE_KEY_ID);
-    g_assert_cmpstr(world->kme.calls->str, ==, "get bank-a bank-b,bank-c 1 256 2 graz -\n");
+    g_assert_cmpstr(f->kme.calls->str, ==, "get bank-a bank-b,bank-c 1 256 2 graz -\n");
     qkdnf_keys_free(keys);
 
     query = (struct qkdnf_key_query){.targets = query.targets, .n_targets = 1, .size_bits = 127};
@@ -309,10 +232,10 @@ static void test_plain_get_key(World *world, gconstpointer data)
     qkdnf_kme_free(plain);
 }
 
-static void test_only_the_right_kme(World *world, gconstpointer data)
+static void test_only_the_right_kme(QkdnfFixture *f, gconstpointer data)
 {
     const char *ids[] = {FAKE_KEY_ID};
-    struct qkdnf_kme *other = kme(world, "another-kme", "bank-a");
+    struct qkdnf_kme *other = kme(f, "another-kme", "bank-a");
     struct qkdnf_keys *keys = qkdnf_get_keys_by_id(other, "bank-b", ids, 1, 0);
     g_assert_cmpint(keys->status, ==, QKDNF_UNREACHABLE);
     g_assert_nonnull(strstr(keys->text, "its certificate is not that of another-kme"));
@@ -323,24 +246,24 @@ static void test_only_the_right_kme(World *world, gconstpointer data)
     g_assert_null(qkdnf_kme_new("http://127.0.0.1:1", NULL, "ca", "crt", "key", &error));
     g_assert_nonnull(strstr(error.text, "expected https://HOST:PORT"));
     struct qkdnf_kme *nowhere =
-        qkdnf_kme_new("https://127.0.0.1:1/", NULL, world->kme.settings.ca,
-                      world->kme.settings.certificate, world->kme.settings.key, NULL);
+        qkdnf_kme_new("https://127.0.0.1:1/", NULL, f->kme.settings.ca, f->kme.settings.certificate,
+                      f->kme.settings.key, NULL);
     keys = qkdnf_get_keys_by_id(nowhere, "bank-b", ids, 1, 0);
     g_assert_cmpint(keys->status, ==, QKDNF_UNREACHABLE);
     qkdnf_keys_free(keys);
     qkdnf_kme_free(nowhere);
 
-    world->kme.behaviour = ANSWER_UNAUTHORIZED;
-    struct qkdnf_kme *good = kme(world, "kme", "bank-a");
+    f->kme.behaviour = ANSWER_UNAUTHORIZED;
+    struct qkdnf_kme *good = kme(f, "kme", "bank-a");
     keys = qkdnf_get_keys_by_id(good, "bank-b", ids, 1, 0);
     g_assert_cmpint(keys->status, ==, QKDNF_NOT_ALLOWED);
     qkdnf_keys_free(keys);
     qkdnf_kme_free(good);
 }
 
-static void add(const char *name, void (*test)(World *, gconstpointer))
+static void add(const char *name, void (*test)(QkdnfFixture *, gconstpointer))
 {
-    g_test_add(name, World, NULL, set_up, test, tear_down);
+    g_test_add(name, QkdnfFixture, NULL, qkdnf_fixture_set_up, test, qkdnf_fixture_tear_down);
 }
 
 int main(int argc, char **argv)
