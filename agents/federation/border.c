@@ -274,6 +274,21 @@ static void add_claims(Agent *agent, Border *border, const WireFill *fill)
     }
 }
 
+// What this end holds beyond what was acknowledged never was open: the filler gives the numbers
+// again. This may not be the first fill that does so, but all begin there. FALSE when some of it
+// was used, so that the filler must have lost its store: those numbers must not be given again.
+static gboolean follow_generation(Agent *agent, Border *border, const WireFill *fill)
+{
+    drop_claims(border);
+    if (fill->acknowledged < ledger_end(border->ledger) &&
+        !ledger_truncate(border->ledger, fill->acknowledged)) {
+        restart_ledger(agent, border, ledger_end(border->ledger), fill->generation + 1);
+        return FALSE;
+    }
+    ledger_set_generation(border->ledger, fill->generation);
+    return TRUE;
+}
+
 void border_on_fill(gpointer data, const Sender *sender, gconstpointer message)
 {
     Agent *agent = data;
@@ -286,14 +301,9 @@ void border_on_fill(gpointer data, const Sender *sender, gconstpointer message)
     border->owes_filled = TRUE;
     if (fill->generation < ledger_generation(border->ledger))
         return;
-    if (fill->generation > ledger_generation(border->ledger)) {
-        drop_claims(border);
-        // What this end holds beyond never was open: the filler gives the numbers again. This may
-        // not be the first fill that does so, but all begin at what was acknowledged.
-        if (fill->acknowledged < ledger_end(border->ledger))
-            ledger_truncate(border->ledger, fill->acknowledged);
-        ledger_set_generation(border->ledger, fill->generation);
-    }
+    if (fill->generation > ledger_generation(border->ledger) &&
+        !follow_generation(agent, border, fill))
+        return;
     if (ledger_end(border->ledger) < fill->acknowledged) {
         drop_claims(border);
         // A generation that the filler has not had tells it to let go as well.

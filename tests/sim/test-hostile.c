@@ -109,6 +109,31 @@ static void test_absurd_neighbours(void)
     }
 }
 
+// What was used here is not numbered again, whoever says that it was never open: both ends go on
+// beyond it, and say so.
+static void test_used_numbers_given_again(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    const Agent *beta = world_find_node(stage->world, "beta")->core;
+    const Ledger *ledger = border_find_ledger(beta, "alpha-beta");
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-b", 1, 256);
+    stage_await_grant(stage, ask);
+    guint64 end = ledger_end(ledger);
+    WireFill fill = WIRE_FILL_INIT;
+    fill.link = (char *)"alpha-beta";
+    fill.generation = ledger_generation(ledger) + 1;
+    stage_forget(stage);
+    say(stage, KIND_FILL, "alpha", "beta", &fill.base);
+    world_run(stage->world, 2 * WORLD_HOP_US);
+    const WireEvent *event = (const WireEvent *)stage_find(stage, KIND_EVENT)->frame->messages[0];
+    g_assert_cmpstr(event->name, ==, "ledger.restarted");
+    g_assert_cmpuint(ledger_generation(ledger), ==, fill.generation + 1);
+    g_assert_cmpuint(ledger_end(ledger), ==, end);
+    g_assert_cmpuint(ledger_n_open(ledger), ==, 0);
+    world_run(stage->world, 5 * G_TIME_SPAN_SECOND);
+    stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-b", 1, 256));
+}
+
 // --- who asks, and who answers -------------------------------------------------------------------
 
 static void say_refused(Stage *stage, guint64 version)
@@ -192,6 +217,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/hostile/values-without-order", GSIZE_TO_POINTER(2000),
                          test_values_without_order);
     g_test_add_func("/hostile/absurd-neighbours", test_absurd_neighbours);
+    g_test_add_func("/hostile/used-numbers-given-again", test_used_numbers_given_again);
     g_test_add_func("/hostile/refused-resource-is-repeated", test_refused_resource_is_repeated);
     g_test_add_func("/hostile/directory-forgets", test_directory_forgets);
     g_test_add_func("/hostile/unknown-drills", test_unknown_drills);
