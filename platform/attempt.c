@@ -12,6 +12,10 @@
 // Who is gone or silent may come back: so often it is looked for another way while there is none.
 #define RETRY_US (250 * G_TIME_SPAN_MILLISECOND)
 
+// An end that has no room is asked again after this, then after twice as long, and so on.
+#define BUSY_FIRST_US  (100 * G_TIME_SPAN_MILLISECOND)
+#define BUSY_DOUBLINGS 4
+
 // After its start the platform does not know yet who is there.
 #define SETTLE_US (3 * G_TIME_SPAN_SECOND)
 
@@ -150,6 +154,17 @@ static void learn(Federation *federation, Request *request, const Part *culprit,
         exclude_links(request, culprit->order);
 }
 
+// There is no way around an end: only time helps, where enough of it is left.
+static void wait_for_room(Federation *federation, Request *request)
+{
+    guint n_doublings = MIN(request->attempt - 1, BUSY_DOUBLINGS);
+    gint64 again_us = federation->now + (BUSY_FIRST_US << n_doublings);
+    if (again_us < request->deadline_us)
+        timers_arm(federation->timers, TIMER_ATTEMPT, request->id, again_us);
+    else
+        request_reject(federation, request, STATUS_BUSY, request->last_text);
+}
+
 static void attempt_failed(Federation *federation, Request *request, Status status,
                            const char *culprit, const char *text)
 {
@@ -170,6 +185,10 @@ static void attempt_failed(Federation *federation, Request *request, Status stat
     // Durable before it is tried: a platform that restarts must not give the number again.
     request->attempt++;
     request_enter(federation, request, REQUEST_ROUTED);
+    if (status == STATUS_BUSY && is_end(federation, request, culprit)) {
+        wait_for_room(federation, request);
+        return;
+    }
     attempt_start(federation, request);
     if (request->state != REQUEST_ORDERED)
         return;

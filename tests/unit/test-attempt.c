@@ -88,6 +88,31 @@ static void test_slots_of_an_end(gconstpointer data)
     g_assert_cmpint(request->reply->status, ==, GPOINTER_TO_INT(data));
 }
 
+// There is no way round it, so it is given time, as long as the request has some.
+static void test_an_end_without_room(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Request *request = ask(fixture, "sae-d");
+    Federation *federation = fixture->federation;
+    gint64 pause_us = 0;
+    guint n_pauses = 0;
+    answer(fixture, request, "d", STATUS_BUSY);
+    for (; !request_is_final(request); n_pauses++) {
+        g_assert_cmpint(request->state, ==, REQUEST_ROUTED);
+        timers_disarm(federation->timers, TIMER_REPEAT, request->id);
+        gint64 next_us = timers_next(federation->timers);
+        g_assert_cmpint(next_us, >=, federation->now + MAX(pause_us, 1));
+        g_assert_cmpint(next_us, <, request->deadline_us);
+        pause_us = next_us - federation->now;
+        federation->now = next_us;
+        attempt_on_timer(federation, request);
+        answer(fixture, request, "d", STATUS_BUSY);
+    }
+    g_assert_cmpuint(n_pauses, >, 3);
+    g_assert_cmpuint(n_pauses, <, 12);
+    g_assert_cmpint(request->reply->status, ==, STATUS_BUSY);
+}
+
 static void test_what_does_not_verify(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
@@ -141,6 +166,7 @@ int main(int argc, char **argv)
                          test_slots_of_an_end);
     g_test_add_data_func("/attempt/slots-unknown", GINT_TO_POINTER(STATUS_SLOT_UNKNOWN),
                          test_slots_of_an_end);
+    g_test_add_func("/attempt/an-end-without-room", test_an_end_without_room);
     g_test_add_func("/attempt/what-does-not-verify", test_what_does_not_verify);
     g_test_add_func("/attempt/no-attempt-at-the-deadline", test_no_attempt_at_the_deadline);
     g_test_add_func("/attempt/all-is-tried-again", test_all_is_tried_again);
