@@ -14,13 +14,16 @@
 #define TEXT_NOT_FOUND   "one or more keys specified are not found on KME"
 #define TEXT_NOT_MET     "not all extension_mandatory request options could be met"
 
+// What a call waits for is a request's ID, or this and an SAE: no ID begins like it.
+#define CALL_SAE_PREFIX "sae "
+
 typedef enum { CALL_STATUS, CALL_GET, CALL_GET_REQUEST, CALL_GET_BY_ID } CallType;
 
 typedef struct {
     guint64 number;
     CallType type;
     char *caller;
-    char *waits_for;   // a request's ID, or for STATUS an SAE
+    char *waits_for;   // a request, or for STATUS where an SAE is served
     char *initiator;   // GET_BY_ID
     char **key_ids;    // GET_BY_ID
     WireRequest *wire; // GET: what was asked of the platform

@@ -135,5 +135,7 @@ void service_directory_free(gpointer entry);
 void service_on_reply(gpointer agent, const Sender *sender, gconstpointer message);
 void service_on_services(gpointer agent, const Sender *sender, gconstpointer message);
 void service_on_timer(Agent *agent, TimerId timer, const char *id);
+// The bus or the platform is there again, and may never have heard what waits for an answer.
+void service_ask_again(Agent *agent);
 // Keys of this request became deliverable, or were voided.
 void service_on_release(Agent *agent, const char *request);

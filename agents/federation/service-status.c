@@ -64,7 +64,7 @@ void agent_key_status(Agent *agent, guint64 number, const char *caller, const ch
         answer_status(agent, number, caller, target, entry->kme_id);
     } else {
         Call *call = call_new(agent, number, CALL_STATUS, caller);
-        g_autofree char *what = g_strconcat("sae ", target, NULL);
+        g_autofree char *what = g_strconcat(CALL_SAE_PREFIX, target, NULL);
         call_wait_for(agent, call, what);
         send_lookup(agent, target);
     }
@@ -72,7 +72,7 @@ void agent_key_status(Agent *agent, guint64 number, const char *caller, const ch
 
 static void answer_waiting(Agent *agent, const char *sae, const char *kme_id)
 {
-    g_autofree char *what = g_strconcat("sae ", sae, NULL);
+    g_autofree char *what = g_strconcat(CALL_SAE_PREFIX, sae, NULL);
     g_autoptr(GArray) numbers = call_list_waiting(agent, what);
     for (guint i = 0; i < numbers->len; i++) {
         guint64 number = g_array_index(numbers, guint64, i);
@@ -116,7 +116,7 @@ void service_on_services(gpointer data, const Sender *sender, gconstpointer mess
 
 void status_ask_again(Agent *agent, const char *sae)
 {
-    g_autofree char *what = g_strconcat("sae ", sae, NULL);
+    g_autofree char *what = g_strconcat(CALL_SAE_PREFIX, sae, NULL);
     if (g_hash_table_contains(agent->waiting, what))
         send_lookup(agent, sae);
 }

@@ -181,6 +181,31 @@ void agent_get_keys_by_id(Agent *agent, guint64 number, const char *caller, cons
 
 // --- what happened meanwhile ---------------------------------------------------------------------
 
+static int compare_texts(gconstpointer a, gconstpointer b)
+{
+    return strcmp(a, b);
+}
+
+static void ask_again(Agent *agent, const char *what)
+{
+    Call *call = call_find_requester(agent, what);
+    if (call && !call->is_granted) {
+        call->repeat_us = CALL_REPEAT_US;
+        send_request(agent, call);
+    } else if (g_str_has_prefix(what, CALL_SAE_PREFIX)) {
+        status_ask_again(agent, what + strlen(CALL_SAE_PREFIX));
+    }
+}
+
+void service_ask_again(Agent *agent)
+{
+    g_autoptr(GList) all = g_hash_table_get_keys(agent->waiting);
+    // What is sent must not depend on hashing.
+    all = g_list_sort(all, compare_texts);
+    for (GList *item = all; item; item = item->next)
+        ask_again(agent, item->data);
+}
+
 void service_on_release(Agent *agent, const char *request)
 {
     g_autoptr(GArray) numbers = call_list_waiting(agent, request);

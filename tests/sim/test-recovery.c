@@ -147,6 +147,56 @@ static void test_registers_without_memory(void)
     g_assert_cmpuint(stage_count(stage, KIND_RESOURCE), ==, 0);
 }
 
+// What alpha's users ask for while the platform cannot be heard, so long that alpha has come to ask
+// seldom.
+typedef struct {
+    const Fetch *keys;
+    const Fetch *status;
+} Waiting;
+
+static Waiting ask_in_vain(Stage *stage)
+{
+    static const char *const target[] = {"sae-b", NULL};
+    KeyQuery query = {.caller = "sae-a", .targets = target, .number = 1, .size_bits = 256};
+    Waiting waiting = {world_get_keys(stage->world, "alpha", &query),
+                       world_key_status(stage->world, "alpha", "sae-a", "sae-b2")};
+    world_run(stage->world, 2100 * G_TIME_SPAN_MILLISECOND);
+    g_assert_false(waiting.keys->is_answered);
+    g_assert_false(waiting.status->is_answered);
+    return waiting;
+}
+
+// Long before it would have asked again by itself.
+static void assert_answered_soon(Stage *stage, const Waiting *waiting)
+{
+    world_run(stage->world, 50 * G_TIME_SPAN_MILLISECOND);
+    g_assert_true(waiting->status->is_answered);
+    g_assert_cmpint(waiting->status->verdict, ==, KEY_VERDICT_OK);
+    world_run(stage->world, 500 * G_TIME_SPAN_MILLISECOND);
+    g_assert_true(waiting->keys->is_answered);
+    g_assert_cmpint(waiting->keys->verdict, ==, KEY_VERDICT_OK);
+}
+
+static void test_asks_a_new_platform_at_once(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    Node *platform = world_find_node(stage->world, PLATFORM);
+    node_kill(platform);
+    Waiting waiting = ask_in_vain(stage);
+    g_assert_true(node_start(platform, NULL));
+    assert_answered_soon(stage, &waiting);
+}
+
+static void test_asks_at_once_when_back(void)
+{
+    g_autoptr(Stage) stage = stage_chain(2);
+    Node *alpha = world_find_node(stage->world, "alpha");
+    node_disconnect(alpha);
+    Waiting waiting = ask_in_vain(stage);
+    node_connect(alpha);
+    assert_answered_soon(stage, &waiting);
+}
+
 // What an agent has answered must not be lost without a word.
 static void test_damaged_order(void)
 {
@@ -174,6 +224,8 @@ int main(int argc, char **argv)
     g_test_add_func("/recovery/order-again", test_order_again);
     g_test_add_func("/recovery/keys-survive", test_keys_survive);
     g_test_add_func("/recovery/registers-without-memory", test_registers_without_memory);
+    g_test_add_func("/recovery/asks-a-new-platform-at-once", test_asks_a_new_platform_at_once);
+    g_test_add_func("/recovery/asks-at-once-when-back", test_asks_at_once_when_back);
     g_test_add_func("/recovery/damaged-order", test_damaged_order);
     return g_test_run();
 }
