@@ -20,6 +20,7 @@ import ssl
 import subprocess
 import threading
 import time
+import uuid
 
 import fabric
 import observer
@@ -35,6 +36,10 @@ KILL_SLACK_S = 0.2
 PACE_S = 0.1
 # What was delivered in this time before a kill is asked for again.
 FRESH_S = 0.5
+# What an agent says that has heard nothing.
+GIVEN_UP = "the federation did not answer in time"
+# More than the platform ever tries.
+ATTEMPTS_MAX = 64
 
 
 class Kills:
@@ -162,6 +167,7 @@ class World:
         self.over = threading.Event()
         self.lock = threading.Lock()
         self.grants = []  # (asked, answered, the providers at both ends)
+        self.told = {}  # request → status, as an application on the bus was told
         self.accepted = {}  # request → (initiator, targets, key IDs), as the initiator was told
         self.outcomes = collections.Counter()
         self.killed_calls = collections.Counter()  # initiator → Get key calls that died with its KME
@@ -214,6 +220,8 @@ class World:
             self.ended("Get key: killed with its KME", asked)
             return None
         self.ended(f"Get key: {answer.code}{self.reason(answer)}", asked)
+        if GIVEN_UP in answer.body:
+            self.failures.append(f"{initiator} was told by its KME: {answer}")
         if answer.code != 200:
             return None
         self.note(asked, initiator, target)
@@ -280,6 +288,8 @@ class World:
             print(target, file=requester.stdin, flush=True)
             request, status, *key_ids = requester.stdout.readline().split()
             self.ended(f"request: {status}", asked)
+            with self.lock:
+                self.told[request] = status
             if status != "OK":
                 continue
             self.note(asked, initiator, target)
@@ -371,6 +381,28 @@ def test_every_call_and_request_got_its_answer(world):
         print(f"# {n:7} {what}")
     print(f"# slowest: {world.slowest_s:.1f} s; {len(world.kills.all)} killed")
     assert world.slowest_s < CALL_LIMIT_S
+
+
+def is_delivered(world, request):
+    """Whether anyone has a key of it: their IDs follow from the request's."""
+    return any(str(uuid.uuid5(uuid.UUID(request), f"{attempt}/0")) in world.deliveries.values
+               for attempt in range(ATTEMPTS_MAX))
+
+
+def test_the_platform_answered_every_request(world):
+    """A status that a library or an agent made up when its time was up is no answer. Only the
+    requests of a KME that was killed may have died with it, before the platform had them."""
+    record = world.record
+    none([f"{request}: {status}" for request, status in world.told.items()
+          if status != "OK" and request not in record.replies])
+    unanswered = collections.Counter(
+        initiator for request, (initiator, _) in record.requests.items()
+        if request not in record.replies and request not in world.told
+        and not is_delivered(world, request))
+    print(f"# {len(record.requests)} requests on the bus, {len(record.replies)} answered there, "
+          f"{sum(unanswered.values())} that nobody waited for")
+    assert len(record.requests) > 0
+    none([f"{sae}: {n}" for sae, n in unanswered.items() if n > world.killed_calls[sae]])
 
 
 def test_no_slot_and_no_pad_served_twice(world):
