@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "tools/qkdnf/tap-line.h"
+#include "topics/kind.h"
 
 #include <string.h>
 
@@ -26,7 +27,7 @@ static void assert_fields(const char *message, const char *expected)
 {
     g_autofree char *publish = publish_of(message);
     g_autofree char *line =
-        g_strconcat("22:13:20.123456 order       platform → vienna  ", expected, "\n", NULL);
+        g_strconcat("22:13:20.123456 order         platform → vienna  ", expected, "\n", NULL);
     assert_line(publish, FALSE, line);
 }
 
@@ -44,11 +45,11 @@ static void test_a_line_for_each_message(void)
 {
     g_autofree char *publish = publish_of("{'request':'r1'},{'request':'r2'}");
     assert_line(publish, FALSE,
-                "22:13:20.123456 order       platform → vienna  request=r1\n"
-                "22:13:20.123456 order       platform → vienna  request=r2\n");
+                "22:13:20.123456 order         platform → vienna  request=r1\n"
+                "22:13:20.123456 order         platform → vienna  request=r2\n");
     assert_line(publish, TRUE,
-                "22:13:20.123456 \033[33morder       \033[0mplatform → vienna  request=r1\n"
-                "22:13:20.123456 \033[33morder       \033[0mplatform → vienna  request=r2\n");
+                "22:13:20.123456 \033[33morder         \033[0mplatform → vienna  request=r1\n"
+                "22:13:20.123456 \033[33morder         \033[0mplatform → vienna  request=r2\n");
 }
 
 static void test_nothing_reaches_the_terminal(void)
@@ -70,10 +71,39 @@ static void test_long_values_are_cut(void)
     assert_fields(text, expected);
 }
 
+// As decode_message() gives them.
+static void test_sessions_and_handovers(void)
+{
+    assert_fields("{'session':'s1','phase':'SESSION_PHASE_ACTIVE','qos':{'rate_bps':2560,"
+                  "'protected':true},'paths':[{'target':'b','providers':['x','y']}]}",
+                  "session=s1 phase=ACTIVE qos={rate_bps=2560,protected=true} "
+                  "paths=[{target=b,providers=[x,y]}]");
+    assert_fields("{'session':'s1','phase':'LEG_PHASE_FREEZE','left':[{'first':3,'end':7}]}",
+                  "session=s1 phase=FREEZE left=[{first=3,end=7}]");
+    assert_fields("{'sae':'a','phase':'HANDOVER_PHASE_FALLEN_BACK','kme_url':'https://h:1'}",
+                  "sae=a phase=FALLEN_BACK kme_url=https://h:1");
+    assert_fields("{'sae':'a','mode':'ROAMING_MODE_HOME_ROUTED'}", "sae=a mode=HOME_ROUTED");
+}
+
+// Names of kinds make one column.
+static void test_all_kinds_fit(void)
+{
+    for (KindId kind = 0; kind < N_KINDS; kind++) {
+        g_autofree char *publish = g_strdup_printf(
+            "{\"kind\":\"%s\",\"from\":\"a\",\"to\":\"b\",\"sent_at_us\":0,\"messages\":[{}]}",
+            kind_get(kind)->name);
+        json_t *object = json_loads(publish, 0, NULL);
+        g_autofree char *line = tap_line_format(object, FALSE);
+        g_assert_cmpint(g_utf8_strlen(line, -1), ==,
+                        strlen("22:13:20.123456 ") + 14 + strlen("a > b  \n"));
+        json_decref(object);
+    }
+}
+
 static void test_what_is_not_readable(void)
 {
     assert_line("{\"topic\":\"x/y\",\"refused\":\"topic\",\"n_bytes\":7}", FALSE,
-                "unreadable  topic=x/y refused=topic n_bytes=7\n");
+                "unreadable    topic=x/y refused=topic n_bytes=7\n");
 }
 
 int main(int argc, char **argv)
@@ -84,6 +114,8 @@ int main(int argc, char **argv)
     g_test_add_func("/tap-line/a-line-for-each-message", test_a_line_for_each_message);
     g_test_add_func("/tap-line/nothing-reaches-the-terminal", test_nothing_reaches_the_terminal);
     g_test_add_func("/tap-line/long-values-are-cut", test_long_values_are_cut);
+    g_test_add_func("/tap-line/sessions-and-handovers", test_sessions_and_handovers);
+    g_test_add_func("/tap-line/all-kinds-fit", test_all_kinds_fit);
     g_test_add_func("/tap-line/what-is-not-readable", test_what_is_not_readable);
     return g_test_run();
 }

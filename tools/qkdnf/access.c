@@ -157,3 +157,12 @@ gboolean access_resolve(Access *access, const char *list, GError **error)
     g_set_error_literal(error, ACCESS_ERROR, 0, cause->message);
     return FALSE;
 }
+
+char *access_find_platform(const Access *access)
+{
+    json_t *description = access->federation ? access_load(access->federation, NULL) : NULL;
+    const char *id = json_read_text(json_object_get(description, "platform"), "id");
+    char *platform = g_strdup(*id ? id : "platform");
+    json_decref(description);
+    return platform;
+}

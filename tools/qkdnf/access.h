@@ -31,6 +31,8 @@ extern const struct argp access_argp;
 // Completes what the options left open, from the federation's description if one was given: `list`
 // is where the member is found. All its errors are ACCESS_ERROR.
 gboolean access_resolve(Access *access, const char *list, GError **error);
+// The platform's member ID, of what was completed; free with g_free().
+char *access_find_platform(const Access *access);
 void access_clear(Access *access);
 
 // The description of the federation in a directory; release with json_decref().

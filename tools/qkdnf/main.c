@@ -23,6 +23,8 @@ static const Verb verbs[] = {
     {"status", verb_status, "show what runs"},
     {"demo", verb_demo, "show a federation at work, and check it as it is shown"},
     {"request", verb_request, "make a key request as an application"},
+    {"session", verb_session, "open, list, move and close key streams of an application"},
+    {"discover", verb_discover, "find applications, by ID, region or service"},
     {"fault", verb_fault, "drills: make a simulated QKDN misbehave, or behave again"},
     {"topology", verb_topology, "show the federation as registered"},
     {"tap", verb_tap, "show the bus, decoded, live"},
@@ -46,6 +48,18 @@ void verb_print_json(const json_t *report)
     // A double's 17 digits would say more than was measured.
     json_dumpf(report, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
+}
+
+guint64 verb_parse_number(struct argp_state *state, const char *option, const char *value,
+                          guint64 min, guint64 max)
+{
+    guint64 number = 0;
+    if (!g_ascii_string_to_unsigned(value, 10, min, max, &number, NULL))
+        argp_error(state,
+                   "--%s: expected a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
+                   ", not '%s'",
+                   option, min, max, value);
+    return number;
 }
 
 static void print_help(void)

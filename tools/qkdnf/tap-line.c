@@ -10,15 +10,22 @@
 #define TEXT_MAX 120
 #define HEX_MAX  32
 
+// The longest name of a kind.
+#define KIND_CHARS 14
+
 // Kinds of one conversation share a colour: the last is of those that follow.
 static const struct {
     const char *kind;
     const char *colour;
 } colours_of_kinds[] = {
-    {"presence", "32"}, {"member", "32"},  {"resource", "34"},   {"stock", "34"},
-    {"fill", "34"},     {"filled", "34"},  {"request", "36"},    {"reply", "36"},
-    {"order", "33"},    {"outcome", "33"}, {"release", "33"},    {"relay", "35"},
-    {"fault", "31"},    {"admin", "1"},    {"admin-reply", "1"},
+    {"presence", "32"},      {"member", "32"},      {"resource", "34"},
+    {"stock", "34"},         {"fill", "34"},        {"filled", "34"},
+    {"request", "36"},       {"reply", "36"},       {"session", "36"},
+    {"session-state", "36"}, {"order", "33"},       {"outcome", "33"},
+    {"release", "33"},       {"leg", "33"},         {"leg-state", "33"},
+    {"relay", "35"},         {"handover", "35"},    {"handover-state", "35"},
+    {"visit", "35"},         {"visit-state", "35"}, {"fault", "31"},
+    {"notice", "31"},        {"admin", "1"},        {"admin-reply", "1"},
 };
 
 static const char *colour_of(const char *kind)
@@ -165,7 +172,10 @@ static void append_message(GString *line, const json_t *publish, const json_t *m
     g_autofree char *way =
         g_strconcat(json_read_text(publish, "from"), " → ", json_read_text(publish, "to"), NULL);
     append_time(line, json_integer_value(json_object_get(publish, "sent_at_us")));
-    append_coloured(line, kind, 12, !colours ? NULL : by_severity ? by_severity : colour_of(kind));
+    append_coloured(line, kind, KIND_CHARS,
+                    !colours      ? NULL
+                    : by_severity ? by_severity
+                                  : colour_of(kind));
     g_string_append_printf(line, "%s  ", way);
     append_fields(line, message, " ");
     g_string_append_c(line, '\n');
@@ -178,7 +188,7 @@ char *tap_line_format(const json_t *publish, gboolean colours)
     for (gsize i = 0; i < json_array_size(messages); i++)
         append_message(line, publish, json_array_get(messages, i), colours);
     if (!messages) {
-        append_coloured(line, "unreadable", 12, colours ? "1;31" : NULL);
+        append_coloured(line, "unreadable", KIND_CHARS, colours ? "1;31" : NULL);
         append_fields(line, publish, " ");
         g_string_append_c(line, '\n');
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tools/qkdnf/ask.h"
+#include "tools/qkdnf/inquiry.h"
 #include "tools/qkdnf/json-read.h"
 #include "tools/qkdnf/progress.h"
 #include "tools/qkdnf/verb.h"
@@ -160,7 +160,7 @@ static WireAdminReply *ask(Arguments *arguments, WireAdmin *question, GError **e
         !check_provider(access, provider, error))
         return NULL;
     g_autoptr(Progress) progress G_GNUC_UNUSED = progress_new("waiting for the provider's answer");
-    return ask_admin(access, provider, question, error);
+    return inquiry_admin(access, provider, question, error);
 }
 
 int verb_fault(int argc, char **argv)

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "tools/qkdnf/exchange.h"
-#include "tools/qkdnf/json-read.h"
 #include "tools/qkdnf/progress.h"
 #include "tools/qkdnf/verb.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 // Of a large request people are shown so many keys' IDs.
 #define KEYS_SHOWN 4
@@ -44,17 +41,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static unsigned parse_number(struct argp_state *state, const char *option, const char *value,
-                             unsigned max)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long number = strtoul(value, &end, 10);
-    if (errno || end == value || *end || *value == '-' || number < 1 || number > max)
-        argp_error(state, "--%s: expected a number from 1 to %u, not '%s'", option, max, value);
-    return (unsigned)number;
-}
-
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     Arguments *arguments = state->input;
@@ -68,20 +54,20 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         arguments->targets = g_strsplit(value, ",", -1);
         return 0;
     case OPTION_NUMBER:
-        request->number = parse_number(state, "number", value, 1000000);
+        request->number = (unsigned)verb_parse_number(state, "number", value, 1, 1000000);
         return 0;
     case OPTION_SIZE:
-        request->size_bits = parse_number(state, "size", value, 100000000);
+        request->size_bits = (unsigned)verb_parse_number(state, "size", value, 1, 100000000);
         return 0;
     case OPTION_PATHS:
-        request->n_paths = parse_number(state, "paths", value, 1000);
+        request->n_paths = (unsigned)verb_parse_number(state, "paths", value, 1, 1000);
         return 0;
     case OPTION_EXCLUDE:
         g_strfreev(arguments->exclude);
         arguments->exclude = g_strsplit(value, ",", -1);
         return 0;
     case OPTION_TIMEOUT:
-        request->timeout_ms = 1000 * parse_number(state, "timeout", value, 3600);
+        request->timeout_ms = 1000 * (unsigned)verb_parse_number(state, "timeout", value, 1, 3600);
         return 0;
     case OPTION_FETCH:
         arguments->fetch = TRUE;
@@ -149,17 +135,17 @@ static int report(const Arguments *arguments, const Exchange *exchange, const ch
     return exchange->is_fetched && !exchange->is_equal ? EXIT_REFUSED : EXIT_DONE;
 }
 
-static struct qkdnf *connect_as(const Access *access, const json_t *federation, GError **error)
+static struct qkdnf *connect_as(const Access *access, GError **error)
 {
     const Connection *connection = &access->connection;
-    const json_t *platform = json_object_get(federation, "platform");
+    g_autofree char *platform = access_find_platform(access);
     struct qkdnf_config config = {
         .sae = access->id,
         .broker_url = connection->url,
         .ca = connection->ca,
         .certificate = connection->certificate,
         .key = connection->key,
-        .platform = platform ? json_read_text(platform, "id") : "platform",
+        .platform = platform,
     };
     struct qkdnf_error trouble = {0};
     struct qkdnf *application = qkdnf_connect(&config, &trouble);
@@ -196,7 +182,7 @@ static int run(Arguments *arguments, const char *verb)
     if (!access_resolve(access, ACCESS_SAES, &error) || !check_fetch(arguments, &error))
         return verb_fail(verb, EXIT_USAGE, error);
     json_t *federation = access->federation ? access_load(access->federation, &error) : NULL;
-    struct qkdnf *application = error ? NULL : connect_as(access, federation, &error);
+    struct qkdnf *application = error ? NULL : connect_as(access, &error);
     int code = EXIT_REFUSED;
     g_auto(Exchange) exchange = {0};
     if (application && ask(arguments, application, federation, &exchange, &error)) {

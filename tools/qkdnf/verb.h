@@ -4,6 +4,7 @@
 // The verbs of `qkdnf`: one function each, in a file of its own, with the command line from the
 // verb on. What it returns is the exit code.
 
+#include <argp.h>
 #include <glib.h>
 #include <jansson.h>
 
@@ -16,9 +17,11 @@ enum {
 int verb_bench(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
 int verb_demo(int argc, char **argv);
+int verb_discover(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_fault(int argc, char **argv);
 int verb_request(int argc, char **argv);
+int verb_session(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);
 int verb_topology(int argc, char **argv);
@@ -32,3 +35,7 @@ int verb_fail_on_bus(const char *verb, const GError *error);
 
 // On standard output, in one line.
 void verb_print_json(const json_t *report);
+
+// Of an option's value; anything but a number from `min` to `max` is an error of usage.
+guint64 verb_parse_number(struct argp_state *state, const char *option, const char *value,
+                          guint64 min, guint64 max);
