@@ -6,7 +6,6 @@
 #include "agents/kme/server.h"
 #include "agents/master-key.h"
 #include "agents/qkdn/sim.h"
-#include "topics/base/store-sqlite.h"
 #include "topics/mqtt/daemon.h"
 
 // --- the core as the KME server calls it ---------------------------------------------------------
@@ -81,7 +80,7 @@ gboolean host_run(AgentSettings *settings, GError **error)
         return FALSE;
     settings->agent.master_key = master_key;
     settings->kme.id = settings->agent.kme_id;
-    g_autoptr(Store) store = store_open_sqlite(settings->daemon.store, owner, error);
+    g_autoptr(Store) store = daemon_open_store(&settings->daemon, owner, error);
     if (!store)
         return FALSE;
     g_autoptr(Driver) driver = driver_new(&settings->qkdn);

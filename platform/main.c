@@ -4,7 +4,6 @@
 
 #include "platform/federation.h"
 #include "platform/settings.h"
-#include "topics/base/store-sqlite.h"
 #include "topics/mqtt/daemon.h"
 #include "topics/mqtt/options.h"
 
@@ -14,7 +13,7 @@ static gboolean run(const PlatformSettings *settings, GError **error)
 {
     const char *id = settings->federation.id;
     g_autofree char *owner = g_strconcat("platform ", id, NULL);
-    g_autoptr(Store) store = store_open_sqlite(settings->daemon.store, owner, error);
+    g_autoptr(Store) store = daemon_open_store(&settings->daemon, owner, error);
     if (!store)
         return FALSE;
     g_autoptr(Federation) federation =

@@ -367,6 +367,30 @@ def test_a_disk_that_cannot_sync(place):
         assert_durable(place, name, fails(place, name, BadDisk()))
 
 
+def test_who_does_not_sync_says_so(place):
+    """Only who asks for it; that nothing is synced, the disk shows that cannot."""
+    config = place.dir / "platform" / "platform.yaml"
+    text, disk = config.read_text(), BadDisk()
+    assert "store_synchronous: full" in text, text
+    config.write_text(text.replace("store_synchronous: full", "store_synchronous: off"))
+    try:
+        with place.running("left", "right"):
+            daemon = disk.start(place, "platform").wait_ready()
+            disk.strike()
+            for _ in range(3):
+                fabric.wait_until("a key", lambda: place.enc_keys("bob", "alice").code == 200)
+            daemon.stop()
+    finally:
+        config.write_text(text)
+    unsafe = [line for line in daemon.errors if "UNSAFE" in line]
+    assert len(unsafe) == 1 and " WARNING " in unsafe[0] and str(daemon.store) in unsafe[0], \
+        daemon.errors
+    with place.running("left", "right"):
+        daemon = Daemon(place, "platform").wait_ready()
+        daemon.stop()
+    assert not any("UNSAFE" in line for line in daemon.errors), daemon.errors
+
+
 def test_after_that_they_go_on(place):
     with place.running("platform", "left", "right"):
         ours, theirs = place.fetch_both("bob", "alice")

@@ -31,7 +31,7 @@ void place_tear_down(Place *place, gconstpointer data)
 Store *place_open(const Place *place)
 {
     g_autoptr(GError) error = NULL;
-    Store *store = store_open_sqlite(place->path, PLACE_OWNER, &error);
+    Store *store = store_open_sqlite(place->path, PLACE_OWNER, STORE_SYNC_FULL, &error);
     g_assert_no_error(error);
     return store;
 }

@@ -56,6 +56,28 @@ static void test_agent_is_written(void)
     g_assert_cmpuint(agent->qkdn.sim.time_scale, ==, 5);
 }
 
+static void test_store_synchronous(void)
+{
+    static const struct {
+        const char *text;
+        StoreSync expected;
+    } cases[] = {{"", STORE_SYNC_FULL},
+                 {"store_synchronous: full\n", STORE_SYNC_FULL},
+                 {"store_synchronous: off\n", STORE_SYNC_OFF}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strconcat(agent_text, cases[i].text, NULL);
+        g_autoptr(Settings) settings = parse_agent(text);
+        g_assert_true(settings_finish(settings, NULL));
+        const AgentSettings *agent = settings_root(settings);
+        g_assert_cmpint(agent->daemon.store_synchronous, ==, cases[i].expected);
+    }
+    g_autofree char *text = g_strconcat(agent_text, "store_synchronous: normal\n", NULL);
+    g_autoptr(Settings) settings = parse_agent(text);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(settings_finish(settings, &error));
+    g_assert_nonnull(strstr(error->message, "expected one of full, off, not 'normal'"));
+}
+
 static void test_platform(void)
 {
     const char *text = BROKER "federation: {id: hub, members: [{id: a}], operators: [admin]}\n";
@@ -122,6 +144,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/daemon-settings/agent", test_agent);
     g_test_add_func("/daemon-settings/agent-is-written", test_agent_is_written);
+    g_test_add_func("/daemon-settings/store-synchronous", test_store_synchronous);
     g_test_add_func("/daemon-settings/platform", test_platform);
     g_test_add_func("/daemon-settings/what-an-agent-must-say", test_what_an_agent_must_say);
     g_test_add_func("/daemon-settings/what-is-not-a-broker", test_what_is_not_a_broker);

@@ -22,7 +22,7 @@ static void assert_refused(const Place *place, const char *what)
 {
     g_autoptr(GBytes) before = place_bytes(place);
     g_autoptr(GError) error = NULL;
-    g_autoptr(Store) store = store_open_sqlite(place->path, PLACE_OWNER, &error);
+    g_autoptr(Store) store = store_open_sqlite(place->path, PLACE_OWNER, STORE_SYNC_FULL, &error);
     g_assert_null(store);
     g_assert_nonnull(error);
     g_test_message("%s", error->message);
@@ -56,7 +56,7 @@ static void test_the_file_is_private(Place *place, gconstpointer data)
 static void assert_in_use(const Place *place)
 {
     g_autoptr(GError) error = NULL;
-    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, &error));
+    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, STORE_SYNC_FULL, &error));
     g_assert_nonnull(strstr(error->message, "in use by another process"));
 }
 
@@ -148,7 +148,7 @@ static void test_a_lost_file_is_not_begun_afresh(Place *place, gconstpointer dat
     g_autofree char *journal = g_strconcat(place->path, "-wal", NULL);
     g_assert_true(g_file_set_contents(journal, "left", -1, NULL));
     g_autoptr(GError) error = NULL;
-    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, &error));
+    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, STORE_SYNC_FULL, &error));
     g_assert_nonnull(strstr(error->message, "gone, but its journal is there"));
     g_assert_false(g_file_test(place->path, G_FILE_TEST_EXISTS));
     g_assert_true(g_file_test(journal, G_FILE_TEST_EXISTS));
@@ -173,7 +173,7 @@ static void test_a_missing_directory(Place *place, gconstpointer data)
 {
     g_autofree char *path = g_build_filename(place->dir, "none", "agent.db", NULL);
     g_autoptr(GError) error = NULL;
-    g_assert_null(store_open_sqlite(path, PLACE_OWNER, &error));
+    g_assert_null(store_open_sqlite(path, PLACE_OWNER, STORE_SYNC_FULL, &error));
     g_assert_nonnull(strstr(error->message, path));
     g_assert_nonnull(strstr(error->message, "its directory must exist"));
 }
@@ -190,7 +190,7 @@ static void open_as_nobody(const Place *place)
 {
     become_nobody();
     g_autoptr(GError) error = NULL;
-    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, &error));
+    g_assert_null(store_open_sqlite(place->path, PLACE_OWNER, STORE_SYNC_FULL, &error));
     g_test_message("%s", error->message);
     g_assert_nonnull(strstr(error->message, place->path));
     g_assert_nonnull(strstr(error->message, "writ"));

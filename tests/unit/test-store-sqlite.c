@@ -135,7 +135,7 @@ static void fill_small_disk(const Place *place)
     g_file_set_contents_full(ballast, bytes, 200000, G_FILE_SET_CONTENTS_NONE, 0600, NULL);
     g_autofree char *other = g_build_filename(place->dir, "other.db", NULL);
     g_autoptr(GError) error = NULL;
-    g_assert_null(store_open_sqlite(other, PLACE_OWNER, &error));
+    g_assert_null(store_open_sqlite(other, PLACE_OWNER, STORE_SYNC_FULL, &error));
     g_assert_nonnull(strstr(error->message, "cannot grow"));
     g_assert_false(g_file_test(other, G_FILE_TEST_EXISTS));
 }

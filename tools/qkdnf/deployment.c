@@ -208,7 +208,9 @@ static gboolean write_platform(const char *dir, const Description *description, 
     g_autofree char *certificate = deployment_pki_path(dir, id, ".crt");
     g_autofree char *key = deployment_pki_path(dir, id, ".key");
     PlatformSettings platform = {
-        .daemon = {{description->broker_url, ca, certificate, key}, store},
+        .daemon = {{description->broker_url, ca, certificate, key},
+                   store,
+                   description->store_synchronous},
         .federation = description->platform,
     };
     return write_settings(&platform_settings_table, &platform, path, error);
@@ -228,7 +230,9 @@ static gboolean write_agent(const char *dir, const Description *description,
     g_autofree char *kme_key = deployment_pki_path(dir, agent->kme_id, ".key");
     g_autofree char *listen = g_strdup_printf(HOST ":%u", deployment_url_port(agent->kme_url));
     AgentSettings settings = {
-        .daemon = {{description->broker_url, ca, certificate, key}, store},
+        .daemon = {{description->broker_url, ca, certificate, key},
+                   store,
+                   description->store_synchronous},
         .agent = *agent,
         .master_key = master_key,
         .kme = {listen, ca, kme_certificate, kme_key},

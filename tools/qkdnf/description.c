@@ -32,6 +32,8 @@ static const Setting description_settings[] = {
     {"broker_url", SETTING_TEXT, OF(Description, broker_url), .max = 256,
      .fallback = "mqtts://127.0.0.1:0", .expects = "mqtts://127.0.0.1:PORT"},
     {"monitors", SETTING_TEXTS, OF(Description, monitors)},
+    {"store_synchronous", SETTING_CHOICE, OF(Description, store_synchronous),
+     .choices = store_sync_names},
     {"platform", SETTING_SECTION, OF(Description, platform), .table = &federation_table},
     {"providers", SETTING_LIST, OF(Description, providers), .table = &provider_table,
      .required = TRUE, .min = 1, .max = INFINITY},

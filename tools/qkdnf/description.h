@@ -8,6 +8,7 @@
 #include "agents/federation/config.h"
 #include "agents/qkdn/qkdn-settings.h"
 #include "platform/config.h"
+#include "topics/base/store.h"
 
 typedef struct {
     AgentConfig agent; // `kme_id` and `kme_url` are never NULL; port 0: any free one
@@ -30,8 +31,9 @@ typedef struct {
 } DescriptionBorder;
 
 typedef struct {
-    char *broker_url; // mqtts://127.0.0.1:PORT; port 0: any free one
-    char **monitors;  // member IDs
+    char *broker_url;      // mqtts://127.0.0.1:PORT; port 0: any free one
+    char **monitors;       // member IDs
+    int store_synchronous; // StoreSync, of the platform and all agents
     FederationConfig platform;
     GPtrArray *providers; // DescriptionProvider
     GPtrArray *borders;   // DescriptionBorder

@@ -201,14 +201,15 @@ static void sqlite_free(gpointer backend)
     g_free(disk);
 }
 
-Store *store_open_sqlite(const char *path, const char *owner, GError **error)
+Store *store_open_sqlite(const char *path, const char *owner, StoreSync sync, GError **error)
 {
     static const StoreBackend backend = {sqlite_load, sqlite_commit, sqlite_free};
-    SqliteFile *file = sqlite_file_open(path, owner, error);
-    if (!file)
+    g_autoptr(SqliteFile) file = sqlite_file_open(path, owner, error);
+    if (!file ||
+        (sync == STORE_SYNC_OFF && !sqlite_file_run(file, "PRAGMA synchronous = OFF", error)))
         return NULL;
     Disk *disk = g_new0(Disk, 1);
-    disk->file = file;
+    disk->file = g_steal_pointer(&file);
     disk->tables = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, table_free);
     return store_new(&backend, disk);
 }

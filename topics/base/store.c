@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+const char *const store_sync_names[] = {
+    [STORE_SYNC_FULL] = "full",
+    [STORE_SYNC_OFF] = "off",
+    NULL,
+};
+
 struct Store {
     const StoreBackend *backend;
     gpointer backend_data;

@@ -11,6 +11,15 @@
 
 #include <glib.h>
 
+// How sure a commit to a disk is.
+typedef enum {
+    STORE_SYNC_FULL, // what is committed survives a power cut
+    STORE_SYNC_OFF,  // only the end of the process: a power cut can take back what was promised
+} StoreSync;
+
+// By which settings name them, NULL-terminated.
+extern const char *const store_sync_names[];
+
 typedef struct Store Store;
 
 typedef void (*StoreLoadFn)(gpointer data, GBytes *key, GBytes *value);

@@ -6,9 +6,8 @@
 // outbox. So what is promised on the bus was durable first, and a busy daemon batches by itself.
 
 #include "topics/base/random.h"
-#include "topics/base/store.h"
 #include "topics/core.h"
-#include "topics/mqtt/session.h"
+#include "topics/mqtt/settings.h"
 
 typedef struct {
     const char *id;
@@ -25,6 +24,10 @@ typedef struct {
     Store *store;
     struct event_base *base;
 } DaemonSetup;
+
+// The store as the settings say, for `owner`, such as "agent vienna". One that a power cut can take
+// promises from is said to be so in the log.
+Store *daemon_open_store(const DaemonSettings *settings, const char *owner, GError **error);
 
 // Runs until SIGINT or SIGTERM (returns TRUE), or until something of ours fails for good, such as a
 // commit (FALSE; nothing of that pass was published). Tells the service manager through sd_notify's

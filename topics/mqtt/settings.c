@@ -25,6 +25,8 @@ static const Setting daemon_settings[] = {
     {"broker", SETTING_SECTION, OF(DaemonSettings, broker), .required = TRUE,
      .table = &connection_table},
     {"store", SETTING_TEXT, OF(DaemonSettings, store), PATH, .required = TRUE, .expects = "a path"},
+    {"store_synchronous", SETTING_CHOICE, OF(DaemonSettings, store_synchronous),
+     .choices = store_sync_names},
     {NULL},
 };
 const SettingTable daemon_settings_table = {daemon_settings, sizeof(DaemonSettings)};

@@ -4,11 +4,13 @@
 // The settings that every daemon has: how it reaches the bus, and where its durable state is.
 
 #include "topics/base/settings.h"
+#include "topics/base/store.h"
 #include "topics/mqtt/session.h"
 
 typedef struct {
     Connection broker;
-    char *store; // the SQLite file
+    char *store;           // the SQLite file
+    int store_synchronous; // StoreSync
 } DaemonSettings;
 
 extern const SettingTable daemon_settings_table;
