@@ -74,6 +74,19 @@ def test_bench_reports_floor_and_requests(fed):
     assert report["traffic"]["request"]["n"] > 0 and report["machine"]["n_cpus"] > 0, report
 
 
+def test_bench_compares_stores(fed):
+    description = str(fabric.ROOT / "tools" / "demo" / "fast-links.yaml")
+    report = json.loads(fed.run("bench", "durability", description, "--rounds", "5", "--runs", "1",
+                                "--json"))
+    assert [store["synchronous"] for store in report["stores"]] == ["full", "off"], report
+    assert report["pair"]["providers"] == 3, report
+    for figure in ("commits_per_s", "requests_per_s", "loaded_p50_us", "p50_us"):
+        full, off = (store[figure] for store in report["stores"])
+        assert full > 0 and off > 0, (figure, report)
+        assert abs(report["full_over_off"][figure] - full / off) < 0.001, (figure, report)
+    assert "of which it runs two" in watch(fed, "bench", "durability", code=2)
+
+
 def main():
     description = fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml"
     tests = [value for name, value in globals().items() if name.startswith("test_")]

@@ -191,7 +191,7 @@ static void test_a_broken_text_is_still_checked(void)
 static void test_examples(void)
 {
     static const char *const examples[] = {"published-networks.yaml", "four-in-a-row.yaml",
-                                           "two-providers.yaml"};
+                                           "two-providers.yaml", "fast-links.yaml"};
     for (gsize i = 0; i < G_N_ELEMENTS(examples); i++) {
         g_autofree char *path =
             g_test_build_filename(G_TEST_DIST, "../../tools/demo", examples[i], NULL);

@@ -36,9 +36,8 @@ static void append_request(GString *table, const json_t *request)
                            ratio_of(request, "paho"));
 }
 
-char *bench_format_table(const json_t *report)
+void bench_format_head(GString *table, const json_t *report)
 {
-    GString *table = g_string_new(NULL);
     const json_t *machine = json_object_get(report, "machine");
     const json_t *settings = json_object_get(report, "settings");
     g_string_append_printf(table,
@@ -49,6 +48,12 @@ char *bench_format_table(const json_t *report)
                            json_read_text(json_object_get(report, "versions"), "paho"),
                            json_read_integer(settings, "runs"),
                            json_read_integer(settings, "rounds"));
+}
+
+char *bench_format_table(const json_t *report)
+{
+    GString *table = g_string_new(NULL);
+    bench_format_head(table, report);
     g_string_append_printf(table, "%-44s%10s%10s%10s%10s\n", "", "p50 us", "p99 us", "x bare",
                            "x Paho");
     const json_t *floors = json_object_get(report, "floor");

@@ -101,8 +101,7 @@ static int compare_integers(gconstpointer a, gconstpointer b)
     return (x > y) - (x < y);
 }
 
-// Of one figure over the runs.
-static gint64 median(const json_t *runs, const char *figure)
+gint64 bench_median(const json_t *runs, const char *figure)
 {
     g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(gint64));
     for (gsize i = 0; i < json_array_size(runs); i++) {
@@ -117,8 +116,8 @@ static void add_run(json_t *measured, const Samples *samples)
 {
     json_t *runs = json_object_get(measured, "runs");
     json_array_append_new(runs, samples_to_json(samples));
-    json_object_set_new(measured, "p50_us", json_integer(median(runs, "p50_us")));
-    json_object_set_new(measured, "p99_us", json_integer(median(runs, "p99_us")));
+    json_object_set_new(measured, "p50_us", json_integer(bench_median(runs, "p50_us")));
+    json_object_set_new(measured, "p99_us", json_integer(bench_median(runs, "p99_us")));
 }
 
 static json_t *floors_to_json(void)
@@ -171,7 +170,7 @@ static gboolean explore(const char *dir, json_t **ret_pairs, json_t **ret_traffi
     return *ret_pairs && *ret_traffic;
 }
 
-static json_t *report_new(const char *name, const BenchSettings *settings)
+json_t *bench_report_new(const char *name, const BenchSettings *settings)
 {
     return json_pack("{s:s, s:o, s:o, s:{s:I, s:I, s:I}}", "bench", name, "machine",
                      machine_to_json(), "versions", machine_versions_to_json(), "settings",
@@ -233,7 +232,7 @@ json_t *bench_request(const char *dir, const BenchSettings *settings, GError **e
         json_decref(traffic);
         return NULL;
     }
-    json_t *report = report_new("request", settings);
+    json_t *report = bench_report_new("request", settings);
     for (gsize i = 0; i < json_array_size(pairs); i++)
         json_object_set_new(json_array_get(pairs, i), "runs", json_array());
     json_object_set_new(report, "traffic", traffic);
@@ -243,5 +242,5 @@ json_t *bench_request(const char *dir, const BenchSettings *settings, GError **e
 
 json_t *bench_floor(const char *dir, const BenchSettings *settings, GError **error)
 {
-    return measure(report_new("floor", settings), dir, settings, error);
+    return measure(bench_report_new("floor", settings), dir, settings, error);
 }

@@ -22,5 +22,11 @@ json_t *bench_request(const char *dir, const BenchSettings *settings, GError **e
 // The floor alone, by payloads of typical size.
 json_t *bench_floor(const char *dir, const BenchSettings *settings, GError **error);
 
+// For what is measured in files of its own: a report that says where and how; the median of one
+// figure over the runs; the first line of a table.
+json_t *bench_report_new(const char *name, const BenchSettings *settings);
+gint64 bench_median(const json_t *runs, const char *figure);
+void bench_format_head(GString *table, const json_t *report);
+
 // A report as a table for people; free with g_free().
 char *bench_format_table(const json_t *report);

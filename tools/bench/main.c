@@ -2,7 +2,7 @@
 //
 // qkdnf bench: measures, beside the floor, in one run on one machine.
 
-#include "tools/bench/bench.h"
+#include "tools/bench/durability.h"
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/stage.h"
 
@@ -20,13 +20,20 @@ enum { OPTION_FEDERATION = 1, OPTION_ROUNDS, OPTION_RUNS, OPTION_GAP };
 
 typedef json_t *(*MeasureFn)(const char *dir, const BenchSettings *settings, GError **error);
 
-static const struct {
+typedef struct {
     const char *name;
-    MeasureFn run;
-} measures[] = {{"request", bench_request}, {"floor", bench_floor}};
+    MeasureFn run; // NULL: it runs its federations itself
+    char *(*format)(const json_t *report);
+} Measure;
+
+static const Measure measures[] = {
+    {"request", bench_request, bench_format_table},
+    {"floor", bench_floor, bench_format_table},
+    {"durability", NULL, durability_format_table},
+};
 
 typedef struct {
-    MeasureFn measure;
+    const Measure *measure;
     const char *file;
     const char *federation;
     gboolean json;
@@ -60,10 +67,10 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     }
     for (gsize i = 0; i < G_N_ELEMENTS(measures); i++) {
         if (strcmp(measures[i].name, value) == 0)
-            arguments->measure = measures[i].run;
+            arguments->measure = &measures[i];
     }
     if (!arguments->measure)
-        argp_error(state, "expected request or floor, not '%s'", value);
+        argp_error(state, "expected request, floor or durability, not '%s'", value);
 }
 
 static error_t parse_option(int option, char *value, struct argp_state *state)
@@ -93,6 +100,9 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
             arguments->federation = g_getenv("QKDNF_FEDERATION");
         if (!arguments->measure || !arguments->file == !arguments->federation)
             argp_error(state, "expected what to measure, and either a description or --federation");
+        if (!arguments->measure->run && !arguments->file)
+            argp_error(state, "%s: expected a description, of which it runs two federations",
+                       arguments->measure->name);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -102,11 +112,12 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|floor [FILE]",
+    .args_doc = "request|floor|durability [FILE]",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
-        "describes or that runs.",
+        "describes or that runs; or what it costs that every promise is on disk before it is made "
+        "(durability), on the disk of $TMPDIR.",
 };
 
 static int fail(int exit_code, const GError *error)
@@ -115,22 +126,28 @@ static int fail(int exit_code, const GError *error)
     return exit_code;
 }
 
-static int measure(gpointer data, const char *dir)
+static int show(gpointer data, json_t *report, const GError *error)
 {
     const Arguments *arguments = data;
-    g_autoptr(GError) error = NULL;
-    json_t *report = arguments->measure(dir, &arguments->settings, &error);
     if (!report)
         return fail(EXIT_REFUSED, error);
     if (arguments->json) {
         json_dumpf(report, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
     } else {
-        g_autofree char *table = bench_format_table(report);
+        g_autofree char *table = arguments->measure->format(report);
         fputs(table, stdout);
     }
     json_decref(report);
     return 0;
+}
+
+static int measure(gpointer data, const char *dir)
+{
+    const Arguments *arguments = data;
+    g_autoptr(GError) error = NULL;
+    json_t *report = arguments->measure->run(dir, &arguments->settings, &error);
+    return show(data, report, error);
 }
 
 static int measure_running(Arguments *arguments)
@@ -147,7 +164,9 @@ static int measure_described(Arguments *arguments)
 {
     g_autoptr(GError) error = NULL;
     const Play play = {"bench", arguments->file, STAGE_REMOVE, measure, arguments};
-    int code = stage_run(&play, &error);
+    int code = arguments->measure->run
+                   ? stage_run(&play, &error)
+                   : durability_run(arguments->file, &arguments->settings, show, arguments, &error);
     if (code >= 0)
         return code;
     gboolean is_wrong = g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);

@@ -17,7 +17,7 @@ static gboolean fail(GError **error, const char *what, const char *why)
     return FALSE;
 }
 
-static struct qkdnf *join(const char *dir, const char *sae, GError **error)
+struct qkdnf *request_join(const char *dir, const char *sae, GError **error)
 {
     struct qkdnf_error why = {0};
     g_autofree char *path = g_build_filename(dir, ACCESS_FILE, NULL);
@@ -55,7 +55,7 @@ static gboolean check(const Exchange *exchange, GError **error)
 static guint count_providers(const char *dir, const json_t *federation, const char *initiator,
                              const char *target)
 {
-    struct qkdnf *application = join(dir, initiator, NULL);
+    struct qkdnf *application = request_join(dir, initiator, NULL);
     if (!application)
         return 0;
     g_auto(Exchange) exchange = {0};
@@ -174,7 +174,8 @@ json_t *request_measure(gpointer data, InChild *self, GError **error)
         .target = json_read_text(measure->pair, "target"),
     };
     if (course.federation)
-        course.initiator = join(measure->dir, json_read_text(measure->pair, "initiator"), error);
+        course.initiator =
+            request_join(measure->dir, json_read_text(measure->pair, "initiator"), error);
     json_t *result = course.initiator ? measure_all(&course, measure, error) : NULL;
     qkdnf_close(course.initiator);
     json_decref(course.federation);

@@ -4,12 +4,16 @@
 // Key requests as applications make them, by libqkdnf, timed from the question to the one answer.
 // What is granted is fetched at both ends, outside the time, and must be equal. In a child.
 
+#include "agents/application/qkdnf.h"
 #include "tools/bench/in-child.h"
 
 // Finds, among the applications of a running federation (`data` is its directory), for each number
 // of providers a pair whose keys cross so many: `[{"providers", "initiator", "target"}]`, fewest
 // first.
 json_t *request_find_pairs(gpointer dir, InChild *self, GError **error);
+
+// An application of a running federation, on the bus; NULL when it cannot be made.
+struct qkdnf *request_join(const char *dir, const char *sae, GError **error);
 
 typedef struct {
     const char *dir;
