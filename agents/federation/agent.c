@@ -80,6 +80,7 @@ static const DispatchTable dispatch_table = {
             [KIND_RELAY] = order_on_relay,
             [KIND_REPLY] = service_on_reply,
             [KIND_SERVICES] = service_on_services,
+            [KIND_LEG] = leg_on_leg,
         },
     .role_of = role_of,
 };
@@ -134,6 +135,7 @@ static void on_timer(Agent *agent, TimerId timer, const char *id)
         break;
     case TIMER_HEARTBEAT:
         border_heartbeat(agent);
+        leg_heartbeat(agent);
         break;
     case TIMER_TAKE:
     case TIMER_FILL:
@@ -151,6 +153,9 @@ static void on_timer(Agent *agent, TimerId timer, const char *id)
         break;
     case TIMER_KEYS:
         timers_arm(agent->timers, TIMER_KEYS, "", keystore_expire(agent->keys, agent->now));
+        break;
+    case TIMER_LEG:
+        leg_on_timer(agent, id);
         break;
     }
 }
@@ -173,6 +178,7 @@ gint64 agent_tick(Agent *agent, gint64 now_us)
         if (agent->n_driver_calls > n_calls)
             driver_next = now_us;
     }
+    leg_pump(agent);
     return MIN(driver_next, timers_next(agent->timers));
 }
 
@@ -204,6 +210,7 @@ static void create_tables(Agent *agent)
     agent->borders = g_tree_new_full(compare_ids, NULL, NULL, border_free);
     agent->orders = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, order_free);
     agent->early = order_early_new();
+    agent->legs = leg_table_new();
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     agent->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, service_call_free);
     agent->waiting =
@@ -230,7 +237,8 @@ static gboolean load(Agent *agent, GError **error)
     agent->outbox = outbox_new(agent->config->id, incarnation);
     agent->dispatcher = dispatcher_new(agent->config->id, &dispatch_table, agent);
     agent->keys = keystore_open(agent->store, agent->config->master_key, agent->random, error);
-    return agent->keys && open_borders(agent, error) && order_load(agent, error);
+    return agent->keys && open_borders(agent, error) && order_load(agent, error) &&
+           leg_load(agent, error);
 }
 
 Agent *agent_new(const AgentConfig *config, Store *store, Driver *driver, const Random *random,
@@ -265,6 +273,7 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->borders, g_tree_unref);
     g_clear_pointer(&agent->driver_calls, g_hash_table_unref);
     wire_free(agent->resource);
+    leg_table_free(agent->legs);
     keystore_free(agent->keys);
     dispatcher_free(agent->dispatcher);
     outbox_free(agent->outbox);

@@ -60,6 +60,7 @@ typedef struct {
     guint n_paths;              // at least 1
     const char *const *exclude; // NULL-terminated, or NULL
     const char *request;        // only keys of this request (a UUID), or NULL
+    const char *session;        // the next keys of this session (a UUID), or NULL: of any that fits
 } KeyQuery;
 
 // `store`, `driver` and `random` outlive the agent.

@@ -14,18 +14,20 @@
 #define TEXT_NOT_FOUND   "one or more keys specified are not found on KME"
 #define TEXT_NOT_MET     "not all extension_mandatory request options could be met"
 
-// What a call waits for is a request's ID, or this and an SAE: no ID begins like it.
+// What a call waits for is a request's ID, this and an SAE, or LEG_WAIT and an end of a session: no
+// ID begins like these.
 #define CALL_SAE_PREFIX "sae "
 
-typedef enum { CALL_STATUS, CALL_GET, CALL_GET_REQUEST, CALL_GET_BY_ID } CallType;
+typedef enum { CALL_STATUS, CALL_GET, CALL_GET_REQUEST, CALL_GET_SESSION, CALL_GET_BY_ID } CallType;
 
 typedef struct {
     guint64 number;
     CallType type;
     char *caller;
-    char *waits_for;   // a request, or for STATUS where an SAE is served
+    char *waits_for;   // a request, for STATUS where an SAE is served, or an end of a session
     char *initiator;   // GET_BY_ID
     char **key_ids;    // GET_BY_ID
+    guint n_keys;      // GET_SESSION
     WireRequest *wire; // GET: what was asked of the platform
     gboolean is_granted;
     gint64 repeat_us;
@@ -52,6 +54,22 @@ void call_deliver(Agent *agent, Call *call, const GPtrArray *keys);
 
 // Refuses a caller that is no user of this provider.
 gboolean call_check_caller(Agent *agent, guint64 number, const char *caller);
+
+// service.c: hands out the keys that the call names, if all of them can be.
+void service_try_key_ids(Agent *agent, Call *call);
+
+// service-session.c
+// FALSE when no session is asked for, and none fits.
+gboolean session_get_keys(Agent *agent, guint64 number, const KeyQuery *query);
+// Whether a target can have this key now. With KEY_WAITING, what to wait for; to be freed.
+KeyLookup session_look_up(const Agent *agent, const Call *call, const char *key_id,
+                          char **ret_wait);
+// After KEY_FOUND.
+void session_take_by_id(Agent *agent, const Call *call, const char *key_id, GPtrArray *ret_keys);
+// Why a call has waited in vain for an end of a session; NULL when it did not wait for one.
+const char *session_timeout_text(const Agent *agent, const Call *call);
+// How many keys the initiator could be given now.
+guint session_n_ready(const Agent *agent, const KeyAudience *audience, guint size_bits);
 
 // service-status.c
 void status_ask_again(Agent *agent, const char *sae);

@@ -8,8 +8,9 @@
 //   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
 //   order.c      orders and releases (RO), relay values
 //   keystore.c   keys of this provider's users
+//   leg.c        ends of sessions that are served here
 //   service.c    what users ask of the KME; call.c keeps what waits, service-status.c knows who is
-//                served where
+//                served where, service-session.c serves from sessions
 //
 // `now` is the time of the call that is being handled.
 
@@ -31,6 +32,7 @@ typedef enum {
     TIMER_CALL,      // call number: answer that it took too long
     TIMER_LOOKUP,    // SAE: ask the platform again
     TIMER_KEYS,      // "": wipe keys that were not fetched
+    TIMER_LEG,       // end of a session: say again that somebody waits; or forget it
 } TimerId;
 
 // Which part a driver call belongs to, and to what in it.
@@ -43,6 +45,7 @@ typedef struct {
 } DriverCall;
 
 typedef struct OrderEarly OrderEarly;
+typedef struct LegTable LegTable;
 
 struct Agent {
     const AgentConfig *config;
@@ -59,6 +62,7 @@ struct Agent {
 
     GTree *borders; // link ID → Border
     KeyStore *keys;
+    LegTable *legs;
     GHashTable *orders; // order ID → Order
     OrderEarly *early;
 
@@ -128,6 +132,18 @@ OrderEarly *order_early_new(void);
 void order_early_free(OrderEarly *early);
 // What is kept of them, as it is counted.
 gsize order_early_bytes(const OrderEarly *early);
+
+// leg.c, leg-store.c, leg-report.c
+LegTable *leg_table_new(void);
+void leg_table_free(LegTable *table);
+gboolean leg_load(Agent *agent, GError **error);
+void leg_on_leg(gpointer agent, const Sender *sender, gconstpointer message);
+void leg_on_timer(Agent *agent, const char *name);
+// Keys of this session were granted.
+void leg_on_granted(Agent *agent, const char *session);
+void leg_heartbeat(Agent *agent);
+// At the end of a pass: says what became due to say.
+void leg_pump(Agent *agent);
 
 // service.c
 void service_call_free(gpointer call);

@@ -4,6 +4,7 @@
 // registered with the platform until the platform says that it has it.
 
 #include "agents/federation/core.h"
+#include "agents/federation/record.h"
 #include "agents/federation/state.pb-c.h"
 
 #include <string.h>
@@ -25,9 +26,7 @@ static void save_self(Agent *agent, guint64 incarnation, guint64 resource_versio
 static void load_self(gpointer data, GBytes *key, GBytes *value)
 {
     Agent__State__Self *ret_self = data;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    Agent__State__Self *self = agent__state__self__unpack(NULL, n_bytes, bytes);
+    Agent__State__Self *self = record_unpack(&agent__state__self__descriptor, value);
     if (self) {
         ret_self->incarnation = self->incarnation;
         ret_self->resource_version = self->resource_version;

@@ -1,39 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "agents/federation/keystore.h"
+#include "agents/federation/keystore-core.h"
 
-#include "agents/federation/seal.h"
-#include "agents/federation/state.pb-c.h"
-#include "topics/base/id.h"
 #include "topics/base/timers.h"
 #include "topics/frame.h"
 
 #include <string.h>
 
-typedef Agent__State__Key KeyState;
-typedef Agent__State__Holder HolderState;
+// So much longer keys of an end live that is kept, when their time is up.
+#define KEPT_US (60 * G_TIME_SPAN_MINUTE)
 
-typedef struct {
-    char id[UUID_CHARS + 1];
-    KeyState *state; // as stored
-    Secret *key;
-    char *pair;
-    char *pool; // where it queues for its initiator
-    gboolean is_queued;
-} Key;
-
-struct KeyStore {
-    Store *store;
-    const Secret *master_key;
-    const Random *random;
-    GHashTable *by_id;      // key ID → Key
-    GHashTable *by_request; // request ID → GPtrArray of Key, in the order of index
-    GHashTable *pools;     // initiator, targets and size → GQueue of Key, ready for the initiator
-    GHashTable *n_of_pair; // initiator and targets → how many keys
-    GTree *by_expiry;      // Key, by time and ID
-};
-
-static void key_free(gpointer data)
+void key_free(gpointer data)
 {
     Key *key = data;
     wire_free(key->state);
@@ -80,14 +57,19 @@ static char *pool_name(const char *pair, gsize n_key_bytes)
     return g_strdup_printf("%s %" G_GSIZE_FORMAT, pair, n_key_bytes);
 }
 
-static GQueue *find_pool(const KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes)
+char *key_audience_name(const KeyAudience *audience, gsize n_key_bytes)
 {
     g_autofree char *pair = pair_name(audience);
-    g_autofree char *name = pool_name(pair, n_key_bytes);
+    return pool_name(pair, n_key_bytes);
+}
+
+static GQueue *find_pool(const KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes)
+{
+    g_autofree char *name = key_audience_name(audience, n_key_bytes);
     return g_hash_table_lookup(keys->pools, name);
 }
 
-static HolderState *find_holder(const Key *key, const char *sae, gboolean is_initiator)
+HolderState *key_find_holder(const Key *key, const char *sae, gboolean is_initiator)
 {
     for (gsize i = 0; i < key->state->n_holders; i++) {
         HolderState *holder = key->state->holders[i];
@@ -97,29 +79,13 @@ static HolderState *find_holder(const Key *key, const char *sae, gboolean is_ini
     return NULL;
 }
 
-// --- durable form --------------------------------------------------------------------------------
-
-// What the sealed bytes belong to: the key ID and all applications that may ever have it.
-static char *key_place(const char *id, const KeyState *state)
-{
-    GString *place = g_string_new(id);
-    g_string_append_printf(place, " %s", state->initiator);
-    for (gsize i = 0; i < state->n_targets; i++)
-        g_string_append_printf(place, " %s", state->targets[i]);
-    return g_string_free(place, FALSE);
-}
-
-static void key_save(KeyStore *keys, const Key *key)
-{
-    g_autoptr(GBytes) value = message_pack(&key->state->base);
-    store_put_text(keys->store, "key", key->id, value);
-}
+// --- places --------------------------------------------------------------------------------------
 
 // Where the initiator finds it: a key that is ready and that it has not fetched.
 static void key_enqueue(KeyStore *keys, Key *key)
 {
-    HolderState *initiator = find_holder(key, key->state->initiator, TRUE);
-    if (!key->state->ready || !initiator || initiator->delivered)
+    HolderState *initiator = key_find_holder(key, key->state->initiator, TRUE);
+    if (!key->pool || !key->state->ready || !initiator || initiator->delivered)
         return;
     GQueue *pool = g_hash_table_lookup(keys->pools, key->pool);
     if (!pool) {
@@ -143,6 +109,8 @@ static void key_dequeue(KeyStore *keys, Key *key)
 
 static void pair_count(KeyStore *keys, const char *pair, gint change)
 {
+    if (!pair)
+        return;
     gint number = GPOINTER_TO_INT(g_hash_table_lookup(keys->n_of_pair, pair)) + change;
     if (number > 0)
         g_hash_table_replace(keys->n_of_pair, g_strdup(pair), GINT_TO_POINTER(number));
@@ -150,12 +118,29 @@ static void pair_count(KeyStore *keys, const char *pair, gint change)
         g_hash_table_remove(keys->n_of_pair, pair);
 }
 
-static void key_insert(KeyStore *keys, Key *key)
+// What is no session's is found by pair; what is, by end and number; what is a copy, by none before
+// it is granted.
+static void key_find_place(KeyStore *keys, Key *key)
 {
-    KeyAudience audience = {key->state->initiator, key->state->targets, key->state->n_targets};
+    const KeyState *state = key->state;
+    if (state->session[0] && !key_is_copy(key)) {
+        key_join_ends(keys, key);
+        return;
+    }
+    KeyAudience audience = {state->initiator, state->targets, state->n_targets};
     key->pair = pair_name(&audience);
-    key->pool = pool_name(key->pair, key->key->n_bytes);
     pair_count(keys, key->pair, 1);
+    if (key_is_copy(key)) {
+        key_id_derive(state->copied_request, state->copied_attempt, state->index, key->original_id);
+        g_hash_table_replace(keys->copies, key->original_id, key);
+    } else {
+        key->pool = pool_name(key->pair, key->key->n_bytes);
+        key_enqueue(keys, key);
+    }
+}
+
+void key_insert(KeyStore *keys, Key *key)
+{
     g_hash_table_insert(keys->by_id, key->id, key);
     GPtrArray *siblings = g_hash_table_lookup(keys->by_request, key->state->request);
     if (!siblings) {
@@ -164,64 +149,24 @@ static void key_insert(KeyStore *keys, Key *key)
     }
     g_ptr_array_add(siblings, key);
     g_tree_insert(keys->by_expiry, key, key);
-    key_enqueue(keys, key);
+    key_find_place(keys, key);
 }
 
-static void key_remove(KeyStore *keys, Key *key)
+void key_remove(KeyStore *keys, Key *key)
 {
     store_delete_text(keys->store, "key", key->id);
     key_dequeue(keys, key);
     pair_count(keys, key->pair, -1);
+    for (gsize i = 0; i < key->state->n_holders; i++)
+        key_leave_end(keys, key, key->state->holders[i]);
+    if (g_hash_table_lookup(keys->copies, key->original_id) == key)
+        g_hash_table_remove(keys->copies, key->original_id);
     g_tree_remove(keys->by_expiry, key);
     GPtrArray *siblings = g_hash_table_lookup(keys->by_request, key->state->request);
     g_ptr_array_remove(siblings, key);
     if (siblings->len == 0)
         g_hash_table_remove(keys->by_request, key->state->request);
     g_hash_table_remove(keys->by_id, key->id);
-}
-
-typedef struct {
-    KeyStore *keys;
-    GPtrArray *loaded;
-    GError **error;
-    gboolean failed;
-} Loading;
-
-static void load_key(gpointer data, GBytes *key_bytes, GBytes *value)
-{
-    Loading *loading = data;
-    gsize n_id = 0, n_value = 0;
-    const char *id = g_bytes_get_data(key_bytes, &n_id);
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    Key *key = g_new0(Key, 1);
-    key->state = agent__state__key__unpack(NULL, n_value, bytes);
-    if (key->state && n_id == UUID_CHARS) {
-        memcpy(key->id, id, n_id);
-        g_autofree char *place = key_place(key->id, key->state);
-        key->key = unseal(loading->keys->master_key, place, key->state->sealed.data,
-                          key->state->sealed.len);
-    }
-    if (key->key) {
-        g_ptr_array_add(loading->loaded, key);
-        return;
-    }
-    if (!loading->failed)
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "key '%.*s': is damaged, or sealed with another master key: give the one that "
-                    "belongs to this store",
-                    (int)MIN(n_id, UUID_CHARS), id);
-    loading->failed = TRUE;
-    key_free(key);
-}
-
-// Oldest first, as they were before: by expiry, then by their place in the request.
-static int compare_age(gconstpointer a, gconstpointer b)
-{
-    const KeyState *x = (*(Key *const *)a)->state, *y = (*(Key *const *)b)->state;
-    if (x->expires_at_us != y->expires_at_us)
-        return x->expires_at_us < y->expires_at_us ? -1 : 1;
-    int order = strcmp(x->request, y->request);
-    return order != 0 ? order : (int)x->index - (int)y->index;
 }
 
 KeyStore *keystore_open(Store *store, const Secret *master_key, const Random *random,
@@ -238,19 +183,17 @@ KeyStore *keystore_open(Store *store, const Secret *master_key, const Random *ra
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_queue_free);
     keys->n_of_pair = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     keys->by_expiry = g_tree_new_full(compare_expiry, NULL, NULL, NULL);
-    g_autoptr(GPtrArray) loaded = g_ptr_array_new();
-    Loading loading = {keys, loaded, error, FALSE};
-    gboolean ok = store_load(store, "key", load_key, &loading, error) && !loading.failed;
-    g_ptr_array_sort(loaded, compare_age);
-    for (guint i = 0; i < loaded->len; i++)
-        key_insert(keys, loaded->pdata[i]);
-    return ok ? g_steal_pointer(&keys) : NULL;
+    keys->ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, key_end_free);
+    keys->copies = g_hash_table_new(g_str_hash, g_str_equal);
+    return keystore_load(keys, error) ? g_steal_pointer(&keys) : NULL;
 }
 
 void keystore_free(KeyStore *keys)
 {
     if (!keys)
         return;
+    g_hash_table_unref(keys->copies);
+    g_hash_table_unref(keys->ends);
     g_tree_unref(keys->by_expiry);
     g_hash_table_unref(keys->n_of_pair);
     g_hash_table_unref(keys->pools);
@@ -282,20 +225,15 @@ static KeyState *key_state_new(const KeyBatch *batch, guint index)
     state.n_holders = n_holders;
     state.holders = pointers;
     state.expires_at_us = (guint64)batch->expires_at_us;
+    if (batch->session) {
+        state.session = (char *)batch->session;
+        state.number = batch->first + index;
+    }
+    if (batch->copied_request) {
+        state.copied_request = (char *)batch->copied_request;
+        state.copied_attempt = batch->copied_attempt;
+    }
     return message_copy(&state.base);
-}
-
-static void key_seal(KeyStore *keys, Key *key)
-{
-    g_autofree char *place = key_place(key->id, key->state);
-    g_autoptr(GBytes) sealed = seal(keys->master_key, keys->random, place, key->key);
-    gsize n_bytes = 0;
-    gconstpointer bytes = g_bytes_get_data(sealed, &n_bytes);
-    // Freed by protobuf-c, which allocates with malloc().
-    key->state->sealed.data = malloc(n_bytes);
-    g_assert(key->state->sealed.data);
-    memcpy(key->state->sealed.data, bytes, n_bytes);
-    key->state->sealed.len = n_bytes;
 }
 
 void keystore_add(KeyStore *keys, const KeyBatch *batch)
@@ -336,16 +274,25 @@ gboolean keystore_has(const KeyStore *keys, const char *request, guint attempt)
     return found->len > 0;
 }
 
+const char *keystore_session_of_attempt(const KeyStore *keys, const char *request, guint attempt)
+{
+    g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);
+    const Key *first = found->len > 0 ? found->pdata[0] : NULL;
+    return first && first->state->session[0] ? first->state->session : NULL;
+}
+
 gboolean keystore_deliver(KeyStore *keys, const char *request, guint attempt)
 {
     g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);
     for (guint i = 0; i < found->len; i++) {
         Key *key = found->pdata[i];
-        if (key->state->ready)
-            continue;
-        key->state->ready = TRUE;
-        key_save(keys, key);
-        key_enqueue(keys, key);
+        if (key_is_copy(key)) {
+            key_become_original(keys, key);
+        } else if (!key->state->ready) {
+            key->state->ready = TRUE;
+            key_save(keys, key);
+            key_enqueue(keys, key);
+        }
     }
     return found->len > 0;
 }
@@ -358,14 +305,9 @@ gboolean keystore_void(KeyStore *keys, const char *request, guint attempt)
     return found->len > 0;
 }
 
-// Hands a key to one holder; the last one takes it out of the store.
-static void key_deliver(KeyStore *keys, Key *key, HolderState *holder, GPtrArray *ret_keys)
+void key_leave(KeyStore *keys, Key *key, HolderState *holder)
 {
-    DeliveredKey *delivered = g_new0(DeliveredKey, 1);
-    memcpy(delivered->id, key->id, sizeof delivered->id);
-    delivered->key = secret_new_copy(key->key->data, key->key->n_bytes);
-    g_ptr_array_add(ret_keys, delivered);
-
+    key_leave_end(keys, key, holder);
     holder->delivered = TRUE;
     if (holder->is_initiator)
         key_dequeue(keys, key);
@@ -376,6 +318,15 @@ static void key_deliver(KeyStore *keys, Key *key, HolderState *holder, GPtrArray
         }
     }
     key_remove(keys, key);
+}
+
+void key_hand_out(KeyStore *keys, Key *key, HolderState *holder, GPtrArray *ret_keys)
+{
+    DeliveredKey *delivered = g_new0(DeliveredKey, 1);
+    memcpy(delivered->id, key->id, sizeof delivered->id);
+    delivered->key = secret_new_copy(key->key->data, key->key->n_bytes);
+    g_ptr_array_add(ret_keys, delivered);
+    key_leave(keys, key, holder);
 }
 
 guint keystore_n_stored(const KeyStore *keys, const KeyAudience *audience)
@@ -398,7 +349,7 @@ gboolean keystore_take(KeyStore *keys, const KeyAudience *audience, gsize n_key_
         return FALSE;
     for (guint i = 0; i < number; i++) {
         Key *key = g_queue_peek_head(pool);
-        key_deliver(keys, key, find_holder(key, audience->initiator, TRUE), ret_keys);
+        key_hand_out(keys, key, key_find_holder(key, audience->initiator, TRUE), ret_keys);
     }
     return TRUE;
 }
@@ -411,9 +362,11 @@ KeyLookup keystore_take_request(KeyStore *keys, const char *request, const char 
     KeyLookup verdict = KEY_MISSING;
     for (guint i = 0; siblings && i < siblings->len; i++) {
         Key *key = siblings->pdata[i];
-        const HolderState *holder = find_holder(key, initiator, TRUE);
+        const HolderState *holder = key_find_holder(key, initiator, TRUE);
         if (!holder)
             return KEY_NOT_YOURS;
+        if (key->state->session[0])
+            return KEY_MISSING;
         if (!key->state->ready)
             verdict = KEY_WAITING;
         else if (!holder->delivered)
@@ -421,7 +374,7 @@ KeyLookup keystore_take_request(KeyStore *keys, const char *request, const char 
     }
     for (guint i = 0; i < found->len; i++) {
         Key *key = found->pdata[i];
-        key_deliver(keys, key, find_holder(key, initiator, TRUE), ret_keys);
+        key_hand_out(keys, key, key_find_holder(key, initiator, TRUE), ret_keys);
     }
     return found->len > 0 ? KEY_FOUND : verdict;
 }
@@ -432,27 +385,50 @@ KeyLookup keystore_look_up(const KeyStore *keys, const char *key_id, const char 
                            const char *target)
 {
     const Key *key = g_hash_table_lookup(keys->by_id, key_id);
-    if (!key)
-        return KEY_MISSING;
-    const HolderState *holder = find_holder(key, target, FALSE);
-    if (!holder)
-        return KEY_NOT_YOURS;
-    if (holder->delivered || strcmp(key->state->initiator, initiator) != 0)
-        return KEY_MISSING;
-    return key->state->ready ? KEY_FOUND : KEY_WAITING;
+    const HolderState *holder = key ? key_find_holder(key, target, FALSE) : NULL;
+    gboolean is_here =
+        holder && !holder->delivered && strcmp(key->state->initiator, initiator) == 0;
+    if (is_here)
+        return key->state->ready ? KEY_FOUND : KEY_WAITING;
+    if (key_find_copy(keys, key_id, target, FALSE))
+        return KEY_WAITING;
+    return key && !holder ? KEY_NOT_YOURS : KEY_MISSING;
 }
 
-const char *keystore_request_of(const KeyStore *keys, const char *key_id)
+// The key, or the copy that will be it.
+static const Key *find_for_target(const KeyStore *keys, const char *key_id, const char *target)
 {
     const Key *key = g_hash_table_lookup(keys->by_id, key_id);
-    return key->state->request;
+    const HolderState *holder = key ? key_find_holder(key, target, FALSE) : NULL;
+    return holder && !holder->delivered ? key : key_find_copy(keys, key_id, target, FALSE);
+}
+
+const char *keystore_request_of(const KeyStore *keys, const char *key_id, const char *target)
+{
+    return find_for_target(keys, key_id, target)->state->request;
+}
+
+const char *keystore_session_of(const KeyStore *keys, const char *key_id, const char *target,
+                                guint64 *ret_number)
+{
+    const KeyState *state = find_for_target(keys, key_id, target)->state;
+    *ret_number = state->number;
+    return state->session[0] ? state->session : NULL;
 }
 
 void keystore_take_by_id(KeyStore *keys, const char *key_id, const char *target,
                          GPtrArray *ret_keys)
 {
     Key *key = g_hash_table_lookup(keys->by_id, key_id);
-    key_deliver(keys, key, find_holder(key, target, FALSE), ret_keys);
+    key_hand_out(keys, key, key_find_holder(key, target, FALSE), ret_keys);
+}
+
+static void key_prolong(KeyStore *keys, Key *key, gint64 now_us)
+{
+    g_tree_remove(keys->by_expiry, key);
+    key->state->expires_at_us = (guint64)(now_us + KEPT_US);
+    g_tree_insert(keys->by_expiry, key, key);
+    key_save(keys, key);
 }
 
 gint64 keystore_expire(KeyStore *keys, gint64 now_us)
@@ -462,7 +438,10 @@ gint64 keystore_expire(KeyStore *keys, gint64 now_us)
         Key *key = g_tree_node_value(node);
         if ((gint64)key->state->expires_at_us > now_us)
             return (gint64)key->state->expires_at_us;
-        key_remove(keys, key);
+        if (key_is_kept(keys, key))
+            key_prolong(keys, key, now_us);
+        else
+            key_remove(keys, key);
     }
     return TIMERS_NEVER;
 }

@@ -4,6 +4,9 @@
 // Keys of this provider's own users, from when they are relayed until they are fetched, expire or
 // are voided. Durable and sealed through the store; a key leaves it once per entitled application
 // and end, and is wiped in the same commit when the last of them has it.
+//
+// Keys of a session are kept by end, which is named by session and application, and by number. What
+// of them may leave when is not decided here (agents/federation/leg.h).
 
 #include "agents/federation/agent.h"
 
@@ -25,6 +28,12 @@ typedef struct {
     gsize n_key_bytes;
     const Secret *keys; // one after another
     gint64 expires_at_us;
+    const char *session; // NULL: of none
+    guint64 first;       // the number in it of the first key
+    // The attempt of which these are copies, one after another from its first key on; NULL: of
+    // none.
+    const char *copied_request;
+    guint copied_attempt;
 } KeyBatch;
 
 // In the order in which they decide about several keys together.
@@ -35,6 +44,10 @@ typedef enum {
     KEY_NOT_YOURS, // here, but for others
 } KeyLookup;
 
+// One name for all keys of this size of this audience, in whatever order its targets are named; to
+// be freed.
+char *key_audience_name(const KeyAudience *audience, gsize n_key_bytes);
+
 KeyStore *keystore_open(Store *store, const Secret *master_key, const Random *random,
                         GError **error);
 void keystore_free(KeyStore *keys);
@@ -42,11 +55,15 @@ void keystore_free(KeyStore *keys);
 // Only for an attempt of which there is nothing yet.
 void keystore_add(KeyStore *keys, const KeyBatch *batch);
 gboolean keystore_has(const KeyStore *keys, const char *request, guint attempt);
-// The platform has granted, or voided, this attempt. FALSE when nothing of it is here.
+// The session of its keys, or NULL; until something of it changes.
+const char *keystore_session_of_attempt(const KeyStore *keys, const char *request, guint attempt);
+// The platform has granted, or voided, this attempt. FALSE when nothing of it is here. Copies that
+// are granted take the place of the keys that they are copies of.
 gboolean keystore_deliver(KeyStore *keys, const char *request, guint attempt);
 gboolean keystore_void(KeyStore *keys, const char *request, guint attempt);
 
-// How many keys of this pair are here, of any size, granted or not, until all holders have them.
+// How many keys of this pair are here, of any size, granted or not, until all holders have them; a
+// session's do not count.
 guint keystore_n_stored(const KeyStore *keys, const KeyAudience *audience);
 
 // How many keys of this size could be fetched now by the initiator.
@@ -54,21 +71,44 @@ guint keystore_count(const KeyStore *keys, const KeyAudience *audience, gsize n_
 // Takes that many, oldest first, or none: appends DeliveredKey to `ret_keys`.
 gboolean keystore_take(KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes, guint number,
                        GPtrArray *ret_keys);
-// Takes all keys of one request, for the initiator.
+// Takes all keys of one request, for the initiator; none of a session.
 KeyLookup keystore_take_request(KeyStore *keys, const char *request, const char *initiator,
                                 GPtrArray *ret_keys);
 
 // Whether a target can have this key.
 KeyLookup keystore_look_up(const KeyStore *keys, const char *key_id, const char *initiator,
                            const char *target);
-// The request that it was relayed for; after KEY_FOUND or KEY_WAITING.
-const char *keystore_request_of(const KeyStore *keys, const char *key_id);
+// The request whose release it waits for; after KEY_WAITING.
+const char *keystore_request_of(const KeyStore *keys, const char *key_id, const char *target);
+// The session of a key and its number there, or NULL; after KEY_FOUND or KEY_WAITING.
+const char *keystore_session_of(const KeyStore *keys, const char *key_id, const char *target,
+                                guint64 *ret_number);
 // After KEY_FOUND.
 void keystore_take_by_id(KeyStore *keys, const char *key_id, const char *target,
                          GPtrArray *ret_keys);
 
+// The bytes of a key that this application could still get here, or NULL.
+const Secret *keystore_peek(const KeyStore *keys, const char *key_id, const char *sae,
+                            gboolean is_initiator);
+
 // Wipes what has expired; when the next does, or TIMERS_NEVER.
 gint64 keystore_expire(KeyStore *keys, gint64 now_us);
+
+// What an end of a session is called here; to be freed.
+char *keystore_end_name(const char *session, const char *sae);
+// While an end is kept its keys do not expire.
+void keystore_end_keep(KeyStore *keys, const char *end, gboolean is_kept);
+// How many keys are stored for this end, granted or not.
+guint keystore_end_n_stored(const KeyStore *keys, const char *end);
+// Whether the key of this number is here and granted.
+gboolean keystore_end_has(const KeyStore *keys, const char *end, guint64 number);
+// After that: hands it out.
+void keystore_end_take(KeyStore *keys, const char *end, guint64 number, GPtrArray *ret_keys);
+// The numbers of the keys for this end, in their order; a number comes twice when it was tried
+// twice.
+GArray *keystore_end_list(const KeyStore *keys, const char *end);
+// Wipes the keys of one number for this end.
+void keystore_end_wipe(KeyStore *keys, const char *end, guint64 number);
 
 void delivered_key_free(gpointer key);
 

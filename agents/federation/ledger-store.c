@@ -2,6 +2,7 @@
 
 #include "agents/federation/ledger-block.h"
 
+#include "agents/federation/record.h"
 #include "agents/federation/state.pb-c.h"
 #include "topics/frame.h"
 
@@ -61,16 +62,12 @@ void block_save(Ledger *ledger, const Block *block)
 
 typedef struct {
     Ledger *ledger;
-    GError **error;
-    gboolean failed;
+    RecordFault fault;
 } Loading;
 
 static gboolean load_failed(Loading *loading, const char *place, const char *what)
 {
-    if (!loading->failed)
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "ledger block '%s': %s",
-                    place, what);
-    loading->failed = TRUE;
+    record_fail(&loading->fault, "ledger block", place, what);
     return FALSE;
 }
 
@@ -102,16 +99,13 @@ static gboolean load_block_state(Loading *loading, const char *place, guint64 fi
 static void load_block(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_value = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    g_autofree char *place = g_strndup(text, n_key);
+    g_autofree char *place = record_name(key);
     char *slash = strchr(place, '/');
     if (!slash || strncmp(place, loading->ledger->link, (gsize)(slash - place)) != 0 ||
         loading->ledger->link[slash - place])
         return;
     guint64 first = g_ascii_strtoull(slash + 1, NULL, 16);
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    Agent__State__Block *state = agent__state__block__unpack(NULL, n_value, bytes);
+    Agent__State__Block *state = record_unpack(&agent__state__block__descriptor, value);
     if (state)
         load_block_state(loading, place, first, state);
     else
@@ -123,12 +117,10 @@ static void load_ledger(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
     Ledger *ledger = loading->ledger;
-    gsize n_key = 0, n_value = 0;
-    const char *link = g_bytes_get_data(key, &n_key);
-    if (n_key != strlen(ledger->link) || memcmp(link, ledger->link, n_key) != 0)
+    g_autofree char *link = record_name(key);
+    if (strcmp(link, ledger->link) != 0)
         return;
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    Agent__State__Ledger *state = agent__state__ledger__unpack(NULL, n_value, bytes);
+    Agent__State__Ledger *state = record_unpack(&agent__state__ledger__descriptor, value);
     if (!state) {
         load_failed(loading, ledger->link, "is damaged");
         return;
@@ -142,7 +134,8 @@ static void load_ledger(gpointer data, GBytes *key, GBytes *value)
 
 gboolean ledger_load(Ledger *ledger, GError **error)
 {
-    Loading loading = {ledger, error, FALSE};
-    return store_load(ledger->store, "ledger", load_ledger, &loading, error) && !loading.failed &&
-           store_load(ledger->store, "block", load_block, &loading, error) && !loading.failed;
+    Loading loading = {ledger, {error, FALSE}};
+    return store_load(ledger->store, "ledger", load_ledger, &loading, error) &&
+           !loading.fault.failed &&
+           store_load(ledger->store, "block", load_block, &loading, error) && !loading.fault.failed;
 }

@@ -6,6 +6,8 @@
 
 #include "agents/federation/relay.h"
 
+#include <string.h>
+
 #define BRANCHES_MAX       64
 #define PATH_MAX_PROVIDERS 32
 
@@ -44,6 +46,42 @@ static gboolean is_user(const Agent *agent, const char *sae)
     return discovery_find_application(agent, sae) != NULL;
 }
 
+static const char *find_session_fault(const WireOrder *wire)
+{
+    if (!uuid_is_valid(wire->session->session))
+        return "session ID is not a UUID";
+    return wire->session->first > G_MAXINT64 ? "number in the session outside the limits" : NULL;
+}
+
+static gboolean is_in_audience(const WireKeyCopy *copy, const char *sae)
+{
+    gboolean is_in = strcmp(copy->initiator, sae) == 0;
+    for (gsize i = 0; !is_in && i < copy->n_targets; i++)
+        is_in = strcmp(copy->targets[i], sae) == 0;
+    return is_in;
+}
+
+// Copies go from one agent to another, for one user of a session that moves.
+static const char *find_copy_fault(const WireOrder *wire)
+{
+    const WireKeyCopy *copy = wire->copy;
+    if (!wire->session)
+        return "copies of keys of no session";
+    if (!uuid_is_valid(copy->request) || copy->attempt >= ORDER_ATTEMPTS_MAX)
+        return "copies of keys of no attempt";
+    if (wire->n_targets != 1 || strcmp(wire->initiator, wire->targets[0]) != 0)
+        return "copies for another than the user who moves";
+    if (copy->n_targets < 1 || !is_in_audience(copy, wire->initiator))
+        return "copies of keys that are for others";
+    return order_has_role(wire, BRANCH(LOCAL), 0) ? "copies to where the keys are" : NULL;
+}
+
+static const char *find_keys_fault(const WireOrder *wire)
+{
+    const char *fault = wire->session ? find_session_fault(wire) : NULL;
+    return !fault && wire->copy ? find_copy_fault(wire) : fault;
+}
+
 const char *order_find_fault(const Agent *agent, const WireOrder *wire)
 {
     if (!uuid_is_valid(wire->request))
@@ -55,6 +93,9 @@ const char *order_find_fault(const Agent *agent, const WireOrder *wire)
         return "number or size of keys outside the limits";
     if (wire->n_targets < 1 || wire->n_branches < 1 || wire->n_branches > BRANCHES_MAX)
         return "no target, or no or too many branches";
+    const char *keys_fault = find_keys_fault(wire);
+    if (keys_fault)
+        return keys_fault;
     if (keystore_has(agent->keys, wire->request, wire->attempt))
         return "keys of this attempt are here already";
     if (order_is_home(agent, wire) && order_is_target(wire))

@@ -221,6 +221,8 @@ Secret *order_make_keys(Agent *agent, Order *order)
 {
     g_autoptr(Secret) keys = secret_new(relay_keys_bytes(order->order));
     random_fill(agent->random, keys->data, keys->n_bytes);
+    if (order->order->copy)
+        order_copy_keys(agent, order->order, keys);
     for (guint target = 0; target < order->order->n_targets; target++) {
         if (order_has_role(order->order, BRANCH(INITIATOR), target))
             work_initiator(agent, order, target, keys);
@@ -242,39 +244,4 @@ Secret *order_open_keys(Agent *agent, Order *order)
             keys = g_steal_pointer(&opened);
     }
     return g_steal_pointer(&keys);
-}
-
-gboolean order_has_room(const Agent *agent, const WireOrder *wire)
-{
-    if (!order_is_home(agent, wire) && !order_is_target(wire))
-        return TRUE;
-    KeyAudience audience = {wire->initiator, wire->targets, wire->n_targets};
-    return keystore_n_stored(agent->keys, &audience) + wire->number <=
-           agent->config->limits.max_keys_stored;
-}
-
-void order_store_keys(Agent *agent, const Order *order, const Secret *keys)
-{
-    const WireOrder *wire = order->order;
-    g_autoptr(GPtrArray) holders = g_ptr_array_new();
-    if (order_is_home(agent, wire))
-        g_ptr_array_add(holders, wire->initiator);
-    for (guint target = 0; target < wire->n_targets; target++) {
-        if (order_has_role(wire, BRANCH(TARGET), target) ||
-            order_has_role(wire, BRANCH(LOCAL), target))
-            g_ptr_array_add(holders, wire->targets[target]);
-    }
-    g_ptr_array_add(holders, NULL);
-    gint64 lifetime_us = (gint64)agent->config->key_lifetime_s * G_USEC_PER_SEC;
-    KeyBatch batch = {
-        .request = wire->request,
-        .attempt = wire->attempt,
-        .audience = {wire->initiator, wire->targets, wire->n_targets},
-        .holders = (const char *const *)holders->pdata,
-        .n_key_bytes = wire->size_bits / 8,
-        .keys = keys,
-        .expires_at_us = agent->now + lifetime_us,
-    };
-    keystore_add(agent->keys, &batch);
-    timers_arm(agent->timers, TIMER_KEYS, "", keystore_expire(agent->keys, agent->now));
 }

@@ -3,6 +3,7 @@
 // Orders in the store: what is needed to give the same answer again.
 
 #include "agents/federation/order.h"
+#include "agents/federation/record.h"
 #include "agents/federation/state.pb-c.h"
 
 void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
@@ -28,8 +29,7 @@ void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
 
 typedef struct {
     Agent *agent;
-    GError **error;
-    gboolean failed;
+    RecordFault fault;
 } Loading;
 
 static void load_state(Agent *agent, const char *id, const Agent__State__Order *state)
@@ -64,21 +64,17 @@ static gboolean is_whole(const Agent__State__Order *state)
 static void load_order(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_value = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    g_autofree char *id = g_strndup(text, n_key);
-    Agent__State__Order *state = agent__state__order__unpack(NULL, n_value, bytes);
+    g_autofree char *id = record_name(key);
+    Agent__State__Order *state = record_unpack(&agent__state__order__descriptor, value);
     if (is_whole(state))
         load_state(loading->agent, id, state);
-    else if (!loading->failed)
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "order '%s': is damaged", id);
-    loading->failed |= !is_whole(state);
+    else
+        record_fail(&loading->fault, "order", id, "is damaged");
     wire_free(state);
 }
 
 gboolean order_load(Agent *agent, GError **error)
 {
-    Loading loading = {agent, error, FALSE};
-    return store_load(agent->store, "order", load_order, &loading, error) && !loading.failed;
+    Loading loading = {agent, {error, FALSE}};
+    return store_load(agent->store, "order", load_order, &loading, error) && !loading.fault.failed;
 }

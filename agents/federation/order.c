@@ -205,8 +205,8 @@ static void order_proceed(Agent *agent, Order *order)
         order_finish(agent, order, STATUS_TAG_MISMATCH, NULL);
         return;
     }
-    if (keys)
-        order_store_keys(agent, order, keys);
+    if (keys && order_brings_keys(agent, wire))
+        order_store_keys(agent, wire, keys);
     order_finish(agent, order, STATUS_OK, NULL);
 }
 
@@ -314,6 +314,15 @@ static void void_attempt(Agent *agent, const WireRelease *release, const char *i
     order_forget_early(agent, id);
 }
 
+static void deliver_attempt(Agent *agent, const WireRelease *release)
+{
+    g_autofree char *session =
+        g_strdup(keystore_session_of_attempt(agent->keys, release->request, release->attempt));
+    keystore_deliver(agent->keys, release->request, release->attempt);
+    if (session)
+        leg_on_granted(agent, session);
+}
+
 void order_on_release(gpointer data, const Sender *sender, gconstpointer message)
 {
     Agent *agent = data;
@@ -326,7 +335,7 @@ void order_on_release(gpointer data, const Sender *sender, gconstpointer message
             ledger_burn(ledger, order_slots(release->burn[i]));
     }
     if (release->disposition == QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER) {
-        keystore_deliver(agent->keys, release->request, release->attempt);
+        deliver_attempt(agent, release);
     } else {
         g_autofree char *id = order_name(release->request, release->attempt);
         void_attempt(agent, release, id);

@@ -3,7 +3,8 @@
 //
 // One order as the agent works on it. Inside the agent core: order.c is the conversation,
 // order-check.c what may be asked for, order-early.c keeps relay values that came before it,
-// order-relay.c is what it does with slots and keys, order-store.c keeps its answer.
+// order-relay.c is what it does with slots, order-keys.c where its keys come from and go to,
+// order-store.c keeps its answer.
 
 #include "agents/federation/core.h"
 
@@ -61,10 +62,16 @@ Secret *order_make_keys(Agent *agent, Order *order);
 // The targets' side; NULL when what was relayed does not authenticate.
 Secret *order_open_keys(Agent *agent, Order *order);
 
-// Whether the keys that it brings here are within what is kept for one pair.
+// order-keys.c
+// Whether keys of it stay in the store here.
+gboolean order_brings_keys(const Agent *agent, const WireOrder *wire);
+// Whether they are within what is kept for one pair, or for one end of a session.
 gboolean order_has_room(const Agent *agent, const WireOrder *wire);
+// Puts into their places those of the keys to be copied that the moving user could still get here;
+// the others stay what they are.
+void order_copy_keys(const Agent *agent, const WireOrder *wire, Secret *keys);
 // Puts the keys into the store for those of the applications that are users of this provider.
-void order_store_keys(Agent *agent, const Order *order, const Secret *keys);
+void order_store_keys(Agent *agent, const WireOrder *wire, const Secret *keys);
 
 // order-early.c
 void order_keep_early(Agent *agent, const char *id, const char *from, const WireRelay *relay);

@@ -4,6 +4,7 @@
 // end, as the platform says.
 
 #include "agents/federation/call.h"
+#include "agents/federation/leg.h"
 
 #include <string.h>
 
@@ -33,12 +34,14 @@ static void answer_status(Agent *agent, guint64 number, const char *caller, cons
         return;
     }
     KeyAudience audience = {caller, (char **)&target, 1};
+    guint size_bits = (guint)agent->config->limits.key_size_bits;
     KeyStatus status = {
         .source_kme = agent->config->kme_id,
         .target_kme = kme_id,
         .initiator = caller,
         .target = target,
-        .n_stored = keystore_count(agent->keys, &audience, agent->config->limits.key_size_bits / 8),
+        .n_stored = keystore_count(agent->keys, &audience, size_bits / 8) +
+                    session_n_ready(agent, &audience, size_bits),
     };
     call_answer(agent, number, &(KeyAnswer){.verdict = KEY_VERDICT_OK, .status = &status});
 }
@@ -57,6 +60,7 @@ void agent_key_status(Agent *agent, guint64 number, const char *caller, const ch
     agent->now = now_us;
     if (!call_check_caller(agent, number, caller))
         return;
+    leg_note_call(agent, caller);
     const DirectoryEntry *entry = g_hash_table_lookup(agent->directory, target);
     if (discovery_find_application(agent, target)) {
         answer_status(agent, number, caller, target, agent->config->kme_id);

@@ -5,6 +5,7 @@
 // latest when its time is up.
 
 #include "agents/federation/call.h"
+#include "agents/federation/leg.h"
 
 #include <string.h>
 
@@ -80,11 +81,12 @@ void agent_get_keys(Agent *agent, guint64 number, const KeyQuery *query, gint64 
     agent->now = now_us;
     if (!call_check_caller(agent, number, query->caller))
         return;
-    if (query->request) {
+    leg_note_call(agent, query->caller);
+    if (query->request && !query->session) {
         Call *call = call_new(agent, number, CALL_GET_REQUEST, query->caller);
         call_wait_for(agent, call, query->request);
         try_request(agent, call);
-    } else if (!serve_from_pool(agent, number, query)) {
+    } else if (!session_get_keys(agent, number, query) && !serve_from_pool(agent, number, query)) {
         request_keys(agent, number, query);
     }
 }
@@ -124,14 +126,15 @@ void service_on_reply(gpointer data, const Sender *sender, gconstpointer message
 
 // --- Get key with key IDs ------------------------------------------------------------------------
 
-static void try_key_ids(Agent *agent, Call *call)
+void service_try_key_ids(Agent *agent, Call *call)
 {
     KeyLookup worst = KEY_FOUND;
-    const char *waits_for = NULL;
+    g_autofree char *waits_for = NULL;
     for (char **id = call->key_ids; *id; id++) {
-        KeyLookup found = keystore_look_up(agent->keys, *id, call->initiator, call->caller);
-        if (found == KEY_WAITING)
-            waits_for = keystore_request_of(agent->keys, *id);
+        g_autofree char *wait = NULL;
+        KeyLookup found = session_look_up(agent, call, *id, &wait);
+        if (wait && !waits_for)
+            waits_for = g_steal_pointer(&wait);
         worst = MAX(worst, found);
     }
     if (worst == KEY_WAITING) {
@@ -148,7 +151,7 @@ static void try_key_ids(Agent *agent, Call *call)
     }
     g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(delivered_key_free);
     for (char **id = call->key_ids; *id; id++)
-        keystore_take_by_id(agent->keys, *id, call->caller, keys);
+        session_take_by_id(agent, call, *id, keys);
     call_deliver(agent, call, keys);
 }
 
@@ -173,10 +176,11 @@ void agent_get_keys_by_id(Agent *agent, guint64 number, const char *caller, cons
                            "a key ID is given twice");
         return;
     }
+    leg_note_call(agent, caller);
     Call *call = call_new(agent, number, CALL_GET_BY_ID, caller);
     call->initiator = g_strdup(initiator);
     call->key_ids = g_strdupv((char **)key_ids);
-    try_key_ids(agent, call);
+    service_try_key_ids(agent, call);
 }
 
 // --- what happened meanwhile ---------------------------------------------------------------------
@@ -212,7 +216,7 @@ void service_on_release(Agent *agent, const char *request)
     for (guint i = 0; i < numbers->len; i++) {
         Call *call = g_hash_table_lookup(agent->calls, &g_array_index(numbers, guint64, i));
         if (call && call->type == CALL_GET_BY_ID)
-            try_key_ids(agent, call);
+            service_try_key_ids(agent, call);
         else if (call)
             try_request(agent, call);
     }
@@ -222,9 +226,11 @@ static void call_time_out(Agent *agent, const char *id)
 {
     guint64 number = g_ascii_strtoull(id, NULL, 10);
     Call *call = g_hash_table_lookup(agent->calls, &number);
-    if (call)
-        call_refuse(agent, call, KEY_VERDICT_UNAVAILABLE,
-                    "EXPIRED: the federation did not answer in time", NULL);
+    if (!call)
+        return;
+    const char *text = session_timeout_text(agent, call);
+    call_refuse(agent, call, KEY_VERDICT_UNAVAILABLE,
+                text ? text : "EXPIRED: the federation did not answer in time", NULL);
 }
 
 void service_on_timer(Agent *agent, TimerId timer, const char *id)

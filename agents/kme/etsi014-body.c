@@ -137,14 +137,24 @@ static gboolean read_exclude(const json_t *value, Etsi014Call *call)
     return TRUE;
 }
 
-static gboolean read_request(const json_t *value, Etsi014Call *call)
+static gboolean read_uuid(const json_t *value, char **ret_id)
 {
     const char *id = json_string_value(value);
     if (!id || !g_uuid_string_is_valid(id))
         return FALSE;
-    g_free(call->request);
-    call->request = g_ascii_strdown(id, -1);
+    g_free(*ret_id);
+    *ret_id = g_ascii_strdown(id, -1);
     return TRUE;
+}
+
+static gboolean read_request(const json_t *value, Etsi014Call *call)
+{
+    return read_uuid(value, &call->request);
+}
+
+static gboolean read_session(const json_t *value, Etsi014Call *call)
+{
+    return read_uuid(value, &call->session);
 }
 
 typedef struct {
@@ -157,6 +167,7 @@ static const Extension extensions[] = {
     {"qkdnf_paths", read_paths, "expected an integer from 1 to 64"},
     {"qkdnf_exclude", read_exclude, "expected an array of at most 256 provider IDs"},
     {"qkdnf_request", read_request, "expected the UUID of a granted request"},
+    {"qkdnf_session", read_session, "expected the UUID of a session"},
 };
 
 static const Extension *find_extension(const char *name)

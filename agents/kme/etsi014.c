@@ -221,6 +221,7 @@ void etsi014_call_free(Etsi014Call *call)
     g_strfreev(call->targets);
     g_strfreev(call->exclude);
     g_free(call->request);
+    g_free(call->session);
     g_strfreev(call->key_ids);
     g_free(call);
 }

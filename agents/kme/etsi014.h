@@ -52,6 +52,7 @@ typedef struct {
     guint n_paths;  // extension qkdnf_paths, an integer of at least 1
     char **exclude; // extension qkdnf_exclude, provider IDs; NULL-terminated, or NULL
     char *request;  // extension qkdnf_request, a UUID in lower case, or NULL
+    char *session;  // extension qkdnf_session, a UUID in lower case, or NULL
     // Get key with key IDs (clause 6.4): UUIDs in lower case, none twice; NULL-terminated
     char **key_ids;
 } Etsi014Call;

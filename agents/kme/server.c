@@ -205,6 +205,7 @@ static void pass_on(const KmeServer *server, const Client *client, const Etsi014
             .n_paths = call->n_paths,
             .exclude = (const char *const *)call->exclude,
             .request = call->request,
+            .session = call->session,
         };
         server->service->get(server->agent, client->call, &query);
         return;

@@ -56,9 +56,10 @@ static char *describe_call(const Etsi014Call *call)
     g_autofree char *exclude = joined(call->exclude);
     g_autofree char *ids = joined(call->key_ids);
     if (call->method == ETSI014_GET_KEY)
-        return g_strdup_printf("get %s %u x %u paths=%u exclude=%s request=%s", targets,
-                               call->number, call->size_bits, call->n_paths, exclude,
-                               call->request ? call->request : "-");
+        return g_strdup_printf(
+            "get %s %u x %u paths=%u exclude=%s request=%s%s%s", targets, call->number,
+            call->size_bits, call->n_paths, exclude, call->request ? call->request : "-",
+            call->session ? " session=" : "", call->session ? call->session : "");
     return g_strdup_printf("%s %s %s", call->method == ETSI014_GET_STATUS ? "status" : "get-by-id",
                            call->peer, ids);
 }
@@ -220,6 +221,15 @@ static void test_extensions(void)
          NOT_MET("qkdnf_exclude", "expected an array of at most 256 provider IDs")},
         {"POST", ENC, NULL, MANDATORY("{\"qkdnf_request\":\"7\"}"),
          NOT_MET("qkdnf_request", "expected the UUID of a granted request")},
+        {"POST", ENC, NULL,
+         MANDATORY("{\"qkdnf_session\":\"0123ABCD-0000-4000-8000-00000000000A\"}"),
+         PLAIN " session=" ID_A},
+        {"POST", ENC, NULL,
+         OPTIONAL("{\"qkdnf_session\":\"0123abcd-0000-4000-8000-00000000000a\"}"),
+         PLAIN " session=" ID_A},
+        {"POST", ENC, NULL, OPTIONAL("{\"qkdnf_session\":true}"), PLAIN},
+        {"POST", ENC, NULL, MANDATORY("{\"qkdnf_session\":\"0123abcd\"}"),
+         NOT_MET("qkdnf_session", "expected the UUID of a session")},
         {"POST", ENC, NULL, MANDATORY("7"), BAD("extension_mandatory[0]", "expected an object")},
         {"POST", ENC, NULL, "{\"extension_mandatory\":{}}",
          BAD("extension_mandatory", "expected an array of objects")},

@@ -116,7 +116,7 @@ static void take_by_id(Fixture *fixture, guint index, const char *target)
 {
     char id[UUID_CHARS + 1];
     key_id_derive(REQUEST, 0, index, id);
-    g_assert_cmpstr(keystore_request_of(fixture->keys, id), ==, REQUEST);
+    g_assert_cmpstr(keystore_request_of(fixture->keys, id, target), ==, REQUEST);
     keystore_take_by_id(fixture->keys, id, target, fixture->got);
 }
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/federation/record.h"
+
+char *record_name(GBytes *key)
+{
+    gsize n_bytes = 0;
+    const char *text = g_bytes_get_data(key, &n_bytes);
+    return g_strndup(text, n_bytes);
+}
+
+gpointer record_unpack(const ProtobufCMessageDescriptor *type, GBytes *value)
+{
+    gsize n_bytes = 0;
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    return protobuf_c_message_unpack(type, NULL, n_bytes, bytes);
+}
+
+void record_fail(RecordFault *fault, const char *what, const char *name, const char *why)
+{
+    if (!fault->failed)
+        g_set_error(fault->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s '%s': %s", what, name, why);
+    fault->failed = TRUE;
+}
