@@ -58,8 +58,10 @@ def command_line(pid):
 def test_the_report(demo):
     report = demo.path / "report.json"
     report.write_text("x" * 100000)
-    code, out, err = demo.run("--federation-file", FEDERATION, "--report", report)
-    assert code == 0, (out, err)
+    link = demo.path / "link"
+    link.symlink_to(report)
+    code, out, err = demo.run("--federation-file", FEDERATION, "--report", link)
+    assert code == 0 and link.is_symlink(), (out, err)
     found = json.loads(report.read_text())
     assert found["not_as_expected"] == 0 and len(found["requests"]) >= 6, found
     for request in found["requests"]:
@@ -68,6 +70,11 @@ def test_the_report(demo):
     # In a row, there is no other way.
     assert found["detours"] == 0 and found["reroutes"] >= 0, found
     assert demo.left() == [] and demo.pids() == []
+
+
+def test_a_report_that_is_no_file(demo):
+    code, out, err = demo.run("--federation-file", FEDERATION, "--report", "/dev/stderr")
+    assert code == 0 and json.loads(err)["not_as_expected"] == 0, (code, out, err)
 
 
 def interrupt(demo, ready, number, *arguments, verb="demo"):
@@ -80,8 +87,10 @@ def interrupt(demo, ready, number, *arguments, verb="demo"):
 
 
 def test_an_interrupt_while_it_starts(demo):
+    report = demo.path / "interrupted.json"
     code, _, err = interrupt(demo, lambda: demo.left() and demo.pids(), signal.SIGINT,
-                             "--federation-file", FEDERATION)
+                             "--federation-file", FEDERATION, "--report", report)
+    assert not report.exists()
     assert (code, err) == (1, "qkdnf demo: interrupted\n") and demo.left() == [], (code, err)
 
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "tools/qkdnf/access.h"
-#include "tools/qkdnf/demo.h"
+#include "tools/qkdnf/demo-report.h"
 #include "tools/qkdnf/json-read.h"
 #include "tools/qkdnf/stage.h"
 #include "tools/qkdnf/verb.h"
 
 #include <argp.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +18,6 @@ typedef struct {
     const char *file;
     const char *report;
     gboolean keep;
-    int report_fd; // -1: none is wanted
     gint64 start_us;
 } Arguments;
 
@@ -82,80 +79,6 @@ static void stop_tap(GPid pid)
     waitpid(pid, NULL, 0);
 }
 
-// --- the report ----------------------------------------------------------------------------------
-
-// Keys that went another way because a border had been cut.
-static guint count_detours(const Demo *demo)
-{
-    guint n_detours = 0;
-    gsize i;
-    json_t *cut;
-    json_array_foreach(demo->cuts, i, cut)
-    {
-        n_detours += strcmp(json_read_text(cut, "status"), "OK") == 0;
-    }
-    return n_detours;
-}
-
-// Slots given out and requests rerouted, from what a tap of the bus has recorded.
-static void count_from_tap(const char *tap, guint64 *ret_n_slots, guint64 *ret_n_reroutes)
-{
-    g_autofree char *text = NULL;
-    *ret_n_slots = *ret_n_reroutes = 0;
-    if (!g_file_get_contents(tap, &text, NULL, NULL))
-        return;
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++) {
-        json_t *frame = json_loads(*line, 0, NULL), *message, *branch;
-        gsize i, j;
-        json_array_foreach(json_object_get(frame, "messages"), i, message)
-        {
-            if (strcmp(json_read_text(message, "name"), "request.rerouted") == 0)
-                ++*ret_n_reroutes;
-            json_array_foreach(json_object_get(message, "branches"), j, branch)
-            {
-                const json_t *egress = json_object_get(branch, "egress");
-                *ret_n_slots += (guint64)json_integer_value(json_object_get(egress, "n_slots"));
-            }
-        }
-        json_decref(frame);
-    }
-}
-
-// Known before all that is to be reported is done.
-static gboolean open_report(Arguments *arguments, GError **error)
-{
-    arguments->report_fd = -1;
-    if (!arguments->report)
-        return TRUE;
-    arguments->report_fd = open(arguments->report, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (arguments->report_fd < 0)
-        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno), "cannot write %s: %s",
-                    arguments->report, g_strerror(errno));
-    return arguments->report_fd >= 0;
-}
-
-static gboolean write_report(const Demo *demo, const Arguments *arguments, const char *tap)
-{
-    guint64 n_slots, n_reroutes;
-    if (arguments->report_fd < 0)
-        return TRUE;
-    count_from_tap(tap, &n_slots, &n_reroutes);
-    json_t *report = json_pack("{s:s, s:O, s:O, s:i, s:I, s:i, s:I, s:i}", "version", QKDNF_VERSION,
-                               "requests", demo->requests, "cuts", demo->cuts,
-                               "keys_compared_equal", (int)demo->n_keys_equal, "slots_used",
-                               (json_int_t)n_slots, "detours", (int)count_detours(demo), "reroutes",
-                               (json_int_t)n_reroutes, "not_as_expected", (int)demo->n_failures);
-    // What is not a file cannot be cut, and need not be.
-    gboolean ok =
-        (ftruncate(arguments->report_fd, 0) == 0 || errno == EINVAL) &&
-        json_dumpfd(report, arguments->report_fd, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
-    json_decref(report);
-    if (!ok)
-        fprintf(stderr, "qkdnf demo: cannot write %s\n", arguments->report);
-    return ok;
-}
-
 // --- the verb ------------------------------------------------------------------------------------
 
 static char *default_file(void)
@@ -191,8 +114,9 @@ static int perform(Demo *demo, const Arguments *arguments)
         return verb_fail("qkdnf demo", EXIT_REFUSED, error);
     show(demo);
     stop_tap(tap);
-    gboolean is_written = write_report(demo, arguments, tap_log);
-    return is_written && demo->n_failures == 0 ? EXIT_DONE : EXIT_REFUSED;
+    if (!demo_report_write(demo, arguments->report, tap_log, &error))
+        return verb_fail("qkdnf demo", EXIT_REFUSED, error);
+    return demo->n_failures == 0 ? EXIT_DONE : EXIT_REFUSED;
 }
 
 static int act(gpointer data, const char *dir)
@@ -223,7 +147,7 @@ static int run(Arguments *arguments, GError **error)
         .act = act,
         .data = arguments,
     };
-    if (!open_report(arguments, error))
+    if (!demo_report_check(arguments->report, error))
         return EXIT_USAGE;
     printf("[  0.00 s] starting the federation of %s\n", file);
     fflush(stdout);
@@ -241,7 +165,5 @@ int verb_demo(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     g_autoptr(GError) error = NULL;
     int code = run(&arguments, &error);
-    if (arguments.report_fd >= 0)
-        close(arguments.report_fd);
     return error ? verb_fail(argv[0], code, error) : code;
 }
