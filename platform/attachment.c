@@ -85,9 +85,11 @@ typedef struct {
 
 static gboolean is_gone(const Federation *federation, const Provider *provider)
 {
-    const Member *member = member_find(federation, provider->id);
-    return !member || member->state == QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWN ||
-           member->state == QKDNF__V1__MEMBER_STATE__MEMBER_STATE_REFUSED;
+    const States gone = STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWN) |
+                        STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_REFUSED) |
+                        STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_EXPELLED);
+    return !member_find(federation, provider->id) ||
+           (gone & STATE_BIT(member_state(federation, provider->id)));
 }
 
 static gboolean review_one(gpointer key, gpointer value, gpointer data)

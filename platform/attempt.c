@@ -311,3 +311,21 @@ void request_on_member_lost(Federation *federation, const char *member)
         attempt_failed(federation, request, STATUS_EXPIRED, member, "it is gone");
     }
 }
+
+gboolean request_concerns(const Federation *federation, const char *member)
+{
+    GHashTableIter each;
+    gpointer value;
+    g_hash_table_iter_init(&each, federation->requests);
+    while (g_hash_table_iter_next(&each, NULL, &value)) {
+        const Request *request = value;
+        for (guint i = 0; i < request->releases->len; i++) {
+            if (strcmp(((Part *)request->releases->pdata[i])->agent, member) == 0)
+                return TRUE;
+        }
+        if (request->state == REQUEST_ORDERED &&
+            find_part(request->parts, member, request->attempt))
+            return TRUE;
+    }
+    return FALSE;
+}

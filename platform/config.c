@@ -2,6 +2,8 @@
 
 #include "platform/config.h"
 
+#include "schemas/membership.h"
+
 // Agents remember what they answered for three minutes: nothing may ask for it later, with the time
 // that a frame is under way.
 #define LATE_MS_MAX 120000
@@ -10,14 +12,26 @@
 
 static const Setting member_settings[] = {
     {"id", SETTING_ID, OF(FederationMember, id), .required = TRUE},
+    {"scope", SETTING_TEXTS, OF(FederationMember, scope), .expects = PURPOSES_EXPECTED},
     {NULL},
 };
 static const SettingTable member_table = {member_settings, sizeof(FederationMember)};
+
+static const Setting policy_settings[] = {
+    {"version", SETTING_UINT, OF(FederationPolicy, version), .min = 1, .max = 1000000000,
+     .fallback = "1"},
+    {"purposes", SETTING_TEXTS, OF(FederationPolicy, purposes), .expects = PURPOSES_EXPECTED},
+    {"min_share_percent", SETTING_UINT, OF(FederationPolicy, min_share_percent), .max = 100,
+     .fallback = "0"},
+    {NULL},
+};
+static const SettingTable policy_table = {policy_settings, sizeof(FederationPolicy)};
 
 const Setting federation_settings[] = {
     {"id", SETTING_ID, OF(FederationConfig, id), .fallback = "platform"},
     {"members", SETTING_LIST, OF(FederationConfig, members), .table = &member_table},
     {"operators", SETTING_TEXTS, OF(FederationConfig, operators)},
+    {"policy", SETTING_SECTION, OF(FederationConfig, policy), .table = &policy_table},
     {"max_keys_per_request", SETTING_UINT, OF(FederationConfig, max_keys_per_request), .min = 1,
      .max = 128, .fallback = "128"},
     {"max_key_size_bits", SETTING_UINT, OF(FederationConfig, max_key_size_bits), .min = 8,
@@ -34,8 +48,22 @@ const Setting federation_settings[] = {
      .fallback = "3000"},
     {"stale_ms", SETTING_UINT, OF(FederationConfig, stale_ms), .min = 1000, .max = 3600000,
      .fallback = "30000"},
+    {"drain_ms", SETTING_UINT, OF(FederationConfig, drain_ms), .min = 1, .max = 86400000,
+     .fallback = "60000"},
+    {"reapply_ms", SETTING_UINT, OF(FederationConfig, reapply_ms), .max = 3600000,
+     .fallback = "10000"},
     {NULL},
 };
+
+static void check_purposes(char *const *names, Settings *settings)
+{
+    Qkdnf__V1__Purpose purpose;
+    for (; names && *names; names++) {
+        if (!purpose_find(*names, &purpose))
+            settings_fail(settings, *names, "'%s' is no purpose; expected " PURPOSES_EXPECTED,
+                          *names);
+    }
+}
 
 void federation_config_check(const FederationConfig *config, Settings *settings)
 {
@@ -44,7 +72,9 @@ void federation_config_check(const FederationConfig *config, Settings *settings)
         const FederationMember *member = config->members->pdata[i];
         if (member->id && !g_hash_table_add(seen, member->id))
             settings_fail(settings, &member->id, "member '%s' is listed twice", member->id);
+        check_purposes(member->scope, settings);
     }
+    check_purposes(config->policy.purposes, settings);
     if (config->max_key_size_bits % 8 != 0)
         settings_fail(settings, &config->max_key_size_bits,
                       "max_key_size_bits is %" G_GUINT64_FORMAT "; expected a multiple of 8",

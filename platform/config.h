@@ -5,15 +5,24 @@
 
 #include "topics/base/settings.h"
 
-// A provider that may take part.
+// A provider that takes part as soon as it applies.
 typedef struct {
     char *id;
+    char **scope; // purposes that it may serve; none: all that it offers
 } FederationMember;
+
+// What every member must meet.
+typedef struct {
+    guint64 version;
+    char **purposes; // that it offers at least
+    guint64 min_share_percent;
+} FederationPolicy;
 
 typedef struct {
     char *id;           // the platform's member ID
     GPtrArray *members; // FederationMember: approved beforehand
     char **operators;   // member IDs
+    FederationPolicy policy;
     guint64 max_keys_per_request;
     guint64 max_key_size_bits;
     guint64 max_targets;
@@ -22,6 +31,8 @@ typedef struct {
     guint64 max_kept;    // requests of one sender, with those whose answer is kept for repeats
     guint64 attempt_ms;  // how long the outcomes of one attempt are waited for
     guint64 stale_ms;    // an agent that was silent for this long is taken for gone
+    guint64 drain_ms;    // what runs over a member that withdraws may end by itself for this long
+    guint64 reapply_ms;  // a provider that was refused, or has left, is heard again after this
 } FederationConfig;
 
 // The table by which the YAML of a platform is read, but for the daemon's own parts.

@@ -4,7 +4,9 @@
 // The inside of the federation core, shared by its parts and by nobody else:
 //
 //   federation.c   creation, messages in, time
-//   member.c       members, what they registered, who is there
+//   member.c       members, what they registered, who is there; member-state.c the states of
+//                  membership, member-apply.c what members change of them, member-store.c
+//   admin.c        what operators change of them; admin-list.c what they ask; audit.c the trail
 //   directory.c    applications, and finding them; attachment.c where they are served now
 //   topology.c     the graph of domains; route.c, route-disjoint.c search it
 //   plan.c         from a request to the split: routes, slots, orders
@@ -20,20 +22,13 @@
 
 typedef enum {
     TIMER_STALE,   // member: not heard of for too long
+    TIMER_DRAIN,   // member: it withdraws, and may be done
     TIMER_REPEAT,  // request: say again what was not answered
     TIMER_ATTEMPT, // request: the attempt has taken too long
     TIMER_FORGET,  // request: its answer need not be repeated any more
 } TimerId;
 
-// A provider that may take part.
-typedef struct {
-    Provider *provider;
-    Qkdnf__V1__MemberState state;
-    PresenceState presence;
-    gint64 heard_at_us;
-    guint64 refused_version;
-    char *refused_text;
-} Member;
+typedef struct Member Member;
 
 // Where an application is served while that is not where its home registered it.
 typedef struct {
@@ -62,7 +57,8 @@ struct Federation {
     Dispatcher *dispatcher;
     Timers *timers;
     Topology *topology;
-    GHashTable *members;   // ID → Member
+    GTree *members;        // ID → Member
+    GQueue audit;          // WireAuditRecord, oldest first
     GTree *applications;   // SAE → Application
     GPtrArray *unattached; // SAEs of attachments in the store that do not fit any more
     GHashTable *requests;  // ID → Request
@@ -85,15 +81,35 @@ typedef struct {
 void federation_event(Federation *federation, const EventHead *head, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-// member.c
+// audit.c
+typedef struct {
+    const char *actor;
+    const char *member;
+    const char *command;
+    Qkdnf__V1__MemberState from, to;
+    Status status;
+    const char *text;
+} AuditEntry;
+// Durable, and an event.
+void audit_add(Federation *federation, const AuditEntry *entry);
+gboolean audit_load(Federation *federation, GError **error);
+
+// admin.c
+void admin_on_admin(gpointer federation, const Sender *sender, gconstpointer message);
+
+// member.c; more of it in member.h
 void member_free(gpointer member);
 gboolean member_load(Federation *federation, GError **error);
 Member *member_find(const Federation *federation, const char *id);
+// The state of its membership.
+Qkdnf__V1__MemberState member_state(const Federation *federation, const char *id);
+void member_on_apply(gpointer federation, const Sender *sender, gconstpointer message);
+void member_on_withdraw(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_presence(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_resource(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_stock(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_fault(gpointer federation, const Sender *sender, gconstpointer message);
-void member_on_timer(Federation *federation, const char *id);
+void member_on_timer(Federation *federation, TimerId timer, const char *id);
 
 // directory.c
 void directory_free(gpointer application);
@@ -135,3 +151,5 @@ void request_on_outcome(gpointer federation, const Sender *sender, gconstpointer
 void request_on_timer(Federation *federation, TimerId timer, const char *id);
 // A member is gone: its part in running attempts will not be done.
 void request_on_member_lost(Federation *federation, const char *member);
+// It has a part in a running attempt, or has not answered what became of one.
+gboolean request_concerns(const Federation *federation, const char *member);

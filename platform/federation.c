@@ -48,21 +48,18 @@ static Role role_of(gpointer data, const char *id)
     return ROLE_APPLICATION;
 }
 
-// There is nothing to administer at the platform yet, and an operator must not wait for an answer.
-static void on_admin(gpointer data, const Sender *sender, gconstpointer message)
+static Qkdnf__V1__MemberState state_of(gpointer data, const char *id)
 {
-    WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
-    reply.id = ((const WireAdmin *)message)->id;
-    reply.status = STATUS_UNSUPPORTED;
-    reply.text = (char *)"the platform takes no such command";
-    federation_send(data, KIND_ADMIN_REPLY, sender->id, &reply.base);
+    return member_state(data, id);
 }
 
 static const DispatchTable dispatch_table = {
     .handlers =
         {
             [KIND_PRESENCE] = member_on_presence,
-            [KIND_ADMIN] = on_admin,
+            [KIND_APPLY] = member_on_apply,
+            [KIND_WITHDRAW] = member_on_withdraw,
+            [KIND_ADMIN] = admin_on_admin,
             [KIND_RESOURCE] = member_on_resource,
             [KIND_STOCK] = member_on_stock,
             [KIND_FAULT] = member_on_fault,
@@ -72,6 +69,7 @@ static const DispatchTable dispatch_table = {
             [KIND_OUTCOME] = request_on_outcome,
         },
     .role_of = role_of,
+    .state_of = state_of,
 };
 
 Refusal federation_receive(Federation *federation, const char *topic, const guint8 *payload,
@@ -87,7 +85,8 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
 {
     switch (timer) {
     case TIMER_STALE:
-        member_on_timer(federation, id);
+    case TIMER_DRAIN:
+        member_on_timer(federation, timer, id);
         break;
     case TIMER_REPEAT:
     case TIMER_ATTEMPT:
@@ -163,8 +162,9 @@ static gboolean load(Federation *federation, GError **error)
     federation->outbox = outbox_new(federation->config->id, incarnation);
     federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
     return store_load(federation->store, "link", load_link, federation, error) &&
-           member_load(federation, error) && directory_load(federation, error) &&
-           attachment_load(federation, error) && request_load(federation, error);
+           audit_load(federation, error) && member_load(federation, error) &&
+           directory_load(federation, error) && attachment_load(federation, error) &&
+           request_load(federation, error);
 }
 
 static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
@@ -182,7 +182,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->now = federation->started_us = now_us;
     federation->timers = timers_new();
     federation->topology = topology_new();
-    federation->members = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, member_free);
+    federation->members = g_tree_new_full(compare_ids, NULL, NULL, member_free);
     federation->applications = g_tree_new_full(compare_ids, NULL, NULL, directory_free);
     federation->unattached = g_ptr_array_new_with_free_func(g_free);
     federation->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
@@ -204,7 +204,8 @@ void federation_free(Federation *federation)
     g_hash_table_unref(federation->requests);
     g_ptr_array_unref(federation->unattached);
     g_tree_unref(federation->applications);
-    g_hash_table_unref(federation->members);
+    g_tree_unref(federation->members);
+    g_queue_clear_full(&federation->audit, wire_free);
     topology_free(federation->topology);
     dispatcher_free(federation->dispatcher);
     outbox_free(federation->outbox);

@@ -2,27 +2,26 @@
 //
 // Members: which providers take part, what they registered, and whether they are there.
 
-#include "platform/core.h"
+#include "platform/member.h"
 
 #include <string.h>
 
-void member_free(gpointer data)
-{
-    Member *member = data;
-    g_free(member->refused_text);
-    g_free(member);
-}
-
 Member *member_find(const Federation *federation, const char *id)
 {
-    return g_hash_table_lookup(federation->members, id);
+    return g_tree_lookup(federation->members, id);
 }
 
-static void update_usable(Federation *federation, Member *member)
+MemberState member_state(const Federation *federation, const char *id)
+{
+    const Member *member = member_find(federation, id);
+    return member ? member->state : MEMBER(UNSPECIFIED);
+}
+
+void member_update_usable(const Federation *federation, Member *member)
 {
     gint64 stale_us = (gint64)federation->config->stale_ms * G_TIME_SPAN_MILLISECOND;
-    member->provider->is_usable = member->state == QKDNF__V1__MEMBER_STATE__MEMBER_STATE_ACTIVE &&
-                                  member->provider->resource && member->heard_at_us > 0 &&
+    member->provider->is_usable = member->state == MEMBER(ACTIVE) && member->provider->resource &&
+                                  member->heard_at_us > 0 &&
                                   federation->now < member->heard_at_us + stale_us;
 }
 
@@ -30,7 +29,7 @@ static void member_heard(Federation *federation, Member *member)
 {
     gboolean was_usable = member->provider->is_usable;
     member->heard_at_us = federation->now;
-    update_usable(federation, member);
+    member_update_usable(federation, member);
     timers_arm(federation->timers, TIMER_STALE, member->provider->id,
                federation->now + (gint64)federation->config->stale_ms * G_TIME_SPAN_MILLISECOND);
     if (!was_usable && member->provider->is_usable)
@@ -45,7 +44,7 @@ static void member_lost(Federation *federation, Member *member, const char *caus
 {
     gboolean was_usable = member->provider->is_usable;
     member->heard_at_us = 0;
-    update_usable(federation, member);
+    member_update_usable(federation, member);
     if (!was_usable)
         return;
     federation_event(federation,
@@ -57,13 +56,28 @@ static void member_lost(Federation *federation, Member *member, const char *caus
     request_on_member_lost(federation, member->provider->id);
 }
 
-static void send_state(Federation *federation, const Member *member)
+void member_send_state(Federation *federation, const Member *member)
 {
+    const FederationPolicy *federations = &federation->config->policy;
+    Qkdnf__V1__Purpose scope[PURPOSES_MAX], demanded[PURPOSES_MAX];
+    WireFederationPolicy policy = WIRE_FEDERATION_POLICY_INIT;
+    policy.version = federations->version;
+    policy.min_share_percent = (guint32)federations->min_share_percent;
+    policy.purposes = demanded;
+    if (federations->purposes && federations->purposes[0])
+        policy.n_purposes = purposes_list(purposes_from_names(federations->purposes), demanded);
     WireMember message = WIRE_MEMBER_INIT;
     message.state = member->state;
     message.resource_version = member->provider->resource ? member->provider->resource->version : 0;
     message.refused_version = member->refused_version;
     message.text = member->refused_text ? member->refused_text : (char *)"";
+    message.application_version = member->judged_version;
+    const char *reason = member->objection ? member->objection : member->reason;
+    message.reason = (char *)(reason ? reason : "");
+    message.scope = scope;
+    message.n_scope =
+        member->state == MEMBER(ACTIVE) ? purposes_list(member_scope(member), scope) : 0;
+    message.policy = &policy;
     federation_send(federation, KIND_MEMBER, member->provider->id, &message.base);
 }
 
@@ -79,11 +93,11 @@ void member_on_presence(gpointer data, const Sender *sender, gconstpointer messa
         member_lost(federation, member, "presence: its connection to the bus ended");
         return;
     }
-    send_state(federation, member);
+    member_send_state(federation, member);
     member_heard(federation, member);
 }
 
-static void resource_refuse(Federation *federation, Member *member, guint64 version, char *why)
+void member_refuse_resource(Federation *federation, Member *member, guint64 version, char *why)
 {
     g_free(member->refused_text);
     member->refused_text = why;
@@ -111,13 +125,26 @@ static void resource_accept(Federation *federation, Member *member, const WireRe
                      resource->n_applications);
 }
 
-static char *resource_check(const Federation *federation, const Member *member,
+char *member_check_resource(const Federation *federation, const Member *member,
                             const WireResource *resource)
 {
     char *fault = topology_check(member->provider, resource);
     const char *sae =
         fault ? NULL : directory_find_conflict(federation, member->provider, resource);
     return sae ? g_strdup_printf("application '%s' is registered by another provider", sae) : fault;
+}
+
+void member_drop_resource(Federation *federation, Member *member)
+{
+    Provider *provider = member->provider;
+    WireResource nothing = WIRE_RESOURCE_INIT;
+    if (!provider->resource)
+        return;
+    topology_register(federation->topology, provider, message_copy(&nothing.base));
+    directory_update(federation, provider);
+    attachment_review(federation, provider);
+    g_clear_pointer(&provider->resource, wire_free);
+    store_delete_text(federation->store, "resource", provider->id);
 }
 
 void member_on_resource(gpointer data, const Sender *sender, gconstpointer message)
@@ -127,13 +154,13 @@ void member_on_resource(gpointer data, const Sender *sender, gconstpointer messa
     Member *member = member_find(federation, sender->id);
     guint64 known = member->provider->resource ? member->provider->resource->version : 0;
     if (resource->version > known) {
-        char *fault = resource_check(federation, member, resource);
+        char *fault = member_check_resource(federation, member, resource);
         if (fault)
-            resource_refuse(federation, member, resource->version, fault);
+            member_refuse_resource(federation, member, resource->version, fault);
         else
             resource_accept(federation, member, resource);
     }
-    send_state(federation, member);
+    member_send_state(federation, member);
     // Retained, so it may come from one that is not there any more.
     if (member->presence.alive)
         member_heard(federation, member);
@@ -165,7 +192,7 @@ void member_on_stock(gpointer data, const Sender *sender, gconstpointer message)
     // It has a newer registration than this platform: it will say so once it hears from it.
     if (!member->provider->resource ||
         stock->resource_version != member->provider->resource->version)
-        send_state(federation, member);
+        member_send_state(federation, member);
     member_heard(federation, member);
 }
 
@@ -183,71 +210,13 @@ void member_on_fault(gpointer data, const Sender *sender, gconstpointer message)
                      "%s reports fault %s", sender->id, fault->id);
 }
 
-void member_on_timer(Federation *federation, const char *id)
+void member_on_timer(Federation *federation, TimerId timer, const char *id)
 {
     Member *member = member_find(federation, id);
-    if (member)
+    if (!member)
+        return;
+    if (timer == TIMER_DRAIN)
+        member_on_drain(federation, member);
+    else
         member_lost(federation, member, "silence: no report for too long");
-}
-
-// --- store ---------------------------------------------------------------------------------------
-
-static void member_add(Federation *federation, const char *id)
-{
-    Member *member = g_new0(Member, 1);
-    member->provider = topology_add(federation->topology, id);
-    // Approved beforehand by the configuration.
-    member->state = QKDNF__V1__MEMBER_STATE__MEMBER_STATE_ACTIVE;
-    g_hash_table_insert(federation->members, member->provider->id, member);
-}
-
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
-// What could be registered once need not fit the members that there are now.
-static void restore(Federation *federation, Member *member, WireResource *resource)
-{
-    char *fault = resource_check(federation, member, resource);
-    if (fault) {
-        resource_refuse(federation, member, resource->version, fault);
-        wire_free(resource);
-        return;
-    }
-    topology_register(federation->topology, member->provider, resource);
-    directory_update(federation, member->provider);
-}
-
-static void load_resource(gpointer data, GBytes *key, GBytes *value)
-{
-    Loading *loading = data;
-    gsize n_key = 0, n_value = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    g_autofree char *id = g_strndup(text, n_key);
-    Member *member = member_find(loading->federation, id);
-    if (!member || loading->failed)
-        return;
-    WireResource *resource = (WireResource *)protobuf_c_message_unpack(
-        &qkdnf__v1__resource__descriptor, NULL, n_value, bytes);
-    if (resource) {
-        restore(loading->federation, member, resource);
-        return;
-    }
-    g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "resource of '%s': is damaged",
-                id);
-    loading->failed = TRUE;
-}
-
-gboolean member_load(Federation *federation, GError **error)
-{
-    for (guint i = 0; i < federation->config->members->len; i++) {
-        const FederationMember *member = federation->config->members->pdata[i];
-        member_add(federation, member->id);
-    }
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "resource", load_resource, &loading, error) &&
-           !loading.failed;
 }

@@ -57,7 +57,7 @@ static gboolean will_have(const RouteQuery *query, Link *link)
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from)
 {
     const Provider *to = link_end_beyond(link, from)->provider;
-    return link_is_up(link) && to && to->is_usable &&
+    return link_is_up(link) && to && to->is_usable && (!to->no_transit || to == query->to) &&
            !is_excluded(query->excluded_providers, to->id) &&
            !is_excluded(query->excluded_links, link->id) &&
            (query->ignores_stock || available_to(query, link) >= query->n_slots ||

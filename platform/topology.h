@@ -12,6 +12,7 @@ typedef struct Link Link;
 typedef struct {
     char *id;
     gboolean is_usable;     // active, present and heard of lately
+    gboolean no_transit;    // its scope of role lets it carry no key between others
     WireResource *resource; // as registered; NULL: nothing yet
     GPtrArray *links;       // Link with an end here, as registered
     GHashTable *claims;   // link ID → WireBorderLink: all that it registered, with an end or not

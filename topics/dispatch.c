@@ -70,6 +70,14 @@ static gboolean charge(Dispatcher *dispatcher, const Topic *topic, gsize n_messa
     return quota->n_messages <= messages_per_s;
 }
 
+static gboolean is_in_state(const Dispatcher *dispatcher, const Kind *kind, const char *from,
+                            Role role)
+{
+    const DispatchTable *table = dispatcher->table;
+    return role != ROLE_AGENT || !table->state_of ||
+           (kind->states & STATE_BIT(table->state_of(dispatcher->core, from)));
+}
+
 static Refusal check_topic(Dispatcher *dispatcher, const char *text, gint64 now_us,
                            Topic *ret_topic, Role *ret_role)
 {
@@ -84,6 +92,8 @@ static Refusal check_topic(Dispatcher *dispatcher, const char *text, gint64 now_
     *ret_role = dispatcher->table->role_of(dispatcher->core, ret_topic->from);
     if (!(kind->from & ROLE_BIT(*ret_role)))
         return REFUSAL_ROLE;
+    if (!is_in_state(dispatcher, kind, ret_topic->from, *ret_role))
+        return REFUSAL_STATE;
     // How many messages there are is seen only when it is unpacked: one is paid for in advance.
     return charge(dispatcher, ret_topic, 1, now_us) ? REFUSAL_NONE : REFUSAL_QUOTA;
 }
@@ -102,6 +112,9 @@ Refusal dispatcher_receive(Dispatcher *dispatcher, const char *text, const guint
     Refusal refusal = check_topic(dispatcher, text, now_us, &topic, &role);
     if (refusal != REFUSAL_NONE)
         return refusal;
+    // What was retained there is no more: that says nothing.
+    if (n_bytes == 0 && kind_get(topic.kind)->retained)
+        return REFUSAL_NONE;
     g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
     if (!frame)
         return refusal;

@@ -1,10 +1,10 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a publish to the handlers of a core: topic, address, use for the kind, role, quota, size,
-// decoding, header and expiry are checked here, once, in this order, by the table of kinds: what is
-// cheap first, and nothing is unpacked beyond a sender's quota. A handler holds only meaning. No
-// I/O; loop thread only.
+// From a publish to the handlers of a core: topic, address, use for the kind, role, state, quota,
+// size, decoding, header and expiry are checked here, once, in this order, by the table of kinds:
+// what is cheap first, and nothing is unpacked beyond a sender's quota. A handler holds only
+// meaning. No I/O; loop thread only.
 
 #include "topics/frame.h"
 
@@ -23,6 +23,8 @@ typedef struct {
     HandlerFn handlers[N_KINDS];
     // The role of a member ID as this core knows it, and what it takes unknown senders for.
     Role (*role_of)(gpointer core, const char *member);
+    // The state of an agent's membership, where this core takes messages by it; NULL: it does not.
+    Qkdnf__V1__MemberState (*state_of)(gpointer core, const char *agent);
 } DispatchTable;
 
 typedef struct Dispatcher Dispatcher;

@@ -8,7 +8,7 @@ static const char *const refusal_names[N_REFUSALS] = {
     [REFUSAL_NONE] = "none",       [REFUSAL_TOPIC] = "topic",   [REFUSAL_ADDRESS] = "address",
     [REFUSAL_SIZE] = "size",       [REFUSAL_DECODE] = "decode", [REFUSAL_MISMATCH] = "mismatch",
     [REFUSAL_EXPIRED] = "expired", [REFUSAL_ROLE] = "role",     [REFUSAL_UNHANDLED] = "unhandled",
-    [REFUSAL_QUOTA] = "quota",
+    [REFUSAL_QUOTA] = "quota",     [REFUSAL_STATE] = "state",
 };
 
 const char *refusal_name(Refusal refusal)

@@ -21,6 +21,7 @@ typedef enum {
     REFUSAL_MISMATCH,  // header and topic disagree
     REFUSAL_EXPIRED,   // too late
     REFUSAL_ROLE,      // the sender's role may not send this kind
+    REFUSAL_STATE,     // nor the state of its membership
     REFUSAL_UNHANDLED, // this member has no use for this kind
     REFUSAL_QUOTA,     // more than the sender's share
     N_REFUSALS,

@@ -10,6 +10,8 @@
 
 typedef enum {
     KIND_PRESENCE,
+    KIND_APPLY,
+    KIND_WITHDRAW,
     KIND_MEMBER,
     KIND_ADMIN,
     KIND_ADMIN_REPLY,
@@ -45,10 +47,15 @@ typedef enum {
 typedef guint Roles;
 #define ROLE_BIT(role) (1u << (role))
 
+// A set of states of membership, as bits.
+typedef guint States;
+#define STATE_BIT(state) (1u << (state))
+
 typedef struct {
     const char *name;
     const ProtobufCMessageDescriptor *message;
     Roles from;      // who may send it
+    States states;   // of an agent from which the platform takes it
     Roles to;        // who is to read it
     gboolean to_all; // addressed to `all`, not to one member
     gboolean retained;

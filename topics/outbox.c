@@ -88,6 +88,14 @@ void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMess
     g_ptr_array_add(frame->messages, g_steal_pointer(&packed));
 }
 
+void outbox_clear(Outbox *outbox, KindId kind, const char *to)
+{
+    g_assert(kind_get(kind)->retained);
+    OpenFrame *frame = frame_open(outbox, kind, kind_get(kind)->to_all ? ID_ALL : to);
+    // It takes no messages.
+    g_hash_table_remove(outbox->by_topic, frame->topic);
+}
+
 gboolean outbox_is_empty(const Outbox *outbox)
 {
     return outbox->frames->len == 0;
@@ -97,6 +105,12 @@ void outbox_flush(Outbox *outbox, gint64 now_us, OutboxSendFn send, gpointer dat
 {
     for (guint i = 0; i < outbox->frames->len; i++) {
         const OpenFrame *frame = outbox->frames->pdata[i];
+        if (frame->messages->len == 0) {
+            // An empty payload, as MQTT defines it (clause 3.3.1.3 of version 5.0).
+            g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
+            send(data, &(Publish){frame->kind, frame->topic, nothing});
+            continue;
+        }
         FrameHead head = {
             .kind = frame->kind,
             .from = outbox->from,

@@ -28,6 +28,9 @@ guint64 outbox_incarnation(const Outbox *outbox);
 // kind that is addressed to all.
 void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMessage *message);
 
+// Nothing shall be retained any more on the topic of a retained kind.
+void outbox_clear(Outbox *outbox, KindId kind, const char *to);
+
 gboolean outbox_is_empty(const Outbox *outbox);
 
 // Hands over everything as frames, oldest topic first, and empties the outbox. `now_us` becomes the

@@ -33,7 +33,8 @@ void agent_driver_cancel(Agent *agent, guint64 number)
 
 void agent_send(Agent *agent, KindId kind, const char *to, const ProtobufCMessage *message)
 {
-    outbox_add(agent->outbox, kind, to, message);
+    if (strcmp(to ? to : "", agent->config->platform) != 0 || membership_allows(agent, kind))
+        outbox_add(agent->outbox, kind, to, message);
 }
 
 void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, const char *subject,
@@ -130,6 +131,9 @@ static const DriverListener driver_listener = {
 static void on_timer(Agent *agent, TimerId timer, const char *id)
 {
     switch (timer) {
+    case TIMER_MEMBER:
+        membership_on_timer(agent);
+        break;
     case TIMER_RESOURCE:
         discovery_announce(agent);
         break;
@@ -185,6 +189,7 @@ gint64 agent_tick(Agent *agent, gint64 now_us)
 void agent_connected(Agent *agent, gint64 now_us)
 {
     agent->now = now_us;
+    membership_announce(agent);
     discovery_announce(agent);
     border_heartbeat(agent);
     service_ask_again(agent);
@@ -232,7 +237,7 @@ static gboolean open_borders(Agent *agent, GError **error)
 static gboolean load(Agent *agent, GError **error)
 {
     guint64 incarnation = 0;
-    if (!discovery_load(agent, &incarnation, error))
+    if (!membership_load(agent, error) || !discovery_load(agent, &incarnation, error))
         return FALSE;
     agent->outbox = outbox_new(agent->config->id, incarnation);
     agent->dispatcher = dispatcher_new(agent->config->id, &dispatch_table, agent);
@@ -254,6 +259,8 @@ Agent *agent_new(const AgentConfig *config, Store *store, Driver *driver, const 
     if (!load(agent, error))
         return NULL;
     driver->ops->listen(driver, &driver_listener, agent);
+    membership_refresh(agent);
+    membership_announce(agent);
     discovery_refresh(agent);
     timers_arm(agent->timers, TIMER_HEARTBEAT, "", now_us);
     timers_arm(agent->timers, TIMER_KEYS, "", keystore_expire(agent->keys, now_us));
@@ -274,6 +281,7 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->driver_calls, g_hash_table_unref);
     wire_free(agent->resource);
     leg_table_free(agent->legs);
+    membership_clear(agent);
     keystore_free(agent->keys);
     dispatcher_free(agent->dispatcher);
     outbox_free(agent->outbox);

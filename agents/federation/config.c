@@ -2,6 +2,8 @@
 
 #include "agents/federation/config.h"
 
+#include "schemas/membership.h"
+
 #include <string.h>
 
 #define OF(type, field) .offset = offsetof(type, field)
@@ -32,11 +34,14 @@ static const Setting limits_settings[] = {
 };
 static const SettingTable limits_table = {limits_settings, sizeof(KeyLimits)};
 
+static const char *const notices_names[] = {"own", "all", "none", NULL};
+
 static const Setting policy_settings[] = {
     {"nodes", SETTING_TEXTS, OF(AgentPolicy, nodes)},
     {"borders", SETTING_TEXTS, OF(AgentPolicy, borders)},
     {"share_percent", SETTING_UINT, OF(AgentPolicy, share_percent), .min = 1, .max = 100,
      .fallback = "100"},
+    {"notices", SETTING_CHOICE, OF(AgentPolicy, notices), .choices = notices_names},
     {NULL},
 };
 static const SettingTable policy_table = {policy_settings, sizeof(AgentPolicy)};
@@ -54,6 +59,10 @@ const Setting agent_settings[] = {
     {"id", SETTING_ID, OF(AgentConfig, id), .required = TRUE},
     {"region", SETTING_TEXT, OF(AgentConfig, region), .max = 64, .fallback = ""},
     {"platform", SETTING_ID, OF(AgentConfig, platform), .fallback = "platform"},
+    {"contact", SETTING_TEXT, OF(AgentConfig, contact), .max = 256, .fallback = ""},
+    {"purposes", SETTING_TEXTS, OF(AgentConfig, purposes), .expects = PURPOSES_EXPECTED},
+    {"federation_policy", SETTING_UINT, OF(AgentConfig, federation_policy), .min = 1,
+     .max = 1000000000, .fallback = "1"},
     {"kme_id", SETTING_ID, OF(AgentConfig, kme_id)},
     {"kme_url", SETTING_TEXT, OF(AgentConfig, kme_url), .max = 256,
      .expects = "the URL at which applications reach the KME"},
@@ -80,6 +89,16 @@ static void check_applications(const AgentConfig *config, Settings *settings)
     }
 }
 
+static void check_purposes(const AgentConfig *config, Settings *settings)
+{
+    Qkdnf__V1__Purpose purpose;
+    for (char **name = config->purposes; name && *name; name++) {
+        if (!purpose_find(*name, &purpose))
+            settings_fail(settings, *name, "'%s' is no purpose; expected " PURPOSES_EXPECTED,
+                          *name);
+    }
+}
+
 static void check_size(Settings *settings, const guint64 *size_bits, const char *key)
 {
     if (*size_bits % 8 != 0)
@@ -101,6 +120,7 @@ void agent_config_check(const AgentConfig *config, Settings *settings)
     const KeyLimits *limits = &config->limits;
     check_kme(config, settings);
     check_applications(config, settings);
+    check_purposes(config, settings);
     check_size(settings, &limits->key_size_bits, "key_size_bits");
     check_size(settings, &limits->min_key_size_bits, "min_key_size_bits");
     check_size(settings, &limits->max_key_size_bits, "max_key_size_bits");

@@ -24,11 +24,15 @@ typedef struct {
     guint64 max_additional_targets;
 } KeyLimits;
 
+// Which faults of others the provider wants to be told about.
+typedef enum { AGENT_NOTICES_OWN, AGENT_NOTICES_ALL, AGENT_NOTICES_NONE } AgentNotices;
+
 // What of the QKDN is federated: empty lists mean all.
 typedef struct {
     char **nodes;
     char **borders;
     guint64 share_percent; // of rates
+    int notices;           // AgentNotices
 } AgentPolicy;
 
 // How border ledgers are kept filled, in slots of 32 bytes per link.
@@ -40,7 +44,10 @@ typedef struct {
 typedef struct {
     char *id;
     char *region;
-    char *platform; // the platform's member ID
+    char *platform;            // the platform's member ID
+    char *contact;             // whom the federation's administrators can ask
+    char **purposes;           // what it lets others use its network for; none: all
+    guint64 federation_policy; // the version of the federation's policy that it has agreed to
     char *kme_id;
     char *kme_url;
     guint64 request_timeout_ms; // how long an application's Get key waits for the federation
@@ -50,6 +57,7 @@ typedef struct {
     KeyLimits limits;
     AgentPolicy policy;
     LedgerPolicy ledger;
+    GBytes *certificate_sha256; // of the one on the bus; set by the daemon; NULL: not said
     Secret *master_key; // 32 bytes: seals keys and slots at rest; read by the daemon, not from YAML
 } AgentConfig;
 

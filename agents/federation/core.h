@@ -4,6 +4,7 @@
 // The inside of the agent core, shared by its parts and by nobody else:
 //
 //   agent.c      creation, messages in, time, the tables that tie the parts together
+//   membership.c the provider's membership: to apply, and to leave
 //   discovery.c  what the provider has, registered with the platform (RD)
 //   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
 //   order.c      orders and releases (RO), relay values
@@ -21,6 +22,7 @@
 #include "topics/presence.h"
 
 typedef enum {
+    TIMER_MEMBER,    // "": apply, or withdraw, again until answered
     TIMER_RESOURCE,  // "": register again until acknowledged
     TIMER_HEARTBEAT, // "": report stock
     TIMER_TAKE,      // link: try for key again
@@ -47,6 +49,15 @@ typedef struct {
 typedef struct OrderEarly OrderEarly;
 typedef struct LegTable LegTable;
 
+typedef struct {
+    WireApply *application; // as last made
+    guint64 judged_version; // that the platform has judged, as far as it has said since its birth
+    Qkdnf__V1__MemberState state; // that it said last
+    gboolean is_leaving;          // an operator of the provider wants that
+    char *leave_reason;
+    gint64 repeat_us; // until it is said again
+} Membership;
+
 struct Agent {
     const AgentConfig *config;
     Store *store;
@@ -65,6 +76,8 @@ struct Agent {
     LegTable *legs;
     GHashTable *orders; // order ID → Order
     OrderEarly *early;
+
+    Membership membership;
 
     // discovery
     WireResource *resource; // as last registered
@@ -86,11 +99,27 @@ guint64 agent_driver_call(Agent *agent, DriverCallType type, const char *id);
 // Ends it; its completion is not heard of any more.
 void agent_driver_cancel(Agent *agent, guint64 number);
 
+// What the platform does not take in this state of the membership is not said to it.
 void agent_send(Agent *agent, KindId kind, const char *to, const ProtobufCMessage *message);
 void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, const char *subject,
                  const char *format, ...) G_GNUC_PRINTF(5, 6);
 
+// membership.c
+gboolean membership_load(Agent *agent, GError **error);
+void membership_clear(Agent *agent);
+// After a change of the configuration: what the provider says of itself may be another now.
+void membership_refresh(Agent *agent);
+void membership_announce(Agent *agent);
+void membership_on_member(Agent *agent, const WireMember *member);
+void membership_on_timer(Agent *agent);
+// Whether the platform takes this kind now.
+gboolean membership_allows(const Agent *agent, KindId kind);
+Status membership_command(Agent *agent, const WireAgentCommand *command, char **ret_text);
+
 // discovery.c
+// The provider takes part now, or not any more.
+void discovery_join(Agent *agent);
+void discovery_leave(Agent *agent);
 gboolean discovery_load(Agent *agent, guint64 *ret_incarnation, GError **error);
 void discovery_refresh(Agent *agent);
 void discovery_announce(Agent *agent);

@@ -183,8 +183,23 @@ void discovery_refresh(Agent *agent)
 
 void discovery_announce(Agent *agent)
 {
+    if (!membership_allows(agent, KIND_RESOURCE))
+        return;
     agent_send(agent, KIND_RESOURCE, agent->config->platform, &agent->resource->base);
     timers_arm(agent->timers, TIMER_RESOURCE, "", agent->now + REPEAT_US);
+}
+
+void discovery_join(Agent *agent)
+{
+    discovery_announce(agent);
+    border_report(agent, TRUE);
+}
+
+// Nobody shall find it any more.
+void discovery_leave(Agent *agent)
+{
+    timers_disarm(agent->timers, TIMER_RESOURCE, "");
+    outbox_clear(agent->outbox, KIND_RESOURCE, agent->config->platform);
 }
 
 // --- the platform --------------------------------------------------------------------------------
@@ -205,6 +220,9 @@ void discovery_on_member(gpointer data, const Sender *sender, gconstpointer mess
     Agent *agent = data;
     const WireMember *member = message;
     guint64 version = agent->resource->version;
+    membership_on_member(agent, member);
+    if (member->state != QKDNF__V1__MEMBER_STATE__MEMBER_STATE_ACTIVE)
+        return;
     if (member->resource_version == version) {
         timers_disarm(agent->timers, TIMER_RESOURCE, "");
     } else if (member->resource_version > version && member->resource_version < G_MAXUINT64) {
@@ -222,6 +240,7 @@ void discovery_on_presence(gpointer data, const Sender *sender, gconstpointer me
     if (strcmp(sender->id, agent->config->platform) != 0 ||
         !presence_update(&agent->platform, message) || !agent->platform.alive)
         return;
+    membership_announce(agent);
     discovery_announce(agent);
     border_report(agent, TRUE);
     service_ask_again(agent);
@@ -308,6 +327,8 @@ void discovery_on_admin(gpointer data, const Sender *sender, gconstpointer messa
     Status status = STATUS_UNSUPPORTED;
     if (admin->command_case == QKDNF__V1__ADMIN__COMMAND_DRILL)
         status = run_drill(agent, admin->drill, &text, &lines);
+    else if (admin->command_case == QKDNF__V1__ADMIN__COMMAND_AGENT)
+        status = membership_command(agent, admin->agent, &text);
     WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
     reply.id = admin->id;
     reply.status = status;

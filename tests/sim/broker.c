@@ -131,7 +131,9 @@ void broker_publish(Broker *broker, const char *topic, GBytes *original)
         broker->ops->tamper ? broker->ops->tamper(broker->world, topic, original) : NULL;
     if (!payload)
         payload = g_bytes_ref(original);
-    if (kind_get(sending.topic.kind)->retained)
+    if (g_bytes_get_size(payload) == 0)
+        g_tree_remove(broker->retained, topic);
+    else if (kind_get(sending.topic.kind)->retained)
         g_tree_replace(broker->retained, g_strdup(topic), g_bytes_ref(payload));
     sending.payload = payload;
     g_tree_foreach(broker->connected, send_if_read, &sending);

@@ -37,6 +37,7 @@ Network *network_new(void)
         .max_kept = 65536,
         .attempt_ms = 3000,
         .stale_ms = 30000,
+        .drain_ms = 5000,
     };
     return network;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "platform/member.h"
 #include "tests/unit/federation-fixture.h"
 
 #include <string.h>
@@ -127,7 +128,7 @@ static void test_without_its_provider_it_is_at_home(void)
 {
     g_autoptr(FederationFixture) fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
     move(fixture, "sae-a", "c", "home");
-    member_find(fixture->federation, "c")->state = QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWN;
+    member_find(fixture->federation, "c")->state = MEMBER(WITHDRAWN);
     attachment_review(fixture->federation, topology_find(fixture->federation->topology, "c"));
     assert_with(fixture, "sae-a", "a", "home");
 }

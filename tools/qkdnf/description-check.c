@@ -259,6 +259,7 @@ static void check_members(Check *check)
         const DescriptionProvider *provider = check->description->providers->pdata[i];
         FederationMember *member = g_new0(FederationMember, 1);
         member->id = g_strdup(provider->agent.id);
+        member->scope = g_new0(char *, 1);
         g_ptr_array_add(members, member);
     }
 }

@@ -14,6 +14,7 @@ enum {
     EXIT_USAGE = 2,   // or configuration
 };
 
+int verb_admin(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
 int verb_demo(int argc, char **argv);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What operators ask: members, and the audit trail, in pages that fit a message.
+
+#include "platform/admin.h"
+
+#include <string.h>
+
+// With the longest texts, a page is well below what an answer may hold.
+#define MEMBERS_PER_PAGE 100
+#define RECORDS_PER_PAGE 200
+
+static void send_page(Federation *federation, const Sender *sender, const WireAdmin *admin,
+                      WireAdminReply *reply)
+{
+    reply->id = admin->id;
+    reply->status = QKDNF__V1__STATUS__STATUS_OK;
+    federation_send(federation, KIND_ADMIN_REPLY, sender->id, &reply->base);
+}
+
+// --- members -------------------------------------------------------------------------------------
+
+typedef struct {
+    WireMemberInfo wire;
+    Qkdnf__V1__Purpose scope[PURPOSES_MAX];
+} Info;
+
+static void fill_info(const Federation *federation, const Member *member, Info *ret_info)
+{
+    gint64 stale_us = (gint64)federation->config->stale_ms * G_TIME_SPAN_MILLISECOND;
+    WireMemberInfo *wire = &ret_info->wire;
+    *wire = (WireMemberInfo)WIRE_MEMBER_INFO_INIT;
+    wire->id = member->provider->id;
+    wire->state = member->state;
+    wire->n_scope = purposes_list(member_scope(member), ret_info->scope);
+    wire->scope = ret_info->scope;
+    wire->reason = member->reason ? member->reason : (char *)"";
+    wire->since_us = (guint64)member->since_us;
+    wire->actor = member->actor ? member->actor : (char *)"";
+    wire->application = member->application;
+    wire->resource_version = member->provider->resource ? member->provider->resource->version : 0;
+    wire->present = member->heard_at_us > 0 && federation->now < member->heard_at_us + stale_us;
+    wire->approved_beforehand = member->listed != NULL;
+}
+
+typedef struct {
+    const Federation *federation;
+    const char *after;
+    Info infos[MEMBERS_PER_PAGE];
+    WireMemberInfo *pointers[MEMBERS_PER_PAGE];
+    gsize n;
+    gboolean more;
+} MemberPage;
+
+static gboolean collect_member(gpointer key, gpointer value, gpointer data)
+{
+    MemberPage *page = data;
+    if (strcmp(key, page->after) <= 0)
+        return FALSE;
+    if (page->n == MEMBERS_PER_PAGE) {
+        page->more = TRUE;
+        return TRUE;
+    }
+    fill_info(page->federation, value, &page->infos[page->n]);
+    page->pointers[page->n] = &page->infos[page->n].wire;
+    page->n++;
+    return FALSE;
+}
+
+void admin_list_members(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    g_autofree MemberPage *page = g_new0(MemberPage, 1);
+    page->federation = federation;
+    page->after = admin->members->after;
+    g_tree_foreach(federation->members, collect_member, page);
+    WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
+    reply.members = page->pointers;
+    reply.n_members = page->n;
+    reply.more = page->more;
+    send_page(federation, sender, admin, &reply);
+}
+
+// --- audit trail ---------------------------------------------------------------------------------
+
+void admin_list_audit(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    WireAuditRecord *pointers[RECORDS_PER_PAGE];
+    WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
+    reply.audit = pointers;
+    for (GList *item = federation->audit.head; item; item = item->next) {
+        WireAuditRecord *record = item->data;
+        if (record->number <= admin->audit->after)
+            continue;
+        if (reply.n_audit == RECORDS_PER_PAGE) {
+            reply.more = TRUE;
+            break;
+        }
+        pointers[reply.n_audit++] = record;
+    }
+    send_page(federation, sender, admin, &reply);
+}

@@ -1,0 +1,16 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Administration, inside the federation core: admin.c takes the operators' commands, admin-list.c
+// answers their questions.
+
+#include "platform/member.h"
+
+// The text is to be freed.
+typedef struct {
+    Status status;
+    char *text;
+} AdminResult;
+
+void admin_list_members(Federation *federation, const Sender *sender, const WireAdmin *admin);
+void admin_list_audit(Federation *federation, const Sender *sender, const WireAdmin *admin);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The audit trail of membership: who changed what, when and why, and what was tried in vain.
+
+#include "platform/core.h"
+#include "schemas/membership.h"
+
+// Older ones are dropped.
+#define RECORDS_MAX 100000
+
+// The store loads records in the order of their keys.
+static GBytes *key_of(const WireAuditRecord *record)
+{
+    guint64 number = GUINT64_TO_BE(record->number);
+    return g_bytes_new(&number, sizeof number);
+}
+
+static void drop_oldest(Federation *federation)
+{
+    WireAuditRecord *record = g_queue_pop_head(&federation->audit);
+    g_autoptr(GBytes) key = key_of(record);
+    store_delete(federation->store, "audit", key);
+    wire_free(record);
+}
+
+static void say(Federation *federation, const AuditEntry *entry)
+{
+    gboolean is_done = entry->status == STATUS_OK;
+    federation_event(federation,
+                     &(EventHead){.severity = is_done ? QKDNF__V1__SEVERITY__SEVERITY_INFO
+                                                      : QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                                  .name = is_done ? "member.state" : "member.command-refused",
+                                  .subject = entry->member,
+                                  .cause = entry->text},
+                     "%s by %s: %s → %s", entry->command, entry->actor,
+                     member_state_name(entry->from), member_state_name(entry->to));
+}
+
+void audit_add(Federation *federation, const AuditEntry *entry)
+{
+    const WireAuditRecord *last = g_queue_peek_tail(&federation->audit);
+    WireAuditRecord record = WIRE_AUDIT_RECORD_INIT;
+    record.number = last ? last->number + 1 : 1;
+    record.at_us = (guint64)federation->now;
+    record.actor = (char *)entry->actor;
+    record.member = (char *)entry->member;
+    record.command = (char *)entry->command;
+    record.from = entry->from;
+    record.to = entry->to;
+    record.status = (Qkdnf__V1__Status)entry->status;
+    record.text = (char *)(entry->text ? entry->text : "");
+    g_autoptr(GBytes) key = key_of(&record);
+    g_autoptr(GBytes) value = message_pack(&record.base);
+    store_put(federation->store, "audit", key, value);
+    g_queue_push_tail(&federation->audit, message_copy(&record.base));
+    if (federation->audit.length > RECORDS_MAX)
+        drop_oldest(federation);
+    say(federation, entry);
+}
+
+static void load_record(gpointer data, GBytes *key, GBytes *value)
+{
+    gsize n_bytes = 0;
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    WireAuditRecord *record = (WireAuditRecord *)protobuf_c_message_unpack(
+        &qkdnf__v1__audit_record__descriptor, NULL, n_bytes, bytes);
+    // One that is damaged is missed by its number.
+    if (record)
+        g_queue_push_tail((GQueue *)data, record);
+}
+
+gboolean audit_load(Federation *federation, GError **error)
+{
+    return store_load(federation->store, "audit", load_record, &federation->audit, error);
+}
