@@ -193,6 +193,7 @@ void agent_connected(Agent *agent, gint64 now_us)
     discovery_announce(agent);
     border_heartbeat(agent);
     service_ask_again(agent);
+    leg_ask_again(agent);
 }
 
 Outbox *agent_outbox(Agent *agent)

@@ -171,6 +171,8 @@ void leg_on_timer(Agent *agent, const char *name);
 // Keys of this session were granted.
 void leg_on_granted(Agent *agent, const char *session);
 void leg_heartbeat(Agent *agent);
+// The platform is back: whoever waits does so at once.
+void leg_ask_again(Agent *agent);
 // At the end of a pass: says what became due to say.
 void leg_pump(Agent *agent);
 

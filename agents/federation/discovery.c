@@ -244,6 +244,7 @@ void discovery_on_presence(gpointer data, const Sender *sender, gconstpointer me
     discovery_announce(agent);
     border_report(agent, TRUE);
     service_ask_again(agent);
+    leg_ask_again(agent);
 }
 
 const AgentApplication *discovery_find_application(const Agent *agent, const char *sae)

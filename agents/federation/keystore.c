@@ -381,6 +381,15 @@ KeyLookup keystore_take_request(KeyStore *keys, const char *request, const char 
 
 // --- by ID ---------------------------------------------------------------------------------------
 
+static gboolean is_target(const Key *key, const char *sae)
+{
+    for (gsize i = 0; i < key->state->n_targets; i++) {
+        if (strcmp(key->state->targets[i], sae) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 KeyLookup keystore_look_up(const KeyStore *keys, const char *key_id, const char *initiator,
                            const char *target)
 {
@@ -392,7 +401,7 @@ KeyLookup keystore_look_up(const KeyStore *keys, const char *key_id, const char 
         return key->state->ready ? KEY_FOUND : KEY_WAITING;
     if (key_find_copy(keys, key_id, target, FALSE))
         return KEY_WAITING;
-    return key && !holder ? KEY_NOT_YOURS : KEY_MISSING;
+    return key && !is_target(key, target) ? KEY_NOT_YOURS : KEY_MISSING;
 }
 
 // The key, or the copy that will be it.

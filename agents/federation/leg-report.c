@@ -118,6 +118,21 @@ void leg_stop_urging(Agent *agent, Leg *leg)
     timers_disarm(agent->timers, TIMER_LEG, leg->name);
 }
 
+static gboolean ask_again(gpointer name, gpointer value, gpointer agent)
+{
+    Leg *leg = value;
+    if (leg->repeat_us > 0) {
+        leg_stop_urging(agent, leg);
+        leg_urge(agent, leg);
+    }
+    return FALSE;
+}
+
+void leg_ask_again(Agent *agent)
+{
+    g_tree_foreach(agent->legs->legs, ask_again, agent);
+}
+
 // --- heartbeat -----------------------------------------------------------------------------------
 
 void leg_heartbeat(Agent *agent)

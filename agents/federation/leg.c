@@ -121,13 +121,20 @@ void leg_index(Agent *agent, Leg *leg)
     list_in(agent->legs->pairs, leg->pair, leg);
 }
 
+// A buffer is filled up again when a block of it is gone, of which the platform is told.
+guint leg_n_most(const Leg *leg)
+{
+    guint buffer = leg->told->buffer;
+    return buffer - MIN(MAX(leg->told->report_every, 1), buffer) + 1;
+}
+
 Leg *leg_find_for(const Agent *agent, const KeyAudience *audience, guint number, guint size_bits)
 {
     g_autofree char *pair = key_audience_name(audience, size_bits / 8);
     const GPtrArray *legs = g_hash_table_lookup(agent->legs->pairs, pair);
     for (guint i = 0; legs && i < legs->len; i++) {
         Leg *leg = legs->pdata[i];
-        if (number <= leg->told->buffer)
+        if (number <= leg_n_most(leg))
             return leg;
     }
     return NULL;

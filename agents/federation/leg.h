@@ -43,6 +43,8 @@ struct LegTable {
 
 Leg *leg_find(const Agent *agent, const char *session, const char *sae);
 gboolean leg_is_initiator(const Leg *leg);
+// How many keys can be asked for at once: what the platform always keeps ready.
+guint leg_n_most(const Leg *leg);
 // The oldest leg of which the initiator could be given so many keys of this size; or NULL.
 Leg *leg_find_for(const Agent *agent, const KeyAudience *audience, guint number, guint size_bits);
 // A leg of this application that waits for the word of the platform, in a session of this

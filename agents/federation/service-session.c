@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TEXT_ELSEWHERE "NOT_ALLOWED: this application is served elsewhere now"
+#define TEXT_ENDED     "NOT_ALLOWED: the session was closed, or is served elsewhere now"
 
 // A session has its own paths, and more than one request.
 static gboolean is_plain(const KeyQuery *query)
@@ -27,7 +28,7 @@ static Leg *find_leg(const Agent *agent, const KeyQuery *query)
         return leg_find_for(agent, &audience, query->number, query->size_bits);
     Leg *leg = leg_find(agent, query->session, query->caller);
     g_autofree char *pair = key_audience_name(&audience, query->size_bits / 8);
-    gboolean fits = leg && g_strcmp0(leg->pair, pair) == 0 && query->number <= leg->told->buffer;
+    gboolean fits = leg && g_strcmp0(leg->pair, pair) == 0 && query->number <= leg_n_most(leg);
     return fits ? leg : NULL;
 }
 
@@ -113,7 +114,7 @@ static gboolean try_session(Agent *agent, Call *call, Leg *leg)
 {
     g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(delivered_key_free);
     if (leg->told->phase == LEG_PHASE(DRAIN))
-        call_refuse(agent, call, KEY_VERDICT_UNAVAILABLE, "VOIDED: the session was closed", NULL);
+        call_refuse(agent, call, KEY_VERDICT_UNAVAILABLE, TEXT_ENDED, NULL);
     else if (leg_take(agent, leg, call->n_keys, keys))
         call_deliver(agent, call, keys);
     else
@@ -131,7 +132,7 @@ void service_on_leg(Agent *agent, Leg *leg)
         if (!call)
             continue;
         if (leg->told->phase == LEG_PHASE(END))
-            call_refuse(agent, call, KEY_VERDICT_UNAVAILABLE, TEXT_ELSEWHERE, NULL);
+            call_refuse(agent, call, KEY_VERDICT_UNAVAILABLE, TEXT_ENDED, NULL);
         else if (call->type == CALL_GET_BY_ID)
             service_try_key_ids(agent, call);
         else if (!is_blocked)
