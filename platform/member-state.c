@@ -46,37 +46,20 @@ void member_update_scope(Federation *federation, Member *member, Purposes grante
 
 // --- what follows from a change ------------------------------------------------------------------
 
-// Nobody waits for it any more: what runs over it is tried elsewhere.
-static void cut_off(Federation *federation, Member *member)
-{
-    member_update_usable(federation, member);
-    request_on_member_lost(federation, member->provider->id);
-}
-
-static void begin_drain(Federation *federation, Member *member)
-{
-    member_update_usable(federation, member);
-    timers_arm(federation->timers, TIMER_DRAIN, member->provider->id, federation->now);
-}
-
 static void leave(Federation *federation, Member *member)
 {
     timers_disarm(federation->timers, TIMER_DRAIN, member->provider->id);
-    cut_off(federation, member);
+    // Also what it was left to end by itself.
+    request_on_member_lost(federation, member->provider->id);
     member_drop_resource(federation, member);
 }
 
 static void follow(Federation *federation, Member *member)
 {
+    member_review(federation, member, member->reason);
     switch (member->state) {
-    case MEMBER(ACTIVE):
-        member_update_usable(federation, member);
-        break;
-    case MEMBER(SUSPENDED):
-        cut_off(federation, member);
-        break;
     case MEMBER(WITHDRAWING):
-        begin_drain(federation, member);
+        timers_arm(federation->timers, TIMER_DRAIN, member->provider->id, federation->now);
         break;
     case MEMBER(WITHDRAWN):
     case MEMBER(EXPELLED):
@@ -85,6 +68,8 @@ static void follow(Federation *federation, Member *member)
     case MEMBER(UNSPECIFIED):
     case MEMBER(APPLIED):
     case MEMBER(AUTHENTICATED):
+    case MEMBER(ACTIVE):
+    case MEMBER(SUSPENDED):
     case MEMBER(REFUSED):
     case _QKDNF__V1__MEMBER_STATE_IS_INT_SIZE:
         break;

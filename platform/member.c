@@ -17,43 +17,59 @@ MemberState member_state(const Federation *federation, const char *id)
     return member ? member->state : MEMBER(UNSPECIFIED);
 }
 
-void member_update_usable(const Federation *federation, Member *member)
+static gboolean is_usable(const Federation *federation, const Member *member)
 {
     gint64 stale_us = (gint64)federation->config->stale_ms * G_TIME_SPAN_MILLISECOND;
-    member->provider->is_usable = member->state == MEMBER(ACTIVE) && member->provider->resource &&
-                                  member->heard_at_us > 0 &&
-                                  federation->now < member->heard_at_us + stale_us;
+    return member->state == MEMBER(ACTIVE) && member->provider->resource &&
+           member->heard_at_us > 0 && federation->now < member->heard_at_us + stale_us;
+}
+
+static void went_up(Federation *federation, const Member *member)
+{
+    const char *id = member->provider->id;
+    federation_event(federation,
+                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_INFO,
+                                  .name = "member.up",
+                                  .subject = id},
+                     "%s takes part", id);
+}
+
+// What runs over one that withdraws may end by itself; nobody else is waited for any more.
+static void went_down(Federation *federation, const Member *member, const char *cause)
+{
+    const char *id = member->provider->id;
+    federation_event(federation,
+                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                                  .name = "member.down",
+                                  .subject = id,
+                                  .cause = cause},
+                     "%s is gone", id);
+    if (member->state != MEMBER(WITHDRAWING))
+        request_on_member_lost(federation, id);
+}
+
+void member_review(Federation *federation, Member *member, const char *cause)
+{
+    gboolean was_usable = member->provider->is_usable;
+    member->provider->is_usable = is_usable(federation, member);
+    if (!was_usable && member->provider->is_usable)
+        went_up(federation, member);
+    else if (was_usable && !member->provider->is_usable)
+        went_down(federation, member, cause);
 }
 
 static void member_heard(Federation *federation, Member *member)
 {
-    gboolean was_usable = member->provider->is_usable;
     member->heard_at_us = federation->now;
-    member_update_usable(federation, member);
     timers_arm(federation->timers, TIMER_STALE, member->provider->id,
                federation->now + (gint64)federation->config->stale_ms * G_TIME_SPAN_MILLISECOND);
-    if (!was_usable && member->provider->is_usable)
-        federation_event(federation,
-                         &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_INFO,
-                                      .name = "member.up",
-                                      .subject = member->provider->id},
-                         "%s takes part", member->provider->id);
+    member_review(federation, member, NULL);
 }
 
 static void member_lost(Federation *federation, Member *member, const char *cause)
 {
-    gboolean was_usable = member->provider->is_usable;
     member->heard_at_us = 0;
-    member_update_usable(federation, member);
-    if (!was_usable)
-        return;
-    federation_event(federation,
-                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
-                                  .name = "member.down",
-                                  .subject = member->provider->id,
-                                  .cause = cause},
-                     "%s is gone", member->provider->id);
-    request_on_member_lost(federation, member->provider->id);
+    member_review(federation, member, cause);
 }
 
 void member_send_state(Federation *federation, const Member *member)

@@ -61,8 +61,9 @@ char *member_check_policy(const FederationConfig *config, const WireApply *appli
 
 // member.c
 void member_send_state(Federation *federation, const Member *member);
-// ACTIVE, registered, and heard of lately.
-void member_update_usable(const Federation *federation, Member *member);
+// Whether it can be used, that is ACTIVE, registered and heard of lately, may have changed; the
+// cause is said if it cannot any more.
+void member_review(Federation *federation, Member *member, const char *cause);
 // Its resources are gone, with its links and applications.
 void member_drop_resource(Federation *federation, Member *member);
 // NULL, or why they cannot be registered; free with g_free().

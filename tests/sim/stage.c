@@ -35,6 +35,9 @@ static void on_publish(gpointer owner, const char *text, GBytes *payload)
     Stage *stage = owner;
     Topic topic;
     g_assert_true(topic_parse(text, &topic));
+    // Nothing is retained there any more.
+    if (g_bytes_get_size(payload) == 0)
+        return;
     Seen *seen = g_new(Seen, 1);
     *seen = (Seen){topic.kind, g_strdup(topic.from), g_strdup(topic.to), world_now(stage->world),
                    parse(&topic, payload)};

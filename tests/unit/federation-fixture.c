@@ -2,6 +2,8 @@
 
 #include "tests/unit/federation-fixture.h"
 
+#include "platform/member.h"
+
 #include <string.h>
 
 static void add_member(GPtrArray *members, const char *id)
@@ -48,6 +50,10 @@ FederationFixture *federation_fixture_new(const GraphLink *links, gsize n_links)
         federation_new(&fixture->config, fixture->store, &fixture->random, FEDERATION_NOW, &error);
     g_assert_no_error(error);
     GPtrArray *providers = fixture->federation->topology->providers;
+    for (guint i = 0; i < fixture->config.members->len; i++) {
+        const FederationMember *listed = fixture->config.members->pdata[i];
+        member_find(fixture->federation, listed->id)->state = MEMBER(ACTIVE);
+    }
     graph_register(fixture->federation->topology, links, n_links);
     for (guint i = 0; i < providers->len; i++)
         directory_update(fixture->federation, providers->pdata[i]);
