@@ -51,6 +51,7 @@ def includes(root):
 
 def exists(root, name):
     made_from = re.sub(r"\.pb-c\.h$", ".proto", name)
+    made_from = re.sub(r"-resources\.h$", ".gresource.xml.in", made_from)
     return (root / name).is_file() or (root / made_from).is_file()
 
 

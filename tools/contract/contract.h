@@ -1,0 +1,13 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is published for those who write programs against the bus without a file of ours.
+
+#include "tools/contract/schema.h"
+
+// The schemas that the program was built with.
+Schema *contract_load_schema(void);
+
+// Writes README.md, asyncapi.json, kinds.md, messages.md, vectors.json and schemas/*.proto into a
+// directory, which is made if need be; files of these names are replaced.
+gboolean contract_write(const char *dir, GError **error);
