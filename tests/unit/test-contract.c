@@ -137,7 +137,9 @@ static void test_self_contained_schemas(void)
     g_autoptr(Schema) schema = contract_load_schema();
     g_autofree char *admin = proto_text_format(schema, "qkdnf.v1.Admin");
     g_assert_nonnull(strstr(admin, "// @RootNode\nmessage Admin {\n"));
-    g_assert_nonnull(strstr(admin, "  oneof command {\n    Drill drill = 2;\n"));
+    const char *choice = strstr(admin, "  oneof command {\n");
+    g_assert_nonnull(choice);
+    g_assert_nonnull(strstr(choice, "\n    Drill drill = 2;\n"));
     g_assert_nonnull(strstr(admin, "enum DrillAction {\n"));
     g_assert_null(strstr(admin, "import"));
     // Each once, and before what needs it.
