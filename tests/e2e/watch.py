@@ -46,8 +46,22 @@ def test_tap_decodes_and_selects(fed):
     assert {publish["kind"] for publish in found} == {"resource"}, found
     assert all(publish["messages"][0]["version"] > 0 for publish in found), found
     line = watch(fed, "tap", "--from", "vienna", "--to", "all", "--count", "1")
-    assert " presence    vienna → all  alive=true role=AGENT " in line, line
+    assert " presence  " in line and " vienna → all  alive=true role=AGENT " in line, line
     assert "\033" not in line, "colours are for terminals"
+
+
+def test_tap_shows_again_what_it_kept(fed):
+    with tempfile.TemporaryDirectory() as directory:
+        kept = str(pathlib.Path(directory, "kept"))
+        live = watch(fed, "tap", "--json", "--kind", "resource", "--kind", "member", "--count", "6",
+                     "--record", kept)
+        assert fed.run("tap", "--json", "--replay", kept) == live
+        members = fed.run("tap", "--json", "--kind", "member", "--replay", kept).splitlines()
+        assert members and members == [line for line in live.splitlines() if "/member/" in line]
+        with open(kept, "a", encoding="utf-8") as file:
+            file.write("{}\n")
+        assert f"{kept}:7: expected a publish" in fed.run("tap", "--replay", kept, code=1)
+    assert "cannot be written" in watch(fed, "tap", "--record", directory + "/none/kept", code=1)
 
 
 def test_what_cannot_be(fed):

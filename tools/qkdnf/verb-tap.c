@@ -3,13 +3,15 @@
 // qkdnf tap: the bus, decoded, live.
 
 #include "tools/qkdnf/monitor.h"
+#include "tools/qkdnf/recording.h"
 #include "tools/qkdnf/tap-line.h"
 #include "tools/qkdnf/verb.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { OPTION_KIND = 1, OPTION_FROM, OPTION_TO, OPTION_COUNT };
+enum { OPTION_KIND = 1, OPTION_FROM, OPTION_TO, OPTION_COUNT, OPTION_RECORD, OPTION_REPLAY };
 
 static const struct argp_option options[] = {
     {"kind", OPTION_KIND, "KIND", 0, "only this kind (repeatable)", 0},
@@ -17,6 +19,8 @@ static const struct argp_option options[] = {
     {"to", OPTION_TO, "ID", 0, "only to this member (repeatable)", 0},
     {"json", 'j', NULL, 0, "one JSON object a line, one for each publish", 0},
     {"count", OPTION_COUNT, "N", 0, "end after N publishes", 0},
+    {"record", OPTION_RECORD, "FILE", 0, "keep what is shown in FILE, as it came", 0},
+    {"replay", OPTION_REPLAY, "FILE", 0, "show what FILE has kept, instead of the bus", 0},
     {0},
 };
 
@@ -27,7 +31,11 @@ typedef struct {
     GPtrArray *to;
     gboolean json;
     gboolean colours;
-    guint64 n_left; // G_MAXUINT64: no limit
+    const char *record; // NULL: nothing is kept
+    const char *replay; // NULL: the bus
+    FILE *recording;
+    gboolean is_full; // the recording could not be written
+    guint64 n_left;   // G_MAXUINT64: no limit
 } Tap;
 
 static void check_kind(const char *name, struct argp_state *state)
@@ -61,6 +69,12 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
         if (!g_ascii_string_to_unsigned(value, 10, 1, G_MAXUINT32, &tap->n_left, NULL))
             argp_error(state, "--count: expected a number above 0, not '%s'", value);
         return 0;
+    case OPTION_RECORD:
+        tap->record = value;
+        return 0;
+    case OPTION_REPLAY:
+        tap->replay = value;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected '%s'", value);
         return 0;
@@ -91,6 +105,11 @@ static gboolean print_publish(gpointer data, const char *topic, const guint8 *pa
     Tap *tap = data;
     if (!is_wanted(tap, topic))
         return TRUE;
+    if (tap->recording &&
+        !recording_append(tap->recording, g_get_real_time(), topic, payload, n_bytes)) {
+        tap->is_full = TRUE;
+        return FALSE;
+    }
     json_t *publish = decode_publish(topic, payload, n_bytes);
     if (tap->json) {
         json_dumpf(publish, stdout, JSON_COMPACT);
@@ -104,9 +123,32 @@ static gboolean print_publish(gpointer data, const char *topic, const guint8 *pa
     return fflush(stdout) == 0 && --tap->n_left > 0;
 }
 
-int verb_tap(int argc, char **argv)
+static gboolean open_recording(Tap *tap, GError **error)
+{
+    tap->recording = tap->record ? fopen(tap->record, "we") : NULL;
+    if (tap->recording || !tap->record)
+        return TRUE;
+    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
+                "%s cannot be written: %s", tap->record, g_strerror(errno));
+    return FALSE;
+}
+
+static gboolean run(Tap *tap, GError **error)
 {
     static const MonitorOps ops = {.arrived = print_publish};
+    if (!open_recording(tap, error))
+        return FALSE;
+    gboolean done = tap->replay ? recording_play(tap->replay, print_publish, tap, error)
+                                : monitor_run(&tap->access, &ops, tap, error);
+    if (tap->recording)
+        fclose(tap->recording);
+    if (done && tap->is_full)
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "%s cannot be written", tap->record);
+    return done && !tap->is_full;
+}
+
+int verb_tap(int argc, char **argv)
+{
     static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {.options = options,
                                      .parser = parse_option,
@@ -119,7 +161,7 @@ int verb_tap(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     argp_parse(&argp, argc, argv, 0, NULL, &tap);
     tap.colours = isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR");
-    gboolean done = monitor_run(&tap.access, &ops, &tap, &error);
+    gboolean done = run(&tap, &error);
     access_clear(&tap.access);
     return done ? EXIT_DONE : verb_fail_on_bus(argv[0], error);
 }
