@@ -10,7 +10,7 @@
 
 // --- the core as the KME server calls it ---------------------------------------------------------
 
-static void key_status(gpointer core, guint64 call, const char *caller, const char *target)
+static void key_status(gpointer core, guint64 call, const KeyCaller *caller, const char *target)
 {
     agent_key_status(core, call, caller, target, daemon_now_us());
 }
@@ -20,8 +20,8 @@ static void get_keys(gpointer core, guint64 call, const KeyQuery *query)
     agent_get_keys(core, call, query, daemon_now_us());
 }
 
-static void get_keys_by_id(gpointer core, guint64 call, const char *caller, const char *initiator,
-                           const char *const *key_ids)
+static void get_keys_by_id(gpointer core, guint64 call, const KeyCaller *caller,
+                           const char *initiator, const char *const *key_ids)
 {
     agent_get_keys_by_id(core, call, caller, initiator, key_ids, daemon_now_us());
 }

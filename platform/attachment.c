@@ -4,7 +4,7 @@
 // provider or to another access node; routes, the ends of orders and deliveries go by that. Who
 // vouches for it does not change.
 
-#include "platform/core.h"
+#include "platform/handover.h"
 #include "platform/state.pb-c.h"
 
 #include <string.h>
@@ -75,6 +75,7 @@ void attachment_move(Federation *federation, Application *application, Provider 
 void attachment_drop(Federation *federation, Application *application)
 {
     attachment_move(federation, application, application->home, application->registration->node);
+    visit_follow(federation, application);
 }
 
 typedef struct {
@@ -83,7 +84,7 @@ typedef struct {
     GPtrArray *stranded;
 } Review;
 
-static gboolean is_gone(const Federation *federation, const Provider *provider)
+gboolean attachment_is_lost(const Federation *federation, const Provider *provider)
 {
     const States gone = STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWN) |
                         STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_REFUSED) |
@@ -92,14 +93,25 @@ static gboolean is_gone(const Federation *federation, const Provider *provider)
            (gone & STATE_BIT(member_state(federation, provider->id)));
 }
 
+// Whether it can still be served where it is attached.
+static gboolean is_tenable(const Federation *federation, const Application *application)
+{
+    const Attachment *attachment = &application->attachment;
+    if (attachment_is_lost(federation, attachment->provider) ||
+        !attachment_find_access(attachment->provider, attachment->node))
+        return FALSE;
+    Verdict verdict = roaming_check(federation, application, attachment->provider);
+    g_free(verdict.text);
+    return verdict.status == STATUS_OK;
+}
+
 static gboolean review_one(gpointer key, gpointer value, gpointer data)
 {
     Application *application = value;
-    const Attachment *attachment = &application->attachment;
+    const Provider *at = application->attachment.provider;
     Review *review = data;
-    if (attachment->provider == review->provider &&
-        (is_gone(review->federation, attachment->provider) ||
-         !attachment_find_access(attachment->provider, attachment->node)))
+    gboolean is_concerned = at == review->provider || application->home == review->provider;
+    if (at && is_concerned && !is_tenable(review->federation, application))
         g_ptr_array_add(review->stranded, application);
     return FALSE;
 }
@@ -121,7 +133,7 @@ static gboolean restore(Federation *federation, const char *sae,
 {
     Application *application = directory_find(federation, sae);
     Provider *provider = topology_find(federation->topology, state->provider);
-    if (!application || !provider || is_gone(federation, provider) ||
+    if (!application || !provider || attachment_is_lost(federation, provider) ||
         !attachment_find_access(provider, state->node))
         return FALSE;
     set(application, provider, state->node);
@@ -143,7 +155,7 @@ static void load_attachment(gpointer data, GBytes *key, GBytes *value)
     g_autofree char *sae = g_strndup(text, n_key);
     Platform__State__Attachment *state = platform__state__attachment__unpack(NULL, n_bytes, bytes);
     if (state && !restore(loading->federation, sae, state))
-        g_ptr_array_add(loading->federation->unattached, g_steal_pointer(&sae));
+        federation_drop_later(loading->federation, "attachment", sae);
     if (!state && !loading->failed) {
         g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "attachment of '%s': is damaged", sae);
@@ -159,9 +171,15 @@ gboolean attachment_load(Federation *federation, GError **error)
            !loading.failed;
 }
 
+static gboolean settle_one(gpointer key, gpointer value, gpointer data)
+{
+    // While it moves, one more may know of it.
+    if (!handover_find_running(data, key))
+        visit_follow(data, value);
+    return FALSE;
+}
+
 void attachment_settle(Federation *federation)
 {
-    for (guint i = 0; i < federation->unattached->len; i++)
-        store_delete_text(federation->store, "attachment", federation->unattached->pdata[i]);
-    g_ptr_array_set_size(federation->unattached, 0);
+    g_tree_foreach(federation->applications, settle_one, federation);
 }

@@ -10,6 +10,8 @@
 //   directory.c    applications, and finding them; attachment.c where they are served now
 //   topology.c     the graph of domains; route.c, route-disjoint.c search it
 //   plan.c         from a request to the split: routes, slots, orders
+//   visit.c        agents are told of applications that are away from home
+//   handover.c     an application moves; roaming.c says where it may
 //   request.c      the life of a request; attempt.c what is tried for it
 //
 // `now` is the time of the call that is being handled.
@@ -21,11 +23,13 @@
 #include "topics/presence.h"
 
 typedef enum {
-    TIMER_STALE,   // member: not heard of for too long
-    TIMER_DRAIN,   // member: it withdraws, and may be done
-    TIMER_REPEAT,  // request: say again what was not answered
-    TIMER_ATTEMPT, // request: the attempt has taken too long
-    TIMER_FORGET,  // request: its answer need not be repeated any more
+    TIMER_STALE,    // member: not heard of for too long
+    TIMER_DRAIN,    // member: it withdraws, and may be done
+    TIMER_REPEAT,   // request: say again what was not answered
+    TIMER_ATTEMPT,  // request: the attempt has taken too long
+    TIMER_FORGET,   // request: its answer need not be repeated any more
+    TIMER_VISIT,    // visit: say again what was not answered
+    TIMER_HANDOVER, // handover: go on, or forget it once it is over
 } TimerId;
 
 typedef struct Member Member;
@@ -42,6 +46,8 @@ typedef struct {
     Provider *home;
     const WireApplication *registration; // in the home's resource
     Attachment attachment;
+    const Provider *left; // that it was attached to before, until `left_us`; or NULL
+    gint64 left_us;
     char *service;         // what it announced itself; NULL: as registered by its home
     gboolean is_announced; // it said itself whether it is visible
     gboolean visible;
@@ -57,17 +63,24 @@ struct Federation {
     Dispatcher *dispatcher;
     Timers *timers;
     Topology *topology;
-    GTree *members;        // ID → Member
-    GQueue audit;          // WireAuditRecord, oldest first
-    GTree *applications;   // SAE → Application
-    GPtrArray *unattached; // SAEs of attachments in the store that do not fit any more
-    GHashTable *requests;  // ID → Request
-    GHashTable *n_running; // sender → how many of its requests are under way
-    GHashTable *n_kept;    // sender → how many of its requests are in memory and store
+    GTree *members;           // ID → Member
+    GQueue audit;             // WireAuditRecord, oldest first
+    GTree *applications;      // SAE → Application
+    GTree *visits;            // SAE and agent → Visit
+    guint64 visit_version;    // the last that was given to one
+    GHashTable *handovers;    // ID → Handover
+    GHashTable *handovers_of; // SAE → GPtrArray of Handover, oldest first
+    GPtrArray *stale;         // Stale: what was loaded and is to go
+    GHashTable *requests;     // ID → Request
+    GHashTable *n_running;    // sender → how many of its requests are under way
+    GHashTable *n_kept;       // sender → how many of its requests are in memory and store
 };
 
 void federation_send(Federation *federation, KindId kind, const char *to,
                      const ProtobufCMessage *message);
+
+// A record of the store that does not fit what else was loaded: goes once everything is.
+void federation_drop_later(Federation *federation, const char *table, const char *key);
 
 typedef struct {
     Qkdnf__V1__Severity severity;
@@ -137,11 +150,35 @@ void attachment_move(Federation *federation, Application *application, Provider 
                      const char *node);
 void attachment_drop(Federation *federation, Application *application);
 // The provider registered anew, or is gone for good: whoever is attached to what it does not have
-// any more is at home again.
+// any more, or may not be there any more by its or their home's policy, is at home again.
 void attachment_review(Federation *federation, const Provider *provider);
-// After members and directory; once everything is loaded, settle forgets what does not fit.
+// After members and directory.
 gboolean attachment_load(Federation *federation, GError **error);
+// Nobody can be attached there any more: it is no member, and will not be one again by itself.
+gboolean attachment_is_lost(const Federation *federation, const Provider *provider);
+// Once everything is loaded: those whose place is gone are at home again, and agents are told.
 void attachment_settle(Federation *federation);
+
+// visit.c
+void visit_free(gpointer visit);
+gboolean visit_load(Federation *federation, GError **error);
+void visit_on_state(gpointer federation, const Sender *sender, gconstpointer message);
+void visit_on_timer(Federation *federation, const char *id);
+// Agents are told what follows from where the application is now.
+void visit_follow(Federation *federation, const Application *application);
+// The application is not registered any more.
+void visit_end_all(Federation *federation, const char *sae);
+
+// handover.c
+void handover_free(gpointer handover);
+gboolean handover_load(Federation *federation, GError **error);
+void handover_on_handover(gpointer federation, const Sender *sender, gconstpointer message);
+void handover_on_timer(Federation *federation, const char *id);
+// An agent has answered a visit.
+void handover_on_visit(Federation *federation, const char *sae, const char *agent, Status status,
+                       const char *text);
+// The application has called at an agent that does not serve it, or for the first time.
+void handover_at_the_door(Federation *federation, const char *sae, const char *agent);
 
 // request.c
 void request_free(gpointer request);

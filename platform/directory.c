@@ -78,6 +78,7 @@ void directory_update(Federation *federation, Provider *home)
         // Whoever has the name later announces itself anew, and starts at home.
         store_delete_text(federation->store, "application", gone->pdata[i]);
         store_delete_text(federation->store, "attachment", gone->pdata[i]);
+        visit_end_all(federation, gone->pdata[i]);
         g_tree_remove(federation->applications, gone->pdata[i]);
     }
 }

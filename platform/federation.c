@@ -65,6 +65,8 @@ static const DispatchTable dispatch_table = {
             [KIND_FAULT] = member_on_fault,
             [KIND_REGISTER] = directory_on_register,
             [KIND_DISCOVER] = directory_on_discover,
+            [KIND_HANDOVER] = handover_on_handover,
+            [KIND_VISIT_STATE] = visit_on_state,
             [KIND_REQUEST] = request_on_request,
             [KIND_OUTCOME] = request_on_outcome,
         },
@@ -92,6 +94,12 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
     case TIMER_ATTEMPT:
     case TIMER_FORGET:
         request_on_timer(federation, timer, id);
+        break;
+    case TIMER_VISIT:
+        visit_on_timer(federation, id);
+        break;
+    case TIMER_HANDOVER:
+        handover_on_timer(federation, id);
         break;
     }
 }
@@ -153,6 +161,33 @@ static void load_link(gpointer data, GBytes *key, GBytes *value)
     wire_free(state);
 }
 
+typedef struct {
+    const char *table;
+    char *key;
+} Stale;
+
+static void stale_free(gpointer data)
+{
+    g_free(((Stale *)data)->key);
+    g_free(data);
+}
+
+void federation_drop_later(Federation *federation, const char *table, const char *key)
+{
+    Stale *stale = g_new(Stale, 1);
+    *stale = (Stale){table, g_strdup(key)};
+    g_ptr_array_add(federation->stale, stale);
+}
+
+static void drop_stale(Federation *federation)
+{
+    for (guint i = 0; i < federation->stale->len; i++) {
+        const Stale *stale = federation->stale->pdata[i];
+        store_delete_text(federation->store, stale->table, stale->key);
+    }
+    g_ptr_array_set_size(federation->stale, 0);
+}
+
 static gboolean load(Federation *federation, GError **error)
 {
     guint64 incarnation = 0;
@@ -164,6 +199,7 @@ static gboolean load(Federation *federation, GError **error)
     return store_load(federation->store, "link", load_link, federation, error) &&
            audit_load(federation, error) && member_load(federation, error) &&
            directory_load(federation, error) && attachment_load(federation, error) &&
+           visit_load(federation, error) && handover_load(federation, error) &&
            request_load(federation, error);
 }
 
@@ -184,12 +220,17 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->topology = topology_new();
     federation->members = g_tree_new_full(compare_ids, NULL, NULL, member_free);
     federation->applications = g_tree_new_full(compare_ids, NULL, NULL, directory_free);
-    federation->unattached = g_ptr_array_new_with_free_func(g_free);
+    federation->visits = g_tree_new_full(compare_ids, NULL, NULL, visit_free);
+    federation->handovers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, handover_free);
+    federation->handovers_of =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    federation->stale = g_ptr_array_new_with_free_func(stale_free);
     federation->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
     federation->n_running = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->n_kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (!load(federation, error))
         return NULL;
+    drop_stale(federation);
     attachment_settle(federation);
     save_incarnation(federation);
     return g_steal_pointer(&federation);
@@ -202,7 +243,10 @@ void federation_free(Federation *federation)
     g_hash_table_unref(federation->n_kept);
     g_hash_table_unref(federation->n_running);
     g_hash_table_unref(federation->requests);
-    g_ptr_array_unref(federation->unattached);
+    g_ptr_array_unref(federation->stale);
+    g_hash_table_unref(federation->handovers_of);
+    g_hash_table_unref(federation->handovers);
+    g_tree_unref(federation->visits);
     g_tree_unref(federation->applications);
     g_tree_unref(federation->members);
     g_queue_clear_full(&federation->audit, wire_free);

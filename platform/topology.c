@@ -13,6 +13,7 @@
 #define APPLICATIONS_MAX  10000
 #define KME_URL_MAX       256
 #define TEXT_MAX          64
+#define SHA256_BYTES      32
 
 static void provider_free(gpointer data)
 {
@@ -192,6 +193,10 @@ static char *find_fault(const Provider *provider, const WireResource *resource)
     for (gsize i = 0; !fault && i < resource->n_applications; i++) {
         const WireApplication *application = resource->applications[i];
         fault = check_id(saes, "application", application->sae);
+        gsize n_sha256 = application->certificate_sha256.len;
+        if (!fault && n_sha256 != 0 && n_sha256 != SHA256_BYTES)
+            fault = g_strdup_printf("certificate_sha256 of '%s' has %zu bytes; expected %d",
+                                    application->sae, n_sha256, SHA256_BYTES);
         if (!fault && !g_hash_table_contains(nodes, application->node))
             fault = g_strdup_printf("application '%s' is attached to '%.64s', which is no "
                                     "registered node",

@@ -79,6 +79,7 @@ static const DispatchTable dispatch_table = {
             [KIND_ORDER] = order_on_order,
             [KIND_RELEASE] = order_on_release,
             [KIND_RELAY] = order_on_relay,
+            [KIND_VISIT] = visitor_on_visit,
             [KIND_REPLY] = service_on_reply,
             [KIND_SERVICES] = service_on_services,
             [KIND_LEG] = leg_on_leg,
@@ -155,6 +156,10 @@ static void on_timer(Agent *agent, TimerId timer, const char *id)
     case TIMER_LOOKUP:
         service_on_timer(agent, timer, id);
         break;
+    case TIMER_VISITOR:
+    case TIMER_DOOR:
+        visitor_on_timer(agent, timer, id);
+        break;
     case TIMER_KEYS:
         timers_arm(agent->timers, TIMER_KEYS, "", keystore_expire(agent->keys, agent->now));
         break;
@@ -218,6 +223,8 @@ static void create_tables(Agent *agent)
     agent->early = order_early_new();
     agent->legs = leg_table_new();
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    agent->visitors = g_tree_new_full(compare_ids, NULL, NULL, visitor_free);
+    agent->doors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     agent->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, service_call_free);
     agent->waiting =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
@@ -243,8 +250,8 @@ static gboolean load(Agent *agent, GError **error)
     agent->outbox = outbox_new(agent->config->id, incarnation);
     agent->dispatcher = dispatcher_new(agent->config->id, &dispatch_table, agent);
     agent->keys = keystore_open(agent->store, agent->config->master_key, agent->random, error);
-    return agent->keys && open_borders(agent, error) && order_load(agent, error) &&
-           leg_load(agent, error);
+    return agent->keys && visitor_load(agent, error) && open_borders(agent, error) &&
+           order_load(agent, error) && leg_load(agent, error);
 }
 
 Agent *agent_new(const AgentConfig *config, Store *store, Driver *driver, const Random *random,
@@ -275,6 +282,8 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->calls, g_hash_table_unref);
     g_clear_pointer(&agent->waiting, g_hash_table_unref);
     g_clear_pointer(&agent->directory, g_hash_table_unref);
+    g_clear_pointer(&agent->doors, g_hash_table_unref);
+    g_clear_pointer(&agent->visitors, g_tree_unref);
     g_clear_pointer(&agent->faults, g_hash_table_unref);
     g_clear_pointer(&agent->early, order_early_free);
     g_clear_pointer(&agent->orders, g_hash_table_unref);

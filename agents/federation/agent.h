@@ -50,10 +50,17 @@ typedef struct {
 // points at belongs to the agent. The pass must be committed before the answer leaves the process.
 typedef void (*KeyAnswerFn)(gpointer data, guint64 call, const KeyAnswer *answer);
 
+// Who calls, as its TLS handshake has shown.
+#define CERTIFICATE_SHA256_BYTES 32
+typedef struct {
+    const char *sae;           // the common name of its certificate
+    const guint8 *certificate; // SHA-256 of that; NULL: not known
+} KeyCaller;
+
 // Get key (clause 5.2 of ETSI GS QKD 014): for initiator and targets, served from the store or by a
 // federation key request.
 typedef struct {
-    const char *caller;         // the initiator, from its certificate
+    KeyCaller caller;           // the initiator
     const char *const *targets; // NULL-terminated, at least one
     guint number;
     guint size_bits;
@@ -80,12 +87,12 @@ extern const CoreOps agent_ops;
 void agent_set_key_answer(Agent *agent, KeyAnswerFn answer, gpointer data);
 
 // `call` is chosen by the caller, unique while it is open.
-void agent_key_status(Agent *agent, guint64 call, const char *caller, const char *target,
+void agent_key_status(Agent *agent, guint64 call, const KeyCaller *caller, const char *target,
                       gint64 now_us);
 void agent_get_keys(Agent *agent, guint64 call, const KeyQuery *query, gint64 now_us);
 // Get key with key IDs (clause 5.3): all or none. `key_ids` is NULL-terminated.
-void agent_get_keys_by_id(Agent *agent, guint64 call, const char *caller, const char *initiator,
-                          const char *const *key_ids, gint64 now_us);
+void agent_get_keys_by_id(Agent *agent, guint64 call, const KeyCaller *caller,
+                          const char *initiator, const char *const *key_ids, gint64 now_us);
 // The client is gone: no answer is wanted any more.
 void agent_cancel_call(Agent *agent, guint64 call);
 

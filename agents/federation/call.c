@@ -2,6 +2,8 @@
 
 #include "agents/federation/call.h"
 
+#include "agents/federation/visitor.h"
+
 void service_call_free(gpointer data)
 {
     Call *call = data;
@@ -10,6 +12,7 @@ void service_call_free(gpointer data)
     g_free(call->initiator);
     g_strfreev(call->key_ids);
     wire_free(call->wire);
+    asked_free(call->asked);
     g_free(call);
 }
 
@@ -121,12 +124,4 @@ void agent_cancel_call(Agent *agent, guint64 number)
     Call *call = g_hash_table_lookup(agent->calls, &number);
     if (call)
         call_remove(agent, call);
-}
-
-gboolean call_check_caller(Agent *agent, guint64 number, const char *caller)
-{
-    if (discovery_find_application(agent, caller))
-        return TRUE;
-    call_refuse_number(agent, number, KEY_VERDICT_UNAUTHORIZED, NULL, NULL);
-    return FALSE;
 }

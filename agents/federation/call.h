@@ -14,21 +14,32 @@
 #define TEXT_NOT_FOUND   "one or more keys specified are not found on KME"
 #define TEXT_NOT_MET     "not all extension_mandatory request options could be met"
 
-// What a call waits for is a request's ID, this and an SAE, or LEG_WAIT and an end of a session: no
-// ID begins like these.
+// What a call waits for is a request's ID, this and an SAE, LEG_WAIT and an end of a session, or
+// DOOR_WAIT and an SAE: no ID begins like these.
 #define CALL_SAE_PREFIX "sae "
 
-typedef enum { CALL_STATUS, CALL_GET, CALL_GET_REQUEST, CALL_GET_SESSION, CALL_GET_BY_ID } CallType;
+typedef enum {
+    CALL_STATUS,
+    CALL_GET,
+    CALL_GET_REQUEST,
+    CALL_GET_SESSION,
+    CALL_GET_BY_ID,
+    CALL_AT_DOOR,
+} CallType;
+
+typedef struct Asked Asked;
 
 typedef struct {
     guint64 number;
     CallType type;
     char *caller;
-    char *waits_for;   // a request, for STATUS where an SAE is served, or an end of a session
+    char *
+        waits_for; // a request, for STATUS where an SAE is served, an end of a session, or the door
     char *initiator;   // GET_BY_ID
     char **key_ids;    // GET_BY_ID
     guint n_keys;      // GET_SESSION
     WireRequest *wire; // GET: what was asked of the platform
+    Asked *asked;      // AT_DOOR
     gboolean is_granted;
     gint64 repeat_us;
 } Call;
@@ -51,9 +62,6 @@ void call_refuse_number(Agent *agent, guint64 number, KeyVerdict verdict, const 
 void call_refuse(Agent *agent, Call *call, KeyVerdict verdict, const char *message,
                  const char *detail);
 void call_deliver(Agent *agent, Call *call, const GPtrArray *keys);
-
-// Refuses a caller that is no user of this provider.
-gboolean call_check_caller(Agent *agent, guint64 number, const char *caller);
 
 // service.c: hands out the keys that the call names, if all of them can be.
 void service_try_key_ids(Agent *agent, Call *call);

@@ -3,6 +3,7 @@
 #include "agents/federation/config.h"
 
 #include "schemas/membership.h"
+#include "topics/base/id.h"
 
 #include <string.h>
 
@@ -13,6 +14,8 @@ static const Setting application_settings[] = {
     {"node", SETTING_ID, OF(AgentApplication, node), .required = TRUE},
     {"service", SETTING_TEXT, OF(AgentApplication, service), .max = 64, .fallback = ""},
     {"visible", SETTING_BOOL, OF(AgentApplication, visible), .fallback = "true"},
+    {"certificate_sha256", SETTING_TEXT, OF(AgentApplication, certificate_sha256),
+     .expects = "64 hexadecimal digits"},
     {NULL},
 };
 static const SettingTable application_table = {application_settings, sizeof(AgentApplication)};
@@ -36,12 +39,25 @@ static const SettingTable limits_table = {limits_settings, sizeof(KeyLimits)};
 
 static const char *const notices_names[] = {"own", "all", "none", NULL};
 
+// As in Qkdnf__V1__RoamingMode, from 1 on.
+const char *const roaming_modes[] = {"local_breakout", "home_routed", NULL};
+
+static const Setting roaming_settings[] = {
+    {"may_serve_ours", SETTING_TEXTS, OF(RoamingPolicy, may_serve_ours)},
+    {"mode", SETTING_CHOICE, OF(RoamingPolicy, mode), .choices = roaming_modes},
+    {"serves", SETTING_TEXTS, OF(RoamingPolicy, serves)},
+    {"nodes", SETTING_TEXTS, OF(RoamingPolicy, nodes)},
+    {NULL},
+};
+static const SettingTable roaming_table = {roaming_settings, sizeof(RoamingPolicy)};
+
 static const Setting policy_settings[] = {
     {"nodes", SETTING_TEXTS, OF(AgentPolicy, nodes)},
     {"borders", SETTING_TEXTS, OF(AgentPolicy, borders)},
     {"share_percent", SETTING_UINT, OF(AgentPolicy, share_percent), .min = 1, .max = 100,
      .fallback = "100"},
     {"notices", SETTING_CHOICE, OF(AgentPolicy, notices), .choices = notices_names},
+    {"roaming", SETTING_SECTION, OF(AgentPolicy, roaming), .table = &roaming_table},
     {NULL},
 };
 static const SettingTable policy_table = {policy_settings, sizeof(AgentPolicy)};
@@ -78,6 +94,12 @@ const Setting agent_settings[] = {
     {NULL},
 };
 
+// In lower case, as it is compared.
+static gboolean is_sha256(const char *text)
+{
+    return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
 static void check_applications(const AgentConfig *config, Settings *settings)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -86,6 +108,10 @@ static void check_applications(const AgentConfig *config, Settings *settings)
         if (application->sae && !g_hash_table_add(seen, application->sae))
             settings_fail(settings, &application->sae, "application '%s' is listed twice",
                           application->sae);
+        if (application->certificate_sha256 && !is_sha256(application->certificate_sha256))
+            settings_fail(settings, &application->certificate_sha256,
+                          "'%s' is no SHA-256; expected 64 hexadecimal digits in lower case",
+                          application->certificate_sha256);
     }
 }
 
@@ -97,6 +123,21 @@ static void check_purposes(const AgentConfig *config, Settings *settings)
             settings_fail(settings, *name, "'%s' is no purpose; expected " PURPOSES_EXPECTED,
                           *name);
     }
+}
+
+static void check_ids(Settings *settings, char **ids, gboolean may_be_all)
+{
+    for (; ids && *ids; ids++) {
+        if (!id_is_valid(*ids) && !(may_be_all && strcmp(*ids, ID_ALL) == 0))
+            settings_fail(settings, *ids, "'%s' is not an ID", *ids);
+    }
+}
+
+static void check_roaming(const RoamingPolicy *roaming, Settings *settings)
+{
+    check_ids(settings, roaming->may_serve_ours, TRUE);
+    check_ids(settings, roaming->serves, TRUE);
+    check_ids(settings, roaming->nodes, FALSE);
 }
 
 static void check_size(Settings *settings, const guint64 *size_bits, const char *key)
@@ -121,6 +162,7 @@ void agent_config_check(const AgentConfig *config, Settings *settings)
     check_kme(config, settings);
     check_applications(config, settings);
     check_purposes(config, settings);
+    check_roaming(&config->policy.roaming, settings);
     check_size(settings, &limits->key_size_bits, "key_size_bits");
     check_size(settings, &limits->min_key_size_bits, "min_key_size_bits");
     check_size(settings, &limits->max_key_size_bits, "max_key_size_bits");

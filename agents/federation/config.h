@@ -12,6 +12,7 @@ typedef struct {
     char *node;
     char *service;
     gboolean visible;
+    char *certificate_sha256; // in hexadecimal; NULL: any that the federation's CA certified
 } AgentApplication;
 
 // Limits of the key delivery API, published in its Status (ETSI GS QKD 014 clause 6.1).
@@ -27,12 +28,24 @@ typedef struct {
 // Which faults of others the provider wants to be told about.
 typedef enum { AGENT_NOTICES_OWN, AGENT_NOTICES_ALL, AGENT_NOTICES_NONE } AgentNotices;
 
+// Users away from home, this provider's own and others'. Empty lists mean nobody.
+typedef struct {
+    char **may_serve_ours; // provider IDs, or `all`
+    int mode;              // index in roaming_modes
+    char **serves;         // provider IDs, or `all`
+    char **nodes;          // that visitors are attached to; empty: the first access node
+} RoamingPolicy;
+
+// How the keys of users away from home travel, as it is written in YAML.
+extern const char *const roaming_modes[];
+
 // What of the QKDN is federated: empty lists mean all.
 typedef struct {
     char **nodes;
     char **borders;
     guint64 share_percent; // of rates
     int notices;           // AgentNotices
+    RoamingPolicy roaming;
 } AgentPolicy;
 
 // How border ledgers are kept filled, in slots of 32 bytes per link.

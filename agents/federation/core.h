@@ -10,6 +10,8 @@
 //   order.c      orders and releases (RO), relay values
 //   keystore.c   keys of this provider's users
 //   leg.c        ends of sessions that are served here
+//   visitor.c    users of other providers that are served here, and own ones that are not;
+//                visitor-door.c keeps whoever calls and is not known as one
 //   service.c    what users ask of the KME; call.c keeps what waits, service-status.c knows who is
 //                served where, service-session.c serves from sessions
 //
@@ -35,6 +37,8 @@ typedef enum {
     TIMER_LOOKUP,    // SAE: ask the platform again
     TIMER_KEYS,      // "": wipe keys that were not fetched
     TIMER_LEG,       // end of a session: say again that somebody waits; or forget it
+    TIMER_VISITOR,   // SAE: forget that it was here, unless there is still something for it
+    TIMER_DOOR,      // SAE: knock again for it, or forget that it was refused
 } TimerId;
 
 // Which part a driver call belongs to, and to what in it.
@@ -86,6 +90,11 @@ struct Agent {
     PresenceState platform;
     GHashTable *faults; // scope and subject → number by which it is told
 
+    GTree *visitors;   // SAE → Visitor
+    GHashTable *doors; // SAE → Door
+    guint n_knocks;    // in the second that began at `knocks_since_us`
+    gint64 knocks_since_us;
+
     // service
     KeyAnswerFn answer;
     gpointer answer_data;
@@ -128,6 +137,9 @@ void discovery_on_presence(gpointer agent, const Sender *sender, gconstpointer m
 void discovery_on_driver_event(gpointer agent, const DriverEvent *event);
 void discovery_on_admin(gpointer agent, const Sender *sender, gconstpointer message);
 const AgentApplication *discovery_find_application(const Agent *agent, const char *sae);
+// FALSE: it may come with any certificate.
+gboolean application_certificate(const AgentApplication *application,
+                                 guint8 ret_sha256[CERTIFICATE_SHA256_BYTES]);
 
 // border.c
 typedef struct Border Border;
@@ -175,6 +187,15 @@ void leg_heartbeat(Agent *agent);
 void leg_ask_again(Agent *agent);
 // At the end of a pass: says what became due to say.
 void leg_pump(Agent *agent);
+// visitor.c
+void visitor_free(gpointer visitor);
+gboolean visitor_load(Agent *agent, GError **error);
+void visitor_on_visit(gpointer agent, const Sender *sender, gconstpointer message);
+void visitor_on_timer(Agent *agent, TimerId timer, const char *sae);
+// An own user, or a visitor, even one that is leaving: keys for it can be kept here.
+gboolean visitor_is_known(const Agent *agent, const char *sae);
+// It is served here now.
+gboolean visitor_is_served(const Agent *agent, const char *sae);
 
 // service.c
 void service_call_free(gpointer call);

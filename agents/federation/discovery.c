@@ -82,6 +82,16 @@ static gpointer new_virtual_link(const Agent *agent, const DriverVirtualLink *fr
     return message_copy(&link.base);
 }
 
+gboolean application_certificate(const AgentApplication *application,
+                                 guint8 ret_sha256[CERTIFICATE_SHA256_BYTES])
+{
+    const char *hex = application->certificate_sha256;
+    for (guint i = 0; hex && i < CERTIFICATE_SHA256_BYTES; i++)
+        ret_sha256[i] =
+            (guint8)(g_ascii_xdigit_value(hex[2 * i]) << 4 | g_ascii_xdigit_value(hex[2 * i + 1]));
+    return hex != NULL;
+}
+
 static gpointer new_application(const AgentApplication *from)
 {
     WireApplication application = WIRE_APPLICATION_INIT;
@@ -89,6 +99,9 @@ static gpointer new_application(const AgentApplication *from)
     application.node = from->node;
     application.service = from->service;
     application.visible = from->visible;
+    guint8 sha256[CERTIFICATE_SHA256_BYTES];
+    if (application_certificate(from, sha256))
+        application.certificate_sha256 = (ProtobufCBinaryData){sizeof sha256, sha256};
     return message_copy(&application.base);
 }
 
@@ -120,6 +133,25 @@ static void parts_collect(const Agent *agent, const DriverMap *map, Parts *parts
                         new_application(agent->config->applications->pdata[i]));
 }
 
+static gsize n_texts(char **texts)
+{
+    return texts ? g_strv_length(texts) : 0;
+}
+
+// Points at the policy.
+static WireRoaming make_roaming(const RoamingPolicy *policy)
+{
+    WireRoaming roaming = WIRE_ROAMING_INIT;
+    roaming.n_may_serve_ours = n_texts(policy->may_serve_ours);
+    roaming.may_serve_ours = policy->may_serve_ours;
+    roaming.mode = (Qkdnf__V1__RoamingMode)(policy->mode + 1);
+    roaming.n_serves = n_texts(policy->serves);
+    roaming.serves = policy->serves;
+    roaming.n_nodes = n_texts(policy->nodes);
+    roaming.nodes = policy->nodes;
+    return roaming;
+}
+
 static WireResource *build_resource(const Agent *agent, const DriverMap *map)
 {
     g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func(wire_free);
@@ -141,6 +173,8 @@ static WireResource *build_resource(const Agent *agent, const DriverMap *map)
     resource.kme_url = agent->config->kme_url;
     resource.kme_id = agent->config->kme_id;
     resource.region = agent->config->region;
+    WireRoaming roaming = make_roaming(&agent->config->policy.roaming);
+    resource.roaming = &roaming;
     return message_copy(&resource.base);
 }
 

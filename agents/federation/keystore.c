@@ -335,6 +335,21 @@ guint keystore_n_stored(const KeyStore *keys, const KeyAudience *audience)
     return GPOINTER_TO_UINT(g_hash_table_lookup(keys->n_of_pair, pair));
 }
 
+static gboolean is_held_for(gpointer id, gpointer key, gpointer sae)
+{
+    const KeyState *state = ((const Key *)key)->state;
+    for (gsize i = 0; i < state->n_holders; i++) {
+        if (!state->holders[i]->delivered && strcmp(state->holders[i]->sae, sae) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean keystore_holds_for(const KeyStore *keys, const char *sae)
+{
+    return g_hash_table_find(keys->by_id, is_held_for, (gpointer)sae) != NULL;
+}
+
 guint keystore_count(const KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes)
 {
     const GQueue *pool = find_pool(keys, audience, n_key_bytes);

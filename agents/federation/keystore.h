@@ -66,6 +66,9 @@ gboolean keystore_void(KeyStore *keys, const char *request, guint attempt);
 // session's do not count.
 guint keystore_n_stored(const KeyStore *keys, const KeyAudience *audience);
 
+// Whether anything is here that this application has not fetched, granted or not.
+gboolean keystore_holds_for(const KeyStore *keys, const char *sae);
+
 // How many keys of this size could be fetched now by the initiator.
 guint keystore_count(const KeyStore *keys, const KeyAudience *audience, gsize n_key_bytes);
 // Takes that many, oldest first, or none: appends DeliveredKey to `ret_keys`.

@@ -207,7 +207,7 @@ static Status check_service(const Agent *agent, const WireLeg *told, const char 
     if (told->phase != LEG_PHASE(PREPARE) && told->phase != LEG_PHASE(SERVE))
         return STATUS_OK;
     *ret_text = "not a user here";
-    if (!discovery_find_application(agent, told->sae))
+    if (!visitor_is_known(agent, told->sae))
         return STATUS_UNKNOWN_SAE;
     *ret_text = "a larger buffer than is kept here for one pair of applications";
     return told->buffer > agent->config->limits.max_keys_stored ? STATUS_UNSUPPORTED : STATUS_OK;

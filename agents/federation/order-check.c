@@ -41,11 +41,6 @@ static const char *find_branch_fault(const Agent *agent, const WireOrder *wire,
     return is_initiator && !order_is_home(agent, wire) ? "not the initiator's home" : NULL;
 }
 
-static gboolean is_user(const Agent *agent, const char *sae)
-{
-    return discovery_find_application(agent, sae) != NULL;
-}
-
 static const char *find_session_fault(const WireOrder *wire)
 {
     if (!uuid_is_valid(wire->session->session))
@@ -100,7 +95,7 @@ const char *order_find_fault(const Agent *agent, const WireOrder *wire)
         return "keys of this attempt are here already";
     if (order_is_home(agent, wire) && order_is_target(wire))
         return "a provider that is home to the initiator serves targets as LOCAL";
-    if (order_is_home(agent, wire) && !is_user(agent, wire->initiator))
+    if (order_is_home(agent, wire) && !visitor_is_known(agent, wire->initiator))
         return "the initiator is not a user here";
     for (gsize i = 0; i < wire->n_branches; i++) {
         const WireBranch *branch = wire->branches[i];
@@ -108,7 +103,7 @@ const char *order_find_fault(const Agent *agent, const WireOrder *wire)
         if (fault)
             return fault;
         gboolean serves_target = branch->role == BRANCH(TARGET) || branch->role == BRANCH(LOCAL);
-        if (serves_target && !is_user(agent, wire->targets[branch->target]))
+        if (serves_target && !visitor_is_known(agent, wire->targets[branch->target]))
             return "a target is not a user here";
     }
     return NULL;

@@ -22,11 +22,11 @@ static Leg *find_leg(const Agent *agent, const KeyQuery *query)
 {
     if (!is_plain(query))
         return NULL;
-    KeyAudience audience = {query->caller, (char **)query->targets,
+    KeyAudience audience = {query->caller.sae, (char **)query->targets,
                             g_strv_length((char **)query->targets)};
     if (!query->session)
         return leg_find_for(agent, &audience, query->number, query->size_bits);
-    Leg *leg = leg_find(agent, query->session, query->caller);
+    Leg *leg = leg_find(agent, query->session, query->caller.sae);
     g_autofree char *pair = key_audience_name(&audience, query->size_bits / 8);
     gboolean fits = leg && g_strcmp0(leg->pair, pair) == 0 && query->number <= leg_n_most(leg);
     return fits ? leg : NULL;
@@ -46,7 +46,7 @@ static void get_from(Agent *agent, Leg *leg, guint64 number, const KeyQuery *que
         call_answer(agent, number, &(KeyAnswer){.verdict = KEY_VERDICT_OK, .keys = keys});
         return;
     }
-    Call *call = call_new(agent, number, CALL_GET_SESSION, query->caller);
+    Call *call = call_new(agent, number, CALL_GET_SESSION, query->caller.sae);
     call->n_keys = query->number;
     g_autofree char *name = leg_wait_name(leg->name);
     call_wait_for(agent, call, name);

@@ -3,8 +3,8 @@
 // Get status: how many keys there are for a pair, and which key management entity serves the other
 // end, as the platform says.
 
-#include "agents/federation/call.h"
 #include "agents/federation/leg.h"
+#include "agents/federation/visitor.h"
 
 #include <string.h>
 
@@ -54,20 +54,21 @@ static void send_lookup(Agent *agent, const char *sae)
     timers_arm(agent->timers, TIMER_LOOKUP, sae, agent->now + CALL_REPEAT_US);
 }
 
-void agent_key_status(Agent *agent, guint64 number, const char *caller, const char *target,
+void agent_key_status(Agent *agent, guint64 number, const KeyCaller *caller, const char *target,
                       gint64 now_us)
 {
     agent->now = now_us;
-    if (!call_check_caller(agent, number, caller))
+    Asked asked = {.type = CALL_STATUS, .query = {.caller = *caller}, .peer = target};
+    if (!door_pass(agent, number, &asked))
         return;
-    leg_note_call(agent, caller);
+    leg_note_call(agent, caller->sae);
     const DirectoryEntry *entry = g_hash_table_lookup(agent->directory, target);
-    if (discovery_find_application(agent, target)) {
-        answer_status(agent, number, caller, target, agent->config->kme_id);
+    if (visitor_is_served(agent, target)) {
+        answer_status(agent, number, caller->sae, target, agent->config->kme_id);
     } else if (entry && entry->until_us > now_us) {
-        answer_status(agent, number, caller, target, entry->kme_id);
+        answer_status(agent, number, caller->sae, target, entry->kme_id);
     } else {
-        Call *call = call_new(agent, number, CALL_STATUS, caller);
+        Call *call = call_new(agent, number, CALL_STATUS, caller->sae);
         g_autofree char *what = g_strconcat(CALL_SAE_PREFIX, target, NULL);
         call_wait_for(agent, call, what);
         send_lookup(agent, target);

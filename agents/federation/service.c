@@ -4,8 +4,8 @@
 // turned into a federation key request on the caller's behalf. Every call is answered once, at the
 // latest when its time is up.
 
-#include "agents/federation/call.h"
 #include "agents/federation/leg.h"
+#include "agents/federation/visitor.h"
 
 #include <string.h>
 
@@ -19,7 +19,7 @@ static gboolean is_pool_good_enough(const KeyQuery *query)
 static gboolean serve_from_pool(Agent *agent, guint64 number, const KeyQuery *query)
 {
     g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(delivered_key_free);
-    KeyAudience audience = {query->caller, (char **)query->targets,
+    KeyAudience audience = {query->caller.sae, (char **)query->targets,
                             g_strv_length((char **)query->targets)};
     if (!is_pool_good_enough(query) ||
         !keystore_take(agent->keys, &audience, query->size_bits / 8, query->number, keys))
@@ -37,13 +37,13 @@ static void send_request(Agent *agent, Call *call)
 
 static void request_keys(Agent *agent, guint64 number, const KeyQuery *query)
 {
-    Call *call = call_new(agent, number, CALL_GET, query->caller);
+    Call *call = call_new(agent, number, CALL_GET, query->caller.sae);
     char id[UUID_CHARS + 1];
     uuid_new(agent->random, id);
     call_wait_for(agent, call, id);
     WireRequest request = WIRE_REQUEST_INIT;
     request.id = id;
-    request.initiator = (char *)query->caller;
+    request.initiator = (char *)query->caller.sae;
     request.targets = (char **)query->targets;
     request.n_targets = g_strv_length((char **)query->targets);
     request.number = query->number;
@@ -79,14 +79,16 @@ static void try_request(Agent *agent, Call *call)
 void agent_get_keys(Agent *agent, guint64 number, const KeyQuery *query, gint64 now_us)
 {
     agent->now = now_us;
-    if (!call_check_caller(agent, number, query->caller))
+    Asked asked = {.type = CALL_GET, .query = *query};
+    if (!door_pass(agent, number, &asked))
         return;
-    leg_note_call(agent, query->caller);
+    leg_note_call(agent, query->caller.sae);
     if (query->request && !query->session) {
-        Call *call = call_new(agent, number, CALL_GET_REQUEST, query->caller);
+        Call *call = call_new(agent, number, CALL_GET_REQUEST, query->caller.sae);
         call_wait_for(agent, call, query->request);
         try_request(agent, call);
-    } else if (!session_get_keys(agent, number, query) && !serve_from_pool(agent, number, query)) {
+    } else if (!session_get_keys(agent, number, query) && !serve_from_pool(agent, number, query) &&
+               door_pass_served(agent, number, &asked)) {
         request_keys(agent, number, query);
     }
 }
@@ -165,19 +167,20 @@ static gboolean has_duplicate(const char *const *texts)
     return FALSE;
 }
 
-void agent_get_keys_by_id(Agent *agent, guint64 number, const char *caller, const char *initiator,
-                          const char *const *key_ids, gint64 now_us)
+void agent_get_keys_by_id(Agent *agent, guint64 number, const KeyCaller *caller,
+                          const char *initiator, const char *const *key_ids, gint64 now_us)
 {
     agent->now = now_us;
-    if (!call_check_caller(agent, number, caller))
+    Asked asked = {CALL_GET_BY_ID, {.caller = *caller}, initiator, key_ids};
+    if (!door_pass(agent, number, &asked))
         return;
     if (has_duplicate(key_ids)) {
         call_refuse_number(agent, number, KEY_VERDICT_BAD_REQUEST, TEXT_BAD_REQUEST,
                            "a key ID is given twice");
         return;
     }
-    leg_note_call(agent, caller);
-    Call *call = call_new(agent, number, CALL_GET_BY_ID, caller);
+    leg_note_call(agent, caller->sae);
+    Call *call = call_new(agent, number, CALL_GET_BY_ID, caller->sae);
     call->initiator = g_strdup(initiator);
     call->key_ids = g_strdupv((char **)key_ids);
     service_try_key_ids(agent, call);

@@ -29,6 +29,7 @@ typedef struct {
     KmeServer *server;
     struct evhttp_connection *connection;
     char *sae; // NULL: the certificate does not name one
+    guint8 certificate[CERTIFICATE_SHA256_BYTES];
     // The call under way; HTTP/1.1 has no more than one per connection:
     guint64 call; // 0: none
     Etsi014Method method;
@@ -90,7 +91,7 @@ static Client *client_new(KmeServer *server, struct evhttp_connection *connectio
     client->server = server;
     client->connection = connection;
     SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection));
-    client->sae = tls_peer_id(ssl);
+    client->sae = tls_peer_id(ssl, client->certificate);
     g_hash_table_insert(server->clients, connection, client);
     evhttp_connection_set_closecb(connection, on_connection_closed, server);
     return client;
@@ -192,13 +193,14 @@ static void open_call(Client *client, Etsi014Method method, struct evhttp_reques
 
 static void pass_on(const KmeServer *server, const Client *client, const Etsi014Call *call)
 {
+    KeyCaller caller = {client->sae, client->certificate};
     switch (call->method) {
     case ETSI014_GET_STATUS:
-        server->service->status(server->agent, client->call, client->sae, call->peer);
+        server->service->status(server->agent, client->call, &caller, call->peer);
         return;
     case ETSI014_GET_KEY: {
         KeyQuery query = {
-            .caller = client->sae,
+            .caller = caller,
             .targets = (const char *const *)call->targets,
             .number = call->number,
             .size_bits = call->size_bits,
@@ -211,7 +213,7 @@ static void pass_on(const KmeServer *server, const Client *client, const Etsi014
         return;
     }
     case ETSI014_GET_KEY_WITH_IDS:
-        server->service->get_by_id(server->agent, client->call, client->sae, call->peer,
+        server->service->get_by_id(server->agent, client->call, &caller, call->peer,
                                    (const char *const *)call->key_ids);
         return;
     }

@@ -26,9 +26,9 @@
 // the same names, with the time filled in. Whoever provides them sees to it that a pass of the loop
 // follows each call, because a call may have changed the agent's state.
 typedef struct {
-    void (*status)(gpointer agent, guint64 call, const char *caller, const char *target);
+    void (*status)(gpointer agent, guint64 call, const KeyCaller *caller, const char *target);
     void (*get)(gpointer agent, guint64 call, const KeyQuery *query);
-    void (*get_by_id)(gpointer agent, guint64 call, const char *caller, const char *initiator,
+    void (*get_by_id)(gpointer agent, guint64 call, const KeyCaller *caller, const char *initiator,
                       const char *const *key_ids);
     void (*cancel)(gpointer agent, guint64 call);
 } KeyService;

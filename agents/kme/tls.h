@@ -4,6 +4,7 @@
 // Transport security of the key delivery API (ETSI GS QKD 014 V1.1.1 clause 4.1): TLS 1.2 or later,
 // both sides with certificates.
 
+#include "agents/federation/agent.h"
 #include "agents/kme/settings.h"
 
 #include <openssl/ssl.h>
@@ -14,5 +15,5 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error);
 
 // The SAE ID of a connection: the one common name of the certificate that the client proved to
 // hold. NULL when it is not an ID, or the certificate's time has passed since a resumed session
-// began.
-char *tls_peer_id(SSL *ssl);
+// began. Else also the SHA-256 of the certificate.
+char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES]);

@@ -81,10 +81,15 @@ static void send_frame(gpointer data, const Publish *publish)
         broker_publish(application->broker, publish->topic, publish->payload);
 }
 
+void application_say(Application *application, KindId kind, const ProtobufCMessage *message)
+{
+    outbox_add(application->outbox, kind, PLATFORM, message);
+    outbox_flush(application->outbox, agenda_now(application->agenda), send_frame, application);
+}
+
 void application_repeat(Application *application, const Ask *ask)
 {
-    outbox_add(application->outbox, KIND_REQUEST, PLATFORM, &ask->wire->base);
-    outbox_flush(application->outbox, agenda_now(application->agenda), send_frame, application);
+    application_say(application, KIND_REQUEST, &ask->wire->base);
 }
 
 static void ask_again(gpointer owner, gpointer data)

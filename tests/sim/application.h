@@ -35,5 +35,8 @@ Ask *application_ask(Application *application, const WireRequest *request);
 // Says it again now.
 void application_repeat(Application *application, const Ask *ask);
 
+// Anything else that an application says to the platform.
+void application_say(Application *application, KindId kind, const ProtobufCMessage *message);
+
 // The first answer, or NULL.
 const WireReply *ask_reply(const Ask *ask);

@@ -252,7 +252,7 @@ void open_session(LegStage *legs)
 const Fetch *get_at(LegStage *legs, const char *agent, guint number, const char *session)
 {
     const char *targets[] = {"sae-b", NULL};
-    KeyQuery query = {.caller = "sae-a",
+    KeyQuery query = {.caller = {.sae = "sae-a"},
                       .targets = targets,
                       .number = number,
                       .size_bits = 256,

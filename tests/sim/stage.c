@@ -270,7 +270,7 @@ static const Fetch *fetch_request(Stage *stage, const Ask *ask)
     for (gsize i = 0; i < wire->n_targets; i++)
         g_strv_builder_add(targets, wire->targets[i]);
     g_auto(GStrv) list = g_strv_builder_end(targets);
-    KeyQuery query = {.caller = wire->initiator,
+    KeyQuery query = {.caller = {.sae = wire->initiator},
                       .targets = (const char *const *)list,
                       .number = wire->number,
                       .size_bits = wire->size_bits,

@@ -8,16 +8,19 @@
 
 static KeyQuery make_query(const char *const *targets)
 {
-    return (KeyQuery){
-        .caller = "sae-a", .targets = targets, .number = 2, .size_bits = 256, .n_paths = 1};
+    return (KeyQuery){.caller = {.sae = "sae-a"},
+                      .targets = targets,
+                      .number = 2,
+                      .size_bits = 256,
+                      .n_paths = 1};
 }
 
 static const char *const to_g[] = {"sae-g", NULL};
 
 static const Fetch *get_keys(Stage *stage, const KeyQuery *query)
 {
-    return stage_await_fetch(stage,
-                             world_get_keys(stage->world, stage_home(stage, query->caller), query));
+    return stage_await_fetch(
+        stage, world_get_keys(stage->world, stage_home(stage, query->caller.sae), query));
 }
 
 static const char *id_of(const Fetch *fetch, guint index)
@@ -96,7 +99,7 @@ static void test_not_entitled(void)
         stage_await_fetch(stage, world_get_keys_by_id(stage->world, "gamma", "sae-b", "sae-a", ids))
             ->verdict,
         ==, KEY_VERDICT_UNAUTHORIZED);
-    query.caller = "sae-b";
+    query.caller.sae = "sae-b";
     g_assert_cmpint(
         stage_await_fetch(stage, world_get_keys(stage->world, "alpha", &query))->verdict, ==,
         KEY_VERDICT_UNAUTHORIZED);

@@ -76,17 +76,17 @@ static void test_not_by_other_ways(void)
     fill(legs, 0, 4);
     const char *targets[] = {"sae-b", NULL};
     g_autofree char *id = request_id(0);
-    KeyQuery query = {"sae-a", targets, 4, 256, 1, NULL, id, NULL};
+    KeyQuery query = {{.sae = "sae-a"}, targets, 4, 256, 1, NULL, id, NULL};
     const Fetch *fetch = world_get_keys(legs->stage->world, "alpha", &query);
     world_run(legs->stage->world, 5 * MS);
     assert_refused(fetch, KEY_VERDICT_BAD_REQUEST);
     // Another size, more than is kept ready, other paths: a request to the platform.
     stage_forget(legs->stage);
-    query = (KeyQuery){"sae-a", targets, 1, 128, 1, NULL, NULL, NULL};
+    query = (KeyQuery){{.sae = "sae-a"}, targets, 1, 128, 1, NULL, NULL, NULL};
     world_get_keys(legs->stage->world, "alpha", &query);
-    query = (KeyQuery){"sae-a", targets, 14, 256, 1, NULL, NULL, NULL};
+    query = (KeyQuery){{.sae = "sae-a"}, targets, 14, 256, 1, NULL, NULL, NULL};
     world_get_keys(legs->stage->world, "alpha", &query);
-    query = (KeyQuery){"sae-a", targets, 1, 256, 2, NULL, NULL, NULL};
+    query = (KeyQuery){{.sae = "sae-a"}, targets, 1, 256, 2, NULL, NULL, NULL};
     world_get_keys(legs->stage->world, "alpha", &query);
     world_run(legs->stage->world, 5 * MS);
     g_assert_cmpuint(stage_find(legs->stage, KIND_REQUEST)->frame->n_messages, ==, 3);

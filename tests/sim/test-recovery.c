@@ -157,7 +157,7 @@ typedef struct {
 static Waiting ask_in_vain(Stage *stage)
 {
     static const char *const target[] = {"sae-b", NULL};
-    KeyQuery query = {.caller = "sae-a", .targets = target, .number = 1, .size_bits = 256};
+    KeyQuery query = {.caller = {.sae = "sae-a"}, .targets = target, .number = 1, .size_bits = 256};
     Waiting waiting = {world_get_keys(stage->world, "alpha", &query),
                        world_key_status(stage->world, "alpha", "sae-a", "sae-b2")};
     world_run(stage->world, 2100 * G_TIME_SPAN_MILLISECOND);

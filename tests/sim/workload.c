@@ -128,7 +128,7 @@ static const Ask *ask_over_bus(const Wish *wish)
 static void ask_entity(Workload *workload, const Wish *wish)
 {
     KeyQuery query = {
-        .caller = wish->from->sae,
+        .caller = {.sae = wish->from->sae},
         .targets = wish->targets,
         .number = wish->number,
         .size_bits = wish->size_bits,
@@ -175,7 +175,7 @@ static const Fetch *fetch_as_initiator(World *world, const Ask *ask)
         g_ptr_array_add(targets, wire->targets[i]);
     g_ptr_array_add(targets, NULL);
     KeyQuery query = {
-        .caller = wire->initiator,
+        .caller = {.sae = wire->initiator},
         .targets = (const char *const *)targets->pdata,
         .number = wire->number,
         .size_bits = wire->size_bits,

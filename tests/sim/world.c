@@ -187,7 +187,7 @@ static Fetch *fetch_new(World *world, const Node *node, const char *caller)
 const Fetch *world_get_keys(World *world, const char *agent, const KeyQuery *query)
 {
     Node *node = world_find_node(world, agent);
-    Fetch *fetch = fetch_new(world, node, query->caller);
+    Fetch *fetch = fetch_new(world, node, query->caller.sae);
     if (node->core) {
         agent_get_keys(node->core, fetch->number, query, node_now(node));
         node_wake(node);
@@ -201,7 +201,8 @@ const Fetch *world_get_keys_by_id(World *world, const char *agent, const char *c
     Node *node = world_find_node(world, agent);
     Fetch *fetch = fetch_new(world, node, caller);
     if (node->core) {
-        agent_get_keys_by_id(node->core, fetch->number, caller, initiator, key_ids, node_now(node));
+        agent_get_keys_by_id(node->core, fetch->number, &(KeyCaller){.sae = caller}, initiator,
+                             key_ids, node_now(node));
         node_wake(node);
     }
     return fetch;
@@ -213,7 +214,8 @@ const Fetch *world_key_status(World *world, const char *agent, const char *calle
     Node *node = world_find_node(world, agent);
     Fetch *fetch = fetch_new(world, node, caller);
     if (node->core) {
-        agent_key_status(node->core, fetch->number, caller, target, node_now(node));
+        agent_key_status(node->core, fetch->number, &(KeyCaller){.sae = caller}, target,
+                         node_now(node));
         node_wake(node);
     }
     return fetch;

@@ -32,9 +32,9 @@ static void record(KmeFixture *f, guint64 call, char *text)
         kme_fixture_answer(f, call);
 }
 
-static void fake_status(gpointer agent, guint64 call, const char *caller, const char *target)
+static void fake_status(gpointer agent, guint64 call, const KeyCaller *caller, const char *target)
 {
-    record(agent, call, g_strdup_printf("status %s %s", caller, target));
+    record(agent, call, g_strdup_printf("status %s %s", caller->sae, target));
 }
 
 static void fake_get(gpointer agent, guint64 call, const KeyQuery *query)
@@ -42,16 +42,16 @@ static void fake_get(gpointer agent, guint64 call, const KeyQuery *query)
     g_autofree char *targets = g_strjoinv(",", (char **)query->targets);
     g_autofree char *exclude = query->exclude ? g_strjoinv(",", (char **)query->exclude) : NULL;
     record(agent, call,
-           g_strdup_printf("get %s %s %u %u %u %s %s", query->caller, targets, query->number,
+           g_strdup_printf("get %s %s %u %u %u %s %s", query->caller.sae, targets, query->number,
                            query->size_bits, query->n_paths, exclude ? exclude : "-",
                            query->request ? query->request : "-"));
 }
 
-static void fake_get_by_id(gpointer agent, guint64 call, const char *caller, const char *initiator,
-                           const char *const *key_ids)
+static void fake_get_by_id(gpointer agent, guint64 call, const KeyCaller *caller,
+                           const char *initiator, const char *const *key_ids)
 {
     g_autofree char *ids = g_strjoinv(",", (char **)key_ids);
-    record(agent, call, g_strdup_printf("get-by-id %s %s %s", caller, initiator, ids));
+    record(agent, call, g_strdup_printf("get-by-id %s %s %s", caller->sae, initiator, ids));
 }
 
 static void fake_cancel(gpointer agent, guint64 call)

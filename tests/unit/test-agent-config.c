@@ -82,6 +82,38 @@ static void test_applications(void)
     assert_error("applications: [{sae: bank}]\n", "node");
 }
 
+static void test_roaming(void)
+{
+    g_autoptr(Settings) settings =
+        check(REQUIRED "policy: {roaming: {may_serve_ours: [linz, all], mode: home_routed,\n"
+                       "  serves: [all], nodes: [n1]}}\n");
+    g_autoptr(GError) error = NULL;
+    const AgentConfig *config = settings_root(settings);
+    settings_finish(settings, &error);
+    g_assert_no_error(error);
+    const RoamingPolicy *roaming = &config->policy.roaming;
+    g_assert_cmpstr(roaming->may_serve_ours[1], ==, "all");
+    g_assert_cmpstr(roaming_modes[roaming->mode], ==, "home_routed");
+    g_assert_cmpstr(roaming->serves[0], ==, "all");
+    g_assert_cmpstr(roaming->nodes[0], ==, "n1");
+    assert_error("policy: {roaming: {serves: [Linz]}}\n", "'Linz' is not an ID");
+    assert_error("policy: {roaming: {may_serve_ours: ['-']}}\n", "'-' is not an ID");
+    assert_error("policy: {roaming: {nodes: [all]}}\n", "'all' is not an ID");
+    assert_error("policy: {roaming: {mode: both}}\n", "home_routed");
+}
+
+static void test_certificate(void)
+{
+#define HEX_31 "00112233445566778899aabbccddeeff00112233445566778899aabbccddee"
+    assert_error("applications: [{sae: bank, node: n, certificate_sha256: '" HEX_31 "fF'}]\n",
+                 "expected 64 hexadecimal digits in lower case");
+    assert_error("applications: [{sae: bank, node: n, certificate_sha256: '" HEX_31 "'}]\n",
+                 "expected 64 hexadecimal digits in lower case");
+    g_autoptr(Settings) settings = check(
+        REQUIRED "applications: [{sae: bank, node: n, certificate_sha256: '" HEX_31 "ff'}]\n");
+    g_assert_true(settings_finish(settings, NULL));
+}
+
 // One that could not be read at all, or half, is still safe to check.
 static void test_what_cannot_be_read(void)
 {
@@ -99,6 +131,8 @@ int main(int argc, char **argv)
     g_test_add_func("/agent-config/an-application", test_an_application);
     g_test_add_func("/agent-config/sizes", test_sizes);
     g_test_add_func("/agent-config/applications", test_applications);
+    g_test_add_func("/agent-config/roaming", test_roaming);
+    g_test_add_func("/agent-config/certificate", test_certificate);
     g_test_add_func("/agent-config/what-cannot-be-read", test_what_cannot_be_read);
     return g_test_run();
 }

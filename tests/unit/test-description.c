@@ -125,6 +125,18 @@ static void test_what_providers_refer_to(void)
                   "f:8:22: error: expected https://127.0.0.1:PORT, not 'https://x@127.0.0.1:80'\n");
 }
 
+static void test_roaming(void)
+{
+    assert_errors(
+        "providers:\n" //
+        PROVIDER("a", "policy: {roaming: {may_serve_ours: [all, b], serves: [z], nodes: [n]}}, ")
+            PROVIDER("b", "policy: {roaming: {may_serve_ours: [x], nodes: [g, y]}}, "),
+        "f:2:67: error: there is no provider 'z'\n"
+        "f:3:49: error: there is no provider 'x'\n"
+        "f:3:61: error: users do not attach to node 'g'\n"
+        "f:3:64: error: there is no node 'y'\n");
+}
+
 static void test_border_links(void)
 {
     assert_errors(
@@ -210,6 +222,7 @@ int main(int argc, char **argv)
     g_test_add_func("/description/both-ends-get-a-border-link", test_both_ends_get_a_border_link);
     g_test_add_func("/description/ids-are-unique", test_ids_are_unique);
     g_test_add_func("/description/what-providers-refer-to", test_what_providers_refer_to);
+    g_test_add_func("/description/roaming", test_roaming);
     g_test_add_func("/description/border-links", test_border_links);
     g_test_add_func("/description/border-links-of-one-provider", test_border_links_of_one_provider);
     g_test_add_func("/description/a-broken-text-is-still-checked",

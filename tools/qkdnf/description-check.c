@@ -237,10 +237,34 @@ static void check_policy(Check *check, const DescriptionProvider *provider)
     }
 }
 
+static void check_partners(Check *check, char **ids)
+{
+    for (; *ids; ids++) {
+        // What is no ID is told by whoever knows what it is for.
+        if (id_is_valid(*ids) && !find_provider(check, *ids))
+            settings_fail(check->settings, *ids, "there is no provider '%s'", *ids);
+    }
+}
+
+static void check_roaming(Check *check, const DescriptionProvider *provider)
+{
+    const RoamingPolicy *roaming = &provider->agent.policy.roaming;
+    check_partners(check, roaming->may_serve_ours);
+    check_partners(check, roaming->serves);
+    for (char **id = roaming->nodes; *id; id++) {
+        const SimNode *node = find_node(provider, *id);
+        if (!node && id_is_valid(*id))
+            settings_fail(check->settings, *id, "there is no node '%s'", *id);
+        else if (node && !node->access)
+            settings_fail(check->settings, *id, "users do not attach to node '%s'", *id);
+    }
+}
+
 static void check_provider(Check *check, const DescriptionProvider *provider)
 {
     check_applications(check, provider);
     check_policy(check, provider);
+    check_roaming(check, provider);
     agent_config_check(&provider->agent, check->settings);
     qkdn_settings_check(&provider->qkdn, check->settings);
 }

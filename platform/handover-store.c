@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Handovers as they survive the platform.
+
+#include "platform/handover.h"
+#include "platform/state.pb-c.h"
+
+void handover_save(Federation *federation, const Handover *handover)
+{
+    Platform__State__Handover state = PLATFORM__STATE__HANDOVER__INIT;
+    state.sender = handover->sender;
+    state.sae = handover->sae;
+    state.phase = handover->phase;
+    state.status = handover->status;
+    state.text = handover->text ? handover->text : (char *)"";
+    state.provider = handover->provider->id;
+    state.node = handover->node;
+    state.old_provider = handover->old_provider->id;
+    state.old_node = handover->old_node;
+    state.is_by_operator = handover->is_by_operator;
+    state.has_called = handover->has_called;
+    state.asked_at_us = (guint64)handover->asked_at_us;
+    state.deadline_us = (guint64)handover->deadline_us;
+    state.forget_at_us = (guint64)handover->forget_at_us;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(federation->store, "handover", handover->id, value);
+}
+
+// Of providers that are no members any more nothing is left to be done.
+static void restore(Federation *federation, const char *id, const Platform__State__Handover *state)
+{
+    Provider *provider = topology_find(federation->topology, state->provider);
+    Provider *old_provider = topology_find(federation->topology, state->old_provider);
+    if (!provider || !old_provider || state->phase >= N_HANDOVER_PHASES) {
+        federation_drop_later(federation, "handover", id);
+        return;
+    }
+    Handover *handover = handover_new(federation, id, state->sender, state->sae);
+    handover->phase = state->phase;
+    handover->status = (Status)state->status;
+    handover->text = g_strdup(state->text);
+    handover->provider = provider;
+    handover->node = g_strdup(state->node);
+    handover->old_provider = old_provider;
+    handover->old_node = g_strdup(state->old_node);
+    handover->is_by_operator = state->is_by_operator;
+    handover->has_called = state->has_called;
+    handover->asked_at_us = (gint64)state->asked_at_us;
+    handover->deadline_us = (gint64)state->deadline_us;
+    handover->forget_at_us = (gint64)state->forget_at_us;
+    timers_arm(federation->timers, TIMER_HANDOVER, id,
+               handover_is_over(handover) ? handover->forget_at_us : federation->now);
+}
+
+typedef struct {
+    Federation *federation;
+    GError **error;
+    gboolean failed;
+} Loading;
+
+static void load_handover(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    gsize n_key = 0, n_bytes = 0;
+    const char *text = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    g_autofree char *id = g_strndup(text, n_key);
+    Platform__State__Handover *state = platform__state__handover__unpack(NULL, n_bytes, bytes);
+    if (state) {
+        restore(loading->federation, id, state);
+    } else if (!loading->failed) {
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "handover '%s': is damaged",
+                    id);
+        loading->failed = TRUE;
+    }
+    wire_free(state);
+}
+
+gboolean handover_load(Federation *federation, GError **error)
+{
+    Loading loading = {federation, error, FALSE};
+    return store_load(federation->store, "handover", load_handover, &loading, error) &&
+           !loading.failed;
+}

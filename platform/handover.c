@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mobility handover: REQUESTED → AUTHORISED → PREPARED → SWITCHED → RELEASED | REFUSED |
+// FALLEN_BACK. Make before break: the old KME serves until the application has come to the new one.
+// Who simply calls at another provider moves in the same way, but need not be waited for.
+
+#include "platform/handover.h"
+
+#include "topics/base/id.h"
+
+#include <string.h>
+
+// As long as repeats of what was asked can arrive.
+#define KEEP_US (3 * G_TIME_SPAN_MINUTE)
+
+// Once it is switched, the old agent has this long at least to answer; it is told for longer.
+#define RELEASE_US (10 * G_TIME_SPAN_SECOND)
+
+// What comes by itself is waited for this long.
+#define DOOR_US (20 * G_TIME_SPAN_SECOND)
+
+// A call that was under way to the KME that the application has left does not move it back.
+#define HOLD_DOWN_US (5 * G_TIME_SPAN_SECOND)
+
+// --- phases --------------------------------------------------------------------------------------
+
+// Each becomes an event "handover.NAME".
+static const char *const phase_names[N_HANDOVER_PHASES] = {
+    [HANDOVER(REQUESTED)] = "handover.requested",
+    [HANDOVER(AUTHORISED)] = "handover.authorised",
+    [HANDOVER(PREPARED)] = "handover.prepared",
+    [HANDOVER(SWITCHED)] = "handover.switched",
+    [HANDOVER(RELEASED)] = "handover.released",
+    [HANDOVER(REFUSED)] = "handover.refused",
+    [HANDOVER(FALLEN_BACK)] = "handover.fallen-back",
+};
+
+#define TO(phase) (1u << HANDOVER(phase))
+static const guint edges[N_HANDOVER_PHASES] = {
+    [HANDOVER(UNSPECIFIED)] = TO(REQUESTED),
+    [HANDOVER(REQUESTED)] = TO(AUTHORISED),
+    [HANDOVER(AUTHORISED)] = TO(PREPARED) | TO(FALLEN_BACK),
+    [HANDOVER(PREPARED)] = TO(SWITCHED) | TO(FALLEN_BACK),
+    [HANDOVER(SWITCHED)] = TO(RELEASED),
+};
+
+gboolean handover_is_over(const Handover *handover)
+{
+    return edges[handover->phase] == 0;
+}
+
+static void send_state_to(Federation *federation, const Handover *handover, const char *to)
+{
+    gboolean is_old = handover->phase < HANDOVER(PREPARED) || handover->phase > HANDOVER(RELEASED);
+    const Provider *at = is_old ? handover->old_provider : handover->provider;
+    WireHandoverState state = WIRE_HANDOVER_STATE_INIT;
+    state.id = handover->id;
+    state.sae = handover->sae;
+    state.phase = handover->phase;
+    state.status = handover->status;
+    state.text = handover->text ? handover->text : (char *)"";
+    state.provider = at->id;
+    state.node = is_old ? handover->old_node : handover->node;
+    state.kme_url = at->resource ? at->resource->kme_url : (char *)"";
+    state.kme_id = at->resource ? at->resource->kme_id : (char *)"";
+    state.duration_us = (guint64)(federation->now - handover->asked_at_us);
+    federation_send(federation, KIND_HANDOVER_STATE, to, &state.base);
+}
+
+static void send_state(Federation *federation, const Handover *handover)
+{
+    send_state_to(federation, handover, handover->sae);
+    if (handover->sender[0] && strcmp(handover->sender, handover->sae) != 0)
+        send_state_to(federation, handover, handover->sender);
+}
+
+static void emit(Federation *federation, const Handover *handover)
+{
+    gboolean is_bad = handover->phase == HANDOVER(FALLEN_BACK);
+    char *old_path[] = {handover->old_provider->id, NULL};
+    char *new_path[] = {handover->provider->id, NULL};
+    federation_event(federation,
+                     &(EventHead){.severity = is_bad ? QKDNF__V1__SEVERITY__SEVERITY_WARNING
+                                                     : QKDNF__V1__SEVERITY__SEVERITY_INFO,
+                                  .name = phase_names[handover->phase],
+                                  .subject = handover->sae,
+                                  .cause = handover->text,
+                                  .old_path = old_path,
+                                  .new_path = new_path,
+                                  .duration_us = federation->now - handover->asked_at_us},
+                     "handover %s from node %s to node %s", handover->id, handover->old_node,
+                     handover->node);
+}
+
+// The only place where the phase changes; saves it.
+static void handover_enter(Federation *federation, Handover *handover, HandoverPhase phase)
+{
+    g_assert(edges[handover->phase] & (1u << phase));
+    handover->phase = phase;
+    if (handover_is_over(handover)) {
+        handover->forget_at_us = MAX(federation->now, handover->deadline_us) + KEEP_US;
+        timers_arm(federation->timers, TIMER_HANDOVER, handover->id, handover->forget_at_us);
+    }
+    handover_save(federation, handover);
+    send_state(federation, handover);
+    if (phase >= HANDOVER(PREPARED))
+        emit(federation, handover);
+}
+
+// --- life ----------------------------------------------------------------------------------------
+
+void handover_free(gpointer data)
+{
+    Handover *handover = data;
+    g_free(handover->id);
+    g_free(handover->sender);
+    g_free(handover->sae);
+    g_free(handover->text);
+    g_free(handover->node);
+    g_free(handover->old_node);
+    g_free(handover);
+}
+
+Handover *handover_new(Federation *federation, const char *id, const char *sender, const char *sae)
+{
+    Handover *handover = g_new0(Handover, 1);
+    handover->id = g_strdup(id);
+    handover->sender = g_strdup(sender);
+    handover->sae = g_strdup(sae);
+    g_hash_table_insert(federation->handovers, handover->id, handover);
+    GPtrArray *of = g_hash_table_lookup(federation->handovers_of, sae);
+    if (!of) {
+        of = g_ptr_array_new();
+        g_hash_table_insert(federation->handovers_of, g_strdup(sae), of);
+    }
+    g_ptr_array_add(of, handover);
+    return handover;
+}
+
+static void handover_forget(Federation *federation, Handover *handover)
+{
+    GPtrArray *of = g_hash_table_lookup(federation->handovers_of, handover->sae);
+    g_ptr_array_remove(of, handover);
+    if (of->len == 0)
+        g_hash_table_remove(federation->handovers_of, handover->sae);
+    store_delete_text(federation->store, "handover", handover->id);
+    g_hash_table_remove(federation->handovers, handover->id);
+}
+
+guint handover_n_of(const Federation *federation, const char *sae)
+{
+    const GPtrArray *of = g_hash_table_lookup(federation->handovers_of, sae);
+    return of ? of->len : 0;
+}
+
+Handover *handover_find_running(const Federation *federation, const char *sae)
+{
+    const GPtrArray *of = g_hash_table_lookup(federation->handovers_of, sae);
+    for (guint i = 0; of && i < of->len; i++) {
+        if (!handover_is_over(of->pdata[i]))
+            return of->pdata[i];
+    }
+    return NULL;
+}
+
+// --- the steps -----------------------------------------------------------------------------------
+
+static void set_text(Handover *handover, Status status, const char *text)
+{
+    handover->status = status;
+    g_free(handover->text);
+    handover->text = g_strdup(text);
+}
+
+static void fall_back(Federation *federation, Handover *handover, Status status, const char *text)
+{
+    const Application *application = directory_find(federation, handover->sae);
+    set_text(handover, status, text);
+    if (application)
+        visit_follow(federation, application);
+    else
+        visit_end(federation, handover->sae, handover->provider->id);
+    handover_enter(federation, handover, HANDOVER(FALLEN_BACK));
+}
+
+// Only the node changes: there is no other KME that the application would have to call at.
+static gboolean is_within(const Handover *handover)
+{
+    return handover->provider == handover->old_provider;
+}
+
+static void release(Federation *federation, Handover *handover)
+{
+    const char *old = handover->old_provider->id;
+    gboolean is_late = federation->now >= handover->deadline_us;
+    if (!is_late && !is_within(handover) && !visit_is_answered(federation, handover->sae, old))
+        return;
+    handover_enter(federation, handover, HANDOVER(RELEASED));
+}
+
+static void switch_over(Federation *federation, Handover *handover, Application *application)
+{
+    attachment_move(federation, application, handover->provider, handover->node);
+    application->left = handover->old_provider;
+    application->left_us = federation->now;
+    visit_follow(federation, application);
+    set_text(handover, STATUS_OK, NULL);
+    handover->deadline_us = MAX(handover->deadline_us, federation->now + RELEASE_US);
+    timers_arm(federation->timers, TIMER_HANDOVER, handover->id, handover->deadline_us);
+    handover_enter(federation, handover, HANDOVER(SWITCHED));
+    release(federation, handover);
+}
+
+// It is prepared: does the application come, or need it not be waited for?
+static void wait_for_call(Federation *federation, Handover *handover, Application *application)
+{
+    if (handover->has_called || handover->is_by_operator || is_within(handover))
+        switch_over(federation, handover, application);
+}
+
+// At home, at its own node, an agent needs to be told nothing about an own user that was not away.
+static void prepare(Federation *federation, Handover *handover, Application *application)
+{
+    gboolean is_told = handover->provider != application->home || !is_within(handover);
+    if (is_told)
+        visit_tell(federation, application, handover->provider, handover->node,
+                   is_within(handover));
+    if (is_told && !visit_is_answered(federation, handover->sae, handover->provider->id))
+        return;
+    handover_enter(federation, handover, HANDOVER(PREPARED));
+    wait_for_call(federation, handover, application);
+}
+
+// Does what can be done now. Also after a restart: whatever was done is not done again.
+static void proceed(Federation *federation, Handover *handover)
+{
+    Application *application = directory_find(federation, handover->sae);
+    if (handover->phase == HANDOVER(SWITCHED)) {
+        release(federation, handover);
+    } else if (!application) {
+        fall_back(federation, handover, STATUS_UNKNOWN_SAE,
+                  "its home does not vouch for it any more");
+    } else if (federation->now >= handover->deadline_us) {
+        gboolean is_ready = handover->phase == HANDOVER(PREPARED);
+        fall_back(federation, handover, STATUS_EXPIRED,
+                  is_ready ? "the application did not come in time"
+                           : "it could not be prepared in time");
+    } else if (handover->phase == HANDOVER(PREPARED)) {
+        wait_for_call(federation, handover, application);
+    } else {
+        prepare(federation, handover, application);
+    }
+    if (!handover_is_over(handover))
+        timers_arm(federation->timers, TIMER_HANDOVER, handover->id, handover->deadline_us);
+}
+
+void handover_on_timer(Federation *federation, const char *id)
+{
+    Handover *handover = g_hash_table_lookup(federation->handovers, id);
+    if (handover && handover_is_over(handover))
+        handover_forget(federation, handover);
+    else if (handover)
+        proceed(federation, handover);
+}
+
+void handover_on_visit(Federation *federation, const char *sae, const char *agent, Status status,
+                       const char *text)
+{
+    Handover *handover = handover_find_running(federation, sae);
+    Application *application = directory_find(federation, sae);
+    gboolean is_goal = handover && handover->phase < HANDOVER(SWITCHED) &&
+                       strcmp(handover->provider->id, agent) == 0;
+    if (is_goal && status != STATUS_OK)
+        fall_back(federation, handover, status, text);
+    else if (handover && (is_goal || handover->phase == HANDOVER(SWITCHED)))
+        proceed(federation, handover);
+    // It serves it already, and does not want to any more.
+    if (!is_goal && status != STATUS_OK && application && attachment_is_with(application, agent))
+        attachment_drop(federation, application);
+}
+
+// --- what is asked for ---------------------------------------------------------------------------
+
+typedef struct {
+    const char *id;
+    const char *sender; // empty: nobody
+    gboolean is_by_operator;
+    gboolean has_called;
+    gint64 timeout_us;
+} Wish;
+
+static void start(Federation *federation, Application *application, const HandoverGoal *goal,
+                  const Wish *wish)
+{
+    Handover *handover = handover_new(federation, wish->id, wish->sender, application->sae);
+    handover->status = STATUS_OK;
+    handover->provider = goal->provider;
+    handover->node = g_strdup(goal->node);
+    handover->old_provider = attachment_provider(application);
+    handover->old_node = g_strdup(attachment_node(application));
+    handover->is_by_operator = wish->is_by_operator;
+    handover->has_called = wish->has_called;
+    handover->asked_at_us = federation->now;
+    handover->deadline_us = federation->now + wish->timeout_us;
+    handover_enter(federation, handover, HANDOVER(REQUESTED));
+    handover_enter(federation, handover, HANDOVER(AUTHORISED));
+    proceed(federation, handover);
+}
+
+// What is refused was never begun, and leaves nothing behind.
+static void refuse(Federation *federation, const Sender *sender, const WireHandover *wire,
+                   const Verdict *verdict)
+{
+    WireHandoverState state = WIRE_HANDOVER_STATE_INIT;
+    state.id = wire->id;
+    state.sae = wire->sae[0] ? wire->sae : (char *)sender->id;
+    state.phase = HANDOVER(REFUSED);
+    state.status = verdict->status;
+    state.text = verdict->text;
+    federation_send(federation, KIND_HANDOVER_STATE, sender->id, &state.base);
+    federation_event(federation,
+                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                                  .name = phase_names[HANDOVER(REFUSED)],
+                                  .subject = sender->id,
+                                  .cause = status_name(verdict->status)},
+                     "%s", verdict->text);
+}
+
+void handover_on_handover(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Federation *federation = data;
+    const WireHandover *wire = message;
+    const Handover *known = g_hash_table_lookup(federation->handovers, wire->id);
+    if (known && strcmp(known->sender, sender->id) == 0) {
+        send_state_to(federation, known, sender->id);
+        return;
+    }
+    HandoverGoal goal = {NULL, NULL};
+    Verdict verdict = known ? (Verdict){STATUS_NOT_ALLOWED, g_strdup("this ID is another's")}
+                            : handover_check(federation, sender, wire, &goal);
+    if (verdict.status != STATUS_OK) {
+        refuse(federation, sender, wire, &verdict);
+        g_free(verdict.text);
+        return;
+    }
+    Application *application = directory_find(federation, wire->sae[0] ? wire->sae : sender->id);
+    start(federation, application, &goal,
+          &(Wish){.id = wire->id,
+                  .sender = sender->id,
+                  .is_by_operator = sender->role == ROLE_OPERATOR,
+                  .timeout_us = wire->timeout_ms * G_TIME_SPAN_MILLISECOND});
+}
+
+// --- who comes without being announced -----------------------------------------------------------
+
+static Verdict check_door(const Federation *federation, const Application *application,
+                          Provider *provider, HandoverGoal *ret_goal)
+{
+    if (!application)
+        return (Verdict){STATUS_UNKNOWN_SAE, g_strdup("no provider vouches for it")};
+    const Handover *running = handover_find_running(federation, application->sae);
+    if (running)
+        return (Verdict){STATUS_BUSY,
+                         g_strdup_printf("it is under way to '%s'", running->provider->id)};
+    if (application->left == provider && federation->now < application->left_us + HOLD_DOWN_US)
+        return (Verdict){STATUS_BUSY, g_strdup_printf("it has moved to '%s' just now",
+                                                      attachment_provider(application)->id)};
+    return handover_check_goal(federation, application, provider, "", ret_goal);
+}
+
+static void come_in(Federation *federation, Application *application, const HandoverGoal *goal)
+{
+    char id[UUID_CHARS + 1];
+    uuid_new(federation->random, id);
+    start(federation, application, goal,
+          &(Wish){.id = id, .sender = "", .has_called = TRUE, .timeout_us = DOOR_US});
+}
+
+// The agent has forgotten, or not heard yet, that it serves it.
+static void tell_again(Federation *federation, const Application *application,
+                       const Provider *provider)
+{
+    visit_tell(federation, application, provider, attachment_node(application), TRUE);
+    visit_repeat(federation, application->sae, provider->id);
+}
+
+void handover_at_the_door(Federation *federation, const char *sae, const char *agent)
+{
+    Application *application = directory_find(federation, sae);
+    Provider *provider = topology_find(federation->topology, agent);
+    Handover *running = handover_find_running(federation, sae);
+    HandoverGoal goal = {NULL, NULL};
+    if (application && running && running->provider == provider &&
+        running->phase < HANDOVER(SWITCHED)) {
+        running->has_called = TRUE;
+        handover_save(federation, running);
+        proceed(federation, running);
+        return;
+    }
+    if (application && attachment_provider(application) == provider) {
+        tell_again(federation, application, provider);
+        return;
+    }
+    Verdict verdict = check_door(federation, application, provider, &goal);
+    if (verdict.status == STATUS_OK)
+        come_in(federation, application, &goal);
+    else
+        visit_turn_away(federation, sae, agent, verdict.status, verdict.text);
+    g_free(verdict.text);
+}

@@ -1,0 +1,84 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// An application moves. Inside the federation core: handover.c is the procedure, handover-check.c
+// says who may move where, handover-store.c keeps it; roaming.c knows the providers' policies, and
+// visit.c tells the agents.
+
+#include "platform/request.h"
+
+typedef Qkdnf__V1__HandoverPhase HandoverPhase;
+#define HANDOVER(phase)   QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_##phase
+#define N_HANDOVER_PHASES (HANDOVER(FALLEN_BACK) + 1)
+
+typedef struct {
+    char *id;
+    char *sender; // who asked; empty: nobody, the application has come by itself
+    char *sae;
+    HandoverPhase phase;
+    Status status; // of what ended it
+    char *text;
+    Provider *provider; // where to
+    char *node;
+    Provider *old_provider; // where from
+    char *old_node;
+    gboolean is_by_operator;
+    gboolean has_called; // the application has called at the new KME
+    gint64 asked_at_us;
+    gint64 deadline_us;  // to be switched by; then, to be released by
+    gint64 forget_at_us; // once it is over
+} Handover;
+
+// --- handover.c ----------------------------------------------------------------------------------
+
+Handover *handover_new(Federation *federation, const char *id, const char *sender, const char *sae);
+gboolean handover_is_over(const Handover *handover);
+// The one under way for an application, or NULL.
+Handover *handover_find_running(const Federation *federation, const char *sae);
+// How many of an application are under way or remembered.
+guint handover_n_of(const Federation *federation, const char *sae);
+
+// --- handover-check.c ----------------------------------------------------------------------------
+
+// Where a handover leads to.
+typedef struct {
+    Provider *provider;
+    const char *node;
+} HandoverGoal;
+Verdict handover_check(const Federation *federation, const Sender *sender, const WireHandover *wire,
+                       HandoverGoal *ret_goal);
+// Whether the application may go to the provider, whoever asks.
+Verdict handover_check_goal(const Federation *federation, const Application *application,
+                            Provider *provider, const char *node, HandoverGoal *ret_goal);
+
+// --- handover-store.c ----------------------------------------------------------------------------
+
+void handover_save(Federation *federation, const Handover *handover);
+
+// --- roaming.c -----------------------------------------------------------------------------------
+
+// Whether home and the other provider let it be served there.
+Verdict roaming_check(const Federation *federation, const Application *application,
+                      const Provider *to);
+// How the keys of the application travel while it is away.
+Qkdnf__V1__RoamingMode roaming_mode(const Application *application);
+// The access node that it is attached to there if it does not name one; NULL: there is none.
+const char *roaming_node(const Application *application, const Provider *to);
+// The provider in the region from which the `others` (Application) are reached best, or without
+// any its home; NULL when nobody there may serve it.
+Provider *roaming_find_best(const Federation *federation, const Application *application,
+                            const char *region, const GPtrArray *others);
+
+// --- visit.c -------------------------------------------------------------------------------------
+
+// What an agent is told of an application, until it has answered. Says nothing twice.
+void visit_tell(Federation *federation, const Application *application, const Provider *agent,
+                const char *node, gboolean has_come);
+void visit_end(Federation *federation, const char *sae, const char *agent);
+// Whether the agent has answered what it was told last.
+gboolean visit_is_answered(const Federation *federation, const char *sae, const char *agent);
+// Says the last once more.
+void visit_repeat(Federation *federation, const char *sae, const char *agent);
+// One at the door may not come in; not repeated, because the agent asks again.
+void visit_turn_away(Federation *federation, const char *sae, const char *agent, Status status,
+                     const char *text);
