@@ -6,6 +6,7 @@
 // visit.c tells the agents.
 
 #include "platform/request.h"
+#include "platform/route.h"
 
 typedef Qkdnf__V1__HandoverPhase HandoverPhase;
 #define HANDOVER(phase)   QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_##phase
@@ -62,6 +63,8 @@ Verdict roaming_check(const Federation *federation, const Application *applicati
                       const Provider *to);
 // How the keys of the application travel while it is away.
 Qkdnf__V1__RoamingMode roaming_mode(const Application *application);
+// Leads the keys of a visitor whose home wants that through its home.
+void roaming_lead_home(RouteQuery *query, const Application *from, const Application *to);
 // The access node that it is attached to there if it does not name one; NULL: there is none.
 const char *roaming_node(const Application *application, const Provider *to);
 // The provider in the region from which the `others` (Application) are reached best, or without

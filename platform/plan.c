@@ -3,8 +3,7 @@
 // From a request to its split: routes for all targets, slots on every border link that they cross,
 // one order for each provider that takes part.
 
-#include "platform/request.h"
-#include "platform/route.h"
+#include "platform/handover.h"
 
 #include <string.h>
 
@@ -47,7 +46,7 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
 {
     const Application *from = directory_find(federation, request->wire->initiator);
     const Application *to = directory_find(federation, request->wire->targets[target]);
-    return (RouteQuery){
+    RouteQuery query = {
         .from = attachment_provider(from),
         .from_node = attachment_node(from),
         .to = attachment_provider(to),
@@ -57,6 +56,8 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
         .excluded_links = request->excluded_links,
         .planned = plan->planned,
     };
+    roaming_lead_home(&query, from, to);
+    return query;
 }
 
 static GPtrArray *find_routes(const Topology *topology, const RouteQuery *query, guint n_paths)

@@ -4,7 +4,6 @@
 
 #include "platform/handover.h"
 #include "platform/member.h"
-#include "platform/route.h"
 
 #include <string.h>
 
@@ -57,6 +56,22 @@ Qkdnf__V1__RoamingMode roaming_mode(const Application *application)
     return policy_of(application->home)->mode == QKDNF__V1__ROAMING_MODE__ROAMING_MODE_HOME_ROUTED
                ? QKDNF__V1__ROAMING_MODE__ROAMING_MODE_HOME_ROUTED
                : QKDNF__V1__ROAMING_MODE__ROAMING_MODE_LOCAL_BREAKOUT;
+}
+
+static void lead_through(RouteQuery *query, const Application *application)
+{
+    const Provider *home = application->home;
+    gboolean is_end = home == query->from || home == query->to;
+    gboolean is_known = query->n_via > 0 && query->via[0] == home;
+    if (attachment_provider(application) != home && !is_end && !is_known &&
+        roaming_mode(application) == QKDNF__V1__ROAMING_MODE__ROAMING_MODE_HOME_ROUTED)
+        query->via[query->n_via++] = home;
+}
+
+void roaming_lead_home(RouteQuery *query, const Application *from, const Application *to)
+{
+    lead_through(query, from);
+    lead_through(query, to);
 }
 
 const char *roaming_node(const Application *application, const Provider *to)

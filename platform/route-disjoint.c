@@ -140,6 +140,8 @@ static GPtrArray *find_routes(Flow *flow, guint n_paths)
 
 GPtrArray *route_find_disjoint(const Topology *topology, const RouteQuery *query, guint n_paths)
 {
+    if (query->n_via > 0)
+        return NULL;
     guint n_vertices = 2 * topology->providers->len;
     g_autoptr(GArray) edges = g_array_new(FALSE, FALSE, sizeof(Edge));
     g_autofree gint64 *distance = g_new(gint64, n_vertices);

@@ -10,8 +10,9 @@
 #define LATENCY_US_PER_UNIT 10
 #define COST_INFINITE       G_MAXUINT64
 
-// Where the key can be: in the provider at one end of a link, having just crossed it. State number:
-// twice the link's index, plus the end.
+// Where the key can be: in the provider at one end of a link, having just crossed it, with so many
+// of the providers behind it that it must lead through. State number: that number times all ends of
+// links, plus twice the link's index, plus the end.
 typedef struct {
     guint64 cost;
     guint state;
@@ -71,9 +72,26 @@ guint64 route_cost(const RouteQuery *query, const Link *link)
     return COST_CROSSING + load;
 }
 
+static guint n_ends(const Search *search)
+{
+    return 2 * search->topology->links->len;
+}
+
 static Link *link_of(const Search *search, guint state)
 {
-    return search->topology->links->pdata[state / 2];
+    return search->topology->links->pdata[state % n_ends(search) / 2];
+}
+
+// How many of `via` are behind it in that provider; -1: it may not come there yet.
+static int count_passed(const RouteQuery *query, guint n_passed, const Provider *provider)
+{
+    if (n_passed < query->n_via && provider == query->via[n_passed])
+        return (int)n_passed + 1;
+    for (guint i = n_passed; i < query->n_via; i++) {
+        if (provider == query->via[i] || provider == query->to)
+            return -1;
+    }
+    return (int)n_passed;
 }
 
 // A path that enters a provider twice would only be needed where its interior is cut in two.
@@ -106,6 +124,7 @@ static void improve(Search *search, guint state, guint64 cost, int previous)
 static void expand(Search *search, Provider *provider, const char *node, guint64 cost, int state)
 {
     const RouteQuery *query = search->query;
+    guint n_passed = state < 0 ? 0 : (guint)state / n_ends(search);
     for (guint i = 0; i < provider->links->len; i++) {
         Link *link = provider->links->pdata[i];
         const LinkEnd *near = link_end_of(link, provider), *far = link_end_beyond(link, provider);
@@ -113,11 +132,15 @@ static void expand(Search *search, Provider *provider, const char *node, guint64
         if (!route_can_cross(query, link, provider) || has_visited(search, state, far->provider) ||
             !provider_connects(provider, node, near->node, &near_us))
             continue;
+        int passed = count_passed(query, n_passed, far->provider);
+        if (passed < 0)
+            continue;
         if (far->provider == query->to &&
             !provider_connects(far->provider, far->node, query->to_node, &far_us))
             continue;
         guint64 step = route_cost(query, link) + (near_us + far_us) / LATENCY_US_PER_UNIT;
-        improve(search, 2 * link->index + (far == &link->ends[1]), cost + step, state);
+        guint next = (guint)passed * n_ends(search) + 2 * link->index + (far == &link->ends[1]);
+        improve(search, next, cost + step, state);
     }
 }
 
@@ -156,8 +179,8 @@ static Route *route_within(const RouteQuery *query)
 Route *route_find(const Topology *topology, const RouteQuery *query)
 {
     if (query->from == query->to)
-        return route_within(query);
-    guint n_states = 2 * topology->links->len;
+        return query->n_via == 0 ? route_within(query) : NULL;
+    guint n_states = 2 * topology->links->len * (query->n_via + 1);
     g_autofree guint64 *costs = g_new(guint64, n_states);
     g_autofree int *previous = g_new(int, n_states);
     for (guint i = 0; i < n_states; i++)

@@ -12,6 +12,8 @@ typedef struct {
     const char *from_node;
     Provider *to;
     const char *to_node;
+    const Provider *via[2]; // providers that the path must lead through, in this order
+    guint n_via;
     guint64 n_slots; // needed on every link
     gboolean ignores_stock;
     gboolean can_wait;              // where more key arrives, a link may be short of stock
@@ -23,12 +25,14 @@ typedef struct {
 // Border links in the order in which the key crosses them; empty within one provider.
 typedef GPtrArray Route;
 
-// NULL when there is none.
+// NULL when there is none. With `via`, it may miss one that exists where only a detour before a
+// provider leaves the way behind it free.
 Route *route_find(const Topology *topology, const RouteQuery *query);
 
 // Exactly `n_paths` routes without a common transit provider and without a common link, of least
 // total cost; NULL when there are not as many. Of providers that cannot carry key between all of
-// their own gateways it may miss some that exist.
+// their own gateways it may miss some that exist. With `via` there are none: that would be common
+// to all.
 GPtrArray *route_find_disjoint(const Topology *topology, const RouteQuery *query, guint n_paths);
 
 // The providers of a route, first to last.

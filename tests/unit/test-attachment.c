@@ -75,6 +75,69 @@ static void test_orders_go_where_it_is(void)
     wire_free(reply);
 }
 
+// a - b - c - d, a - e - d, c - e
+static const GraphLink ring[] = {{"a-b", "a", "b", 900}, {"b-c", "b", "c", 900},
+                                 {"c-d", "c", "d", 900}, {"a-e", "a", "e", 900},
+                                 {"d-e", "d", "e", 900}, {"c-e", "c", "e", 900}};
+
+static void set_mode(FederationFixture *fixture, const char *provider, Qkdnf__V1__RoamingMode mode)
+{
+    WireResource *resource = topology_find(fixture->federation->topology, provider)->resource;
+    if (!resource->roaming) {
+        WireRoaming roaming = WIRE_ROAMING_INIT;
+        resource->roaming = message_copy(&roaming.base);
+    }
+    resource->roaming->mode = mode;
+}
+
+// Keys of sae-a to the target; "" when there is no way.
+static void assert_path(FederationFixture *fixture, const char *target, const char *expected)
+{
+    Request *request = federation_fixture_request(fixture, target, 1, 1);
+    Status status = plan_make(fixture->federation, request);
+    g_assert_cmpint(status, ==, expected[0] ? STATUS_OK : STATUS_NO_ROUTE);
+    g_auto(GStrv) path = plan_path(request, 0);
+    g_autofree char *text = path ? g_strjoinv("-", path) : g_strdup("");
+    g_assert_cmpstr(text, ==, expected);
+    g_hash_table_remove(fixture->federation->requests, FEDERATION_UUID);
+}
+
+static void test_keys_travel_by_way_of_home(void)
+{
+    g_autoptr(FederationFixture) fixture = federation_fixture_new(ring, G_N_ELEMENTS(ring));
+    move(fixture, "sae-a", "c", "home");
+    assert_path(fixture, "sae-d", "c-d");
+    set_mode(fixture, "a", QKDNF__V1__ROAMING_MODE__ROAMING_MODE_HOME_ROUTED);
+    assert_path(fixture, "sae-d", "c-b-a-e-d");
+    // Home is where the other one is.
+    move(fixture, "sae-e", "a", "home");
+    assert_path(fixture, "sae-e", "c-b-a");
+    // It would have to come back to where it began.
+    assert_path(fixture, "sae-c", "");
+    Request *request = federation_fixture_request(fixture, "sae-d", 1, 2);
+    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_NO_DISJOINT_PATHS);
+    g_hash_table_remove(fixture->federation->requests, FEDERATION_UUID);
+    move(fixture, "sae-a", "a", "home");
+    assert_path(fixture, "sae-d", "a-e-d");
+}
+
+// Both ends are away, and both homes want to see their keys.
+static void test_keys_travel_by_way_of_both_homes(void)
+{
+    g_autoptr(FederationFixture) fixture = federation_fixture_new(ring, G_N_ELEMENTS(ring));
+    set_mode(fixture, "a", QKDNF__V1__ROAMING_MODE__ROAMING_MODE_HOME_ROUTED);
+    set_mode(fixture, "e", QKDNF__V1__ROAMING_MODE__ROAMING_MODE_HOME_ROUTED);
+    move(fixture, "sae-a", "b", "home");
+    move(fixture, "sae-e", "d", "home");
+    assert_path(fixture, "sae-e", "b-a-e-d");
+    // Both at one place: from there home and back is no way.
+    move(fixture, "sae-e", "b", "home");
+    assert_path(fixture, "sae-e", "");
+    set_mode(fixture, "a", QKDNF__V1__ROAMING_MODE__ROAMING_MODE_LOCAL_BREAKOUT);
+    set_mode(fixture, "e", QKDNF__V1__ROAMING_MODE__ROAMING_MODE_LOCAL_BREAKOUT);
+    assert_path(fixture, "sae-e", "b");
+}
+
 static void test_who_serves_it_asks_for_it(void)
 {
     g_autoptr(FederationFixture) fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
@@ -168,6 +231,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/attachment/it-starts-at-home", test_it_starts_at_home);
     g_test_add_func("/attachment/orders-go-where-it-is", test_orders_go_where_it_is);
+    g_test_add_func("/attachment/keys-travel-by-way-of-home", test_keys_travel_by_way_of_home);
+    g_test_add_func("/attachment/keys-travel-by-way-of-both-homes",
+                    test_keys_travel_by_way_of_both_homes);
     g_test_add_func("/attachment/who-serves-it-asks-for-it", test_who_serves_it_asks_for_it);
     g_test_add_func("/attachment/it-survives-a-restart", test_it_survives_a_restart);
     g_test_add_func("/attachment/without-its-node-it-is-at-home",
