@@ -8,9 +8,17 @@
 
 #define MS ((gint64)G_TIME_SPAN_MILLISECOND)
 
+// Where something can go wrong again and again, such as with each delivery of one kind from one
+// member to another.
+typedef struct {
+    char *name; // NULL: with any member
+    guint64 seed;
+    guint64 n_chances; // so far
+} Place;
+
 struct Misfortune {
-    Dice dice;
-    Mercy mercy;
+    guint64 seed;
+    GHashTable *only;
     MisfortuneSayFn say;
     gpointer owner;
     World *world;
@@ -18,9 +26,11 @@ struct Misfortune {
     guint per_10000[N_FAULTS]; // 0: not in this run
     gint64 pause_us[N_FAULTS];
     guint64 counts[N_FAULTS];
-    GHashTable *cut_off; // member → until when (gint64)
-    guint n_cut_off;
+    GPtrArray *faults;       // Fault
+    GHashTable *places;      // name → Place
+    Place strikes[N_FAULTS]; // of those that happen to members
+    GHashTable *cut_off;     // member → until when (gint64)
 };
 
 // strike.c
-void misfortune_strike(Misfortune *misfortune, Node *node, FaultKind kind);
+void misfortune_strike(Misfortune *misfortune, Node *node, FaultKind kind, Dice *dice);

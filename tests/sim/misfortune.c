@@ -37,25 +37,39 @@ static const guint rates[] = {20, 100, 400, 1500};
 // What happens to members: from one time to the next, at most.
 static const gint64 pauses_us[] = {1000 * MS, 3000 * MS, 10000 * MS};
 
-typedef struct {
-    Misfortune *misfortune;
-    FaultKind kind;
-} Strike;
+static void fault_free(gpointer data)
+{
+    Fault *fault = data;
+    g_free(fault->address);
+    g_free(fault->detail);
+    g_free(fault);
+}
 
-Misfortune *misfortune_new(guint64 seed, const Mercy *mercy, MisfortuneSayFn say, gpointer owner)
+static void place_free(gpointer data)
+{
+    Place *place = data;
+    g_free(place->name);
+    g_free(place);
+}
+
+Misfortune *misfortune_new(guint64 seed, GHashTable *only, MisfortuneSayFn say, gpointer owner)
 {
     Misfortune *misfortune = g_new0(Misfortune, 1);
-    misfortune->dice = dice_make(dice_fork(seed, "misfortune"));
-    misfortune->mercy = *mercy;
+    misfortune->seed = dice_fork(seed, "misfortune");
+    misfortune->only = only;
     misfortune->say = say;
     misfortune->owner = owner;
+    misfortune->faults = g_ptr_array_new_with_free_func(fault_free);
+    misfortune->places = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, place_free);
     misfortune->cut_off = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    Dice dice = dice_make(misfortune->seed);
     for (guint kind = 0; kind < N_FAULTS; kind++) {
-        guint rate = rates[dice_below(&misfortune->dice, G_N_ELEMENTS(rates))];
-        gint64 pause_us = pauses_us[dice_below(&misfortune->dice, G_N_ELEMENTS(pauses_us))];
-        gboolean is_there = dice_chance(&misfortune->dice, KIND_PERCENT);
-        misfortune->per_10000[kind] = is_there && mercy->kinds[kind] ? rate : 0;
+        guint rate = rates[dice_below(&dice, G_N_ELEMENTS(rates))];
+        gint64 pause_us = pauses_us[dice_below(&dice, G_N_ELEMENTS(pauses_us))];
+        gboolean is_there = dice_chance(&dice, KIND_PERCENT);
+        misfortune->per_10000[kind] = is_there ? rate : 0;
         misfortune->pause_us[kind] = pause_us;
+        misfortune->strikes[kind].seed = dice_fork(misfortune->seed, fault_names[kind]);
     }
     return misfortune;
 }
@@ -65,6 +79,8 @@ void misfortune_free(Misfortune *misfortune)
     if (!misfortune)
         return;
     g_hash_table_unref(misfortune->cut_off);
+    g_hash_table_unref(misfortune->places);
+    g_ptr_array_unref(misfortune->faults);
     g_free(misfortune);
 }
 
@@ -73,22 +89,75 @@ const guint64 *misfortune_counts(const Misfortune *misfortune)
     return misfortune->counts;
 }
 
-static void count(Misfortune *misfortune, FaultKind kind, const char *whom)
+GPtrArray *misfortune_faults(const Misfortune *misfortune)
 {
-    misfortune->counts[kind]++;
-    g_autofree char *text = g_strdup_printf("%s %s", fault_names[kind], whom);
+    return misfortune->faults;
+}
+
+// --- chances
+// --------------------------------------------------------------------------------------
+
+gboolean fault_address_is_valid(const char *text)
+{
+    gsize n_kind = strcspn(text, ":#");
+    const char *number = strrchr(text, '#');
+    gboolean is_known = FALSE;
+    for (guint kind = 0; kind < N_FAULTS; kind++)
+        is_known |=
+            strlen(fault_names[kind]) == n_kind && strncmp(fault_names[kind], text, n_kind) == 0;
+    return is_known && number &&
+           g_ascii_string_to_unsigned(number + 1, 10, 1, G_MAXINT64, NULL, NULL);
+}
+
+static char *address_of(FaultKind kind, const Place *place)
+{
+    return g_strdup_printf("%s%s%s#%" G_GUINT64_FORMAT, fault_names[kind], place->name ? ":" : "",
+                           place->name ? place->name : "", place->n_chances);
+}
+
+// Takes over the name.
+static Place *next_chance(Misfortune *misfortune, char *name)
+{
+    Place *place = g_hash_table_lookup(misfortune->places, name);
+    if (place) {
+        g_free(name);
+    } else {
+        place = g_new(Place, 1);
+        *place = (Place){name, dice_fork(misfortune->seed, name), 0};
+        g_hash_table_insert(misfortune->places, name, place);
+    }
+    place->n_chances++;
+    return place;
+}
+
+// Of this chance alone: what is drawn here does not disturb what is drawn anywhere else.
+static Dice dice_of(const Place *place, FaultKind kind)
+{
+    return dice_make(place->seed + place->n_chances * N_FAULTS + kind);
+}
+
+// Puts it down, unless it is not wanted.
+static gboolean strikes(Misfortune *misfortune, const Place *place, FaultKind kind,
+                        const char *detail)
+{
+    g_autofree char *address = address_of(kind, place);
+    if (misfortune->only && !g_hash_table_contains(misfortune->only, address))
+        return FALSE;
+    g_autofree char *text = g_strconcat(address, " ", detail, NULL);
     misfortune->say(misfortune->owner, text);
+    misfortune->counts[kind]++;
+    Fault *fault = g_new(Fault, 1);
+    *fault = (Fault){g_steal_pointer(&address), g_strdup(detail), world_now(misfortune->world)};
+    g_ptr_array_add(misfortune->faults, fault);
+    return TRUE;
 }
 
-static gboolean is_on(const Misfortune *misfortune)
+static gboolean happens(Misfortune *misfortune, const Place *place, FaultKind kind,
+                        const char *detail, Dice *ret_dice)
 {
-    return misfortune->is_on && world_now(misfortune->world) < misfortune->mercy.until_us;
-}
-
-static gboolean happens(Misfortune *misfortune, FaultKind kind)
-{
-    return is_on(misfortune) && misfortune->per_10000[kind] > 0 &&
-           dice_rarely(&misfortune->dice, misfortune->per_10000[kind]);
+    *ret_dice = dice_of(place, kind);
+    return misfortune->per_10000[kind] > 0 && dice_rarely(ret_dice, misfortune->per_10000[kind]) &&
+           strikes(misfortune, place, kind, detail);
 }
 
 // --- deliveries
@@ -105,78 +174,84 @@ static void add_copy(GArray *delays, gint64 delay_us)
     g_array_append_val(delays, delay_us);
 }
 
+static void fate_of_delivery(Misfortune *misfortune, const BrokerLeg *leg, GArray *delays)
+{
+    const Place *place = next_chance(
+        misfortune, g_strjoin(":", leg->from, leg->to, kind_get(leg->kind)->name, NULL));
+    gint64 delay_us = WORLD_HOP_US;
+    Dice dice;
+    if (is_cut_off(misfortune, leg->from) || is_cut_off(misfortune, leg->to) ||
+        happens(misfortune, place, FAULT_LOST, "", &dice))
+        return;
+    if (happens(misfortune, place, FAULT_REORDERED, "", &dice))
+        delay_us += dice_between(&dice, 1, 3 * WORLD_HOP_US);
+    if (happens(misfortune, place, FAULT_DELAYED, "", &dice))
+        delay_us += dice_between(&dice, 1 * MS, 4000 * MS);
+    add_copy(delays, delay_us);
+    if (happens(misfortune, place, FAULT_REPEATED, "", &dice))
+        add_copy(delays, delay_us + dice_between(&dice, 0, 20000 * MS));
+}
+
 void misfortune_fate(Misfortune *misfortune, const BrokerLeg *leg, GArray *delays)
 {
-    Dice *dice = &misfortune->dice;
-    gint64 delay_us = WORLD_HOP_US;
-    if (misfortune->world && (is_cut_off(misfortune, leg->from) || is_cut_off(misfortune, leg->to)))
-        return;
-    if (happens(misfortune, FAULT_LOST)) {
-        count(misfortune, FAULT_LOST, leg->to);
-        return;
-    }
-    if (happens(misfortune, FAULT_REORDERED)) {
-        delay_us += dice_between(dice, 1, 3 * WORLD_HOP_US);
-        count(misfortune, FAULT_REORDERED, leg->to);
-    }
-    if (happens(misfortune, FAULT_DELAYED)) {
-        delay_us += dice_between(dice, 1 * MS, 4000 * MS);
-        count(misfortune, FAULT_DELAYED, leg->to);
-    }
-    add_copy(delays, delay_us);
-    if (happens(misfortune, FAULT_REPEATED)) {
-        add_copy(delays, delay_us + dice_between(dice, 0, 20000 * MS));
-        count(misfortune, FAULT_REPEATED, leg->to);
-    }
+    if (misfortune->is_on)
+        fate_of_delivery(misfortune, leg, delays);
+    else
+        add_copy(delays, WORLD_HOP_US);
 }
 
 GBytes *misfortune_tamper(Misfortune *misfortune, const char *text, GBytes *payload)
 {
     Topic topic;
-    if (!happens(misfortune, FAULT_TAMPERED) || !topic_parse(text, &topic) ||
-        topic.kind != KIND_RELAY)
+    Dice dice;
+    if (!misfortune->is_on || misfortune->per_10000[FAULT_TAMPERED] == 0 ||
+        !topic_parse(text, &topic) || topic.kind != KIND_RELAY)
+        return NULL;
+    const Place *place = next_chance(misfortune, g_strjoin(":", topic.from, topic.to, NULL));
+    if (!happens(misfortune, place, FAULT_TAMPERED, "", &dice))
         return NULL;
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
     guint8 *changed = g_memdup2(bytes, n_bytes);
     // Near the end: in a relay's value or tag.
-    gsize from_end = dice_below(&misfortune->dice, MIN(n_bytes, 24));
-    guint bit = (guint)dice_below(&misfortune->dice, 8);
-    changed[n_bytes - 1 - from_end] ^= (guint8)(1u << bit);
-    count(misfortune, FAULT_TAMPERED, topic.from);
+    gsize from_end = dice_below(&dice, MIN(n_bytes, 24));
+    changed[n_bytes - 1 - from_end] ^= (guint8)(1u << dice_below(&dice, 8));
     return g_bytes_new_take(changed, n_bytes);
 }
 
 // --- drivers
 // --------------------------------------------------------------------------------------
 
-FaultyFate misfortune_driver(Misfortune *misfortune, FaultyCall call, const char *block_id,
-                             gboolean is_known)
+#define ON(call) (1u << (call))
+static const struct {
+    FaultKind kind;
+    FaultyFate fate;
+    guint calls;
+} fates[] = {
+    {FAULT_DRIVER_FAILS, FAULTY_FAIL, ON(FAULTY_RELAY) | ON(FAULTY_TAKE) | ON(FAULTY_CLAIM)},
+    {FAULT_DRIVER_DRY, FAULTY_DRY, ON(FAULTY_RELAY) | ON(FAULTY_TAKE) | ON(FAULTY_CLAIM)},
+    {FAULT_DRIVER_LATE, FAULTY_LATE, ON(FAULTY_RELAY) | ON(FAULTY_TAKE) | ON(FAULTY_CLAIM)},
+    {FAULT_DRIVER_UNKNOWN, FAULTY_UNKNOWN, ON(FAULTY_CLAIM)},
+    {FAULT_DRIVER_LIES, FAULTY_LIE, ON(FAULTY_TAKE) | ON(FAULTY_CLAIM)},
+};
+
+FaultyFate misfortune_driver(Misfortune *misfortune, const char *agent, FaultyCall call,
+                             const char *block_id, gboolean is_known)
 {
-    static const struct {
-        FaultKind kind;
-        FaultyFate fate;
-    } fates[] = {
-        {FAULT_DRIVER_FAILS, FAULTY_FAIL},
-        {FAULT_DRIVER_DRY, FAULTY_DRY},
-        {FAULT_DRIVER_LATE, FAULTY_LATE},
-    };
+    static const char *const names[] = {
+        [FAULTY_RELAY] = "relay", [FAULTY_TAKE] = "take", [FAULTY_CLAIM] = "claim"};
     // Real modules give a block once.
     if (is_known)
         return FAULTY_UNKNOWN;
+    if (!misfortune->is_on)
+        return FAULTY_NOTHING;
+    const Place *place =
+        next_chance(misfortune, g_strjoin(":", agent, "driver", names[call], NULL));
+    Dice dice;
     for (gsize i = 0; i < G_N_ELEMENTS(fates); i++) {
-        if (!happens(misfortune, fates[i].kind))
-            continue;
-        count(misfortune, fates[i].kind, block_id ? block_id : "");
-        return fates[i].fate;
-    }
-    if (call == FAULTY_CLAIM && happens(misfortune, FAULT_DRIVER_UNKNOWN)) {
-        count(misfortune, FAULT_DRIVER_UNKNOWN, block_id);
-        return FAULTY_UNKNOWN;
-    }
-    if (call != FAULTY_RELAY && happens(misfortune, FAULT_DRIVER_LIES)) {
-        count(misfortune, FAULT_DRIVER_LIES, block_id ? block_id : "");
-        return FAULTY_LIE;
+        if (fates[i].calls & ON(call) &&
+            happens(misfortune, place, fates[i].kind, block_id ? block_id : "", &dice))
+            return fates[i].fate;
     }
     return FAULTY_NOTHING;
 }
@@ -184,32 +259,37 @@ FaultyFate misfortune_driver(Misfortune *misfortune, FaultyCall call, const char
 // --- course
 // ---------------------------------------------------------------------------------------
 
-static Node *any_node(Misfortune *misfortune)
-{
-    const GPtrArray *nodes = misfortune->world->nodes;
-    return nodes->pdata[dice_below(&misfortune->dice, nodes->len)];
-}
+typedef struct {
+    Misfortune *misfortune;
+    FaultKind kind;
+    Dice dice;
+} Strike;
 
 static void strike(gpointer owner, gpointer data);
 
+// At times that depend on nothing that happens.
 static void strike_later(Misfortune *misfortune, FaultKind kind)
 {
+    Place *place = &misfortune->strikes[kind];
+    place->n_chances++;
     Strike *next = g_new(Strike, 1);
-    *next = (Strike){misfortune, kind};
-    gint64 pause_us = dice_between(&misfortune->dice, 1, misfortune->pause_us[kind]);
+    *next = (Strike){misfortune, kind, dice_of(place, kind)};
+    gint64 pause_us = dice_between(&next->dice, 1, misfortune->pause_us[kind]);
     agenda_add(misfortune->world->agenda, world_now(misfortune->world) + pause_us, strike, NULL,
                next, g_free);
 }
 
 static void strike(gpointer owner, gpointer data)
 {
-    const Strike *what = data;
+    Strike *what = data;
     Misfortune *misfortune = what->misfortune;
-    if (!is_on(misfortune))
+    if (!misfortune->is_on)
         return;
-    Node *node = any_node(misfortune);
-    count(misfortune, what->kind, what->kind == FAULT_BROKER ? "" : node->id);
-    misfortune_strike(misfortune, node, what->kind);
+    const GPtrArray *nodes = misfortune->world->nodes;
+    Node *node = nodes->pdata[dice_below(&what->dice, nodes->len)];
+    if (strikes(misfortune, &misfortune->strikes[what->kind], what->kind,
+                what->kind == FAULT_BROKER ? "" : node->id))
+        misfortune_strike(misfortune, node, what->kind, &what->dice);
     strike_later(misfortune, what->kind);
 }
 

@@ -37,19 +37,26 @@ typedef enum {
 
 extern const char *const fault_names[N_FAULTS];
 
-typedef struct Misfortune Misfortune;
+// Whether this can be the address of a fault.
+gboolean fault_address_is_valid(const char *text);
 
-// What may go wrong, and for how long; so that a failing run can be made smaller.
+// One that happened. Its address names the chance that it took, such as "lost:alpha:beta:relay#17"
+// (the 17th relay value from alpha to beta) or "killed#3" (the third kill): what happens at a
+// chance depends on the seed and the address alone, not on what went wrong before.
 typedef struct {
-    gboolean kinds[N_FAULTS];
-    gint64 until_us; // of virtual time; nothing new after it
-} Mercy;
+    char *address;
+    char *detail; // for people
+    gint64 at_us;
+} Fault;
+
+typedef struct Misfortune Misfortune;
 
 typedef void (*MisfortuneSayFn)(gpointer owner, const char *text);
 
 // `say` is told each time something breaks; the world calls back with `misfortune_fate()` and the
-// others, and outlives it. Until misfortune_begin() nothing happens.
-Misfortune *misfortune_new(guint64 seed, const Mercy *mercy, MisfortuneSayFn say, gpointer owner);
+// others, and outlives it. Until misfortune_begin() nothing happens. `only`, which outlives it, is
+// the set of addresses of the faults that may happen; NULL: all.
+Misfortune *misfortune_new(guint64 seed, GHashTable *only, MisfortuneSayFn say, gpointer owner);
 void misfortune_free(Misfortune *misfortune);
 void misfortune_begin(Misfortune *misfortune, World *world);
 // Mends everything, at once.
@@ -58,9 +65,11 @@ void misfortune_end(Misfortune *misfortune);
 void misfortune_fate(Misfortune *misfortune, const BrokerLeg *leg, GArray *delays);
 GBytes *misfortune_tamper(Misfortune *misfortune, const char *topic, GBytes *payload);
 // `is_known`: this agent was given the block before.
-FaultyFate misfortune_driver(Misfortune *misfortune, FaultyCall call, const char *block_id,
-                             gboolean is_known);
+FaultyFate misfortune_driver(Misfortune *misfortune, const char *agent, FaultyCall call,
+                             const char *block_id, gboolean is_known);
 
 const guint64 *misfortune_counts(const Misfortune *misfortune);
+// Fault, as they happened.
+GPtrArray *misfortune_faults(const Misfortune *misfortune);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Misfortune, misfortune_free)

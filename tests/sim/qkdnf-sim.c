@@ -3,7 +3,7 @@
 // The simulator: runs seeds one after another and says which failed, at which step, and why. A seed
 // replays exactly.
 
-#include "tests/sim/trial.h"
+#include "tests/sim/shrink.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,9 +45,20 @@ static gboolean parse_breach(const char *text, Options *options)
     return FALSE;
 }
 
+static gboolean parse_only(const char *text, Options *options)
+{
+    g_auto(GStrv) addresses = g_strsplit(text, ",", -1);
+    for (char **address = addresses; *address; address++) {
+        if (!fault_address_is_valid(*address))
+            return FALSE;
+    }
+    options->trial.only = shrink_set_of(addresses);
+    return TRUE;
+}
+
 static gboolean parse(int *argc, char ***argv, Options *options)
 {
-    g_autofree char *seeds = NULL, *breach = NULL;
+    g_autofree char *seeds = NULL, *breach = NULL, *only = NULL;
     gint64 n_steps = 0;
     const GOptionEntry entries[] = {
         {"seeds", 0, 0, G_OPTION_ARG_STRING, &seeds, "which to run", "A..B"},
@@ -55,9 +66,10 @@ static gboolean parse(int *argc, char ***argv, Options *options)
          "print the conversation and every fault", NULL},
         {"steps", 0, 0, G_OPTION_ARG_INT64, &n_steps, "stop each after so many steps", "N"},
         {"shrink", 0, 0, G_OPTION_ARG_NONE, &options->shrinks,
-         "find which faults a failure needs, and until when", NULL},
+         "find the faults that a failure needs, each of them", NULL},
+        {"only", 0, 0, G_OPTION_ARG_STRING, &only, "no other faults than these", "ADDRESS,..."},
         {"breach", 0, 0, G_OPTION_ARG_STRING, &breach,
-         "break a promise: lost-commit or publish-first", "NAME"},
+         "break a promise: none, lost-commit or publish-first", "NAME"},
         {"expect-failure", 0, 0, G_OPTION_ARG_NONE, &options->wants_failure,
          "succeed only when a seed fails", NULL},
         {NULL},
@@ -67,61 +79,35 @@ static gboolean parse(int *argc, char ***argv, Options *options)
     g_option_context_add_main_entries(context, entries, NULL);
     gboolean ok = g_option_context_parse(context, argc, argv, &error) &&
                   parse_seeds(seeds ? seeds : "1..100", options) &&
-                  (!breach || parse_breach(breach, options));
+                  (!breach || parse_breach(breach, options)) &&
+                  (!only || parse_only(only, options));
     options->trial.max_steps = (guint64)n_steps;
     if (!ok)
-        fprintf(stderr, "qkdnf-sim: %s\n", error ? error->message : "no such seeds or breach");
+        fprintf(stderr, "qkdnf-sim: %s\n",
+                error ? error->message : "no such seeds, breach or faults");
     return ok;
 }
 
 // --- shrinking
 // ------------------------------------------------------------------------------------
 
-static gboolean fails(const Trial *trial)
+static void print_shrunk(const Trial *trial, guint n_faults)
 {
-    g_auto(TrialResult) result = trial_run(trial);
-    return result.failure != NULL;
-}
-
-static void drop_kinds(Trial *trial)
-{
-    for (guint kind = 0; kind < N_FAULTS; kind++) {
-        Trial smaller = *trial;
-        smaller.mercy.kinds[kind] = FALSE;
-        if (fails(&smaller))
-            *trial = smaller;
+    guint n_runs = 0;
+    g_auto(TrialResult) least = shrink(trial, &n_runs);
+    printf("seed %" G_GUINT64_FORMAT " shrunk in %u runs from %u faults to %u, step "
+           "%" G_GUINT64_FORMAT ": %s\n",
+           trial->seed, n_runs, n_faults, least.faults->len, least.n_steps,
+           least.failure ? least.failure : "nothing");
+    for (guint i = 0; i < least.faults->len; i++) {
+        const Fault *fault = least.faults->pdata[i];
+        printf("%12.6f %s %s\n", (double)(fault->at_us - WORLD_START_US) / G_USEC_PER_SEC,
+               fault->address, fault->detail);
     }
-}
-
-static void drop_late(Trial *trial, gint64 virtual_us)
-{
-    gint64 low_us = WORLD_START_US, high_us = WORLD_START_US + virtual_us;
-    while (high_us - low_us > G_TIME_SPAN_MILLISECOND) {
-        Trial smaller = *trial;
-        smaller.mercy.until_us = (low_us + high_us) / 2;
-        if (fails(&smaller))
-            high_us = smaller.mercy.until_us;
-        else
-            low_us = smaller.mercy.until_us;
-    }
-    trial->mercy.until_us = high_us;
-}
-
-static void shrink(const Trial *failed, gint64 virtual_us)
-{
-    Trial trial = *failed;
-    trial.is_traced = FALSE;
-    drop_kinds(&trial);
-    drop_late(&trial, virtual_us);
-    trial.is_traced = failed->is_traced;
-    g_auto(TrialResult) result = trial_run(&trial);
-    printf("seed %" G_GUINT64_FORMAT " shrunk, step %" G_GUINT64_FORMAT ": %s; needs", trial.seed,
-           result.n_steps, result.failure ? result.failure : "nothing");
-    for (guint kind = 0; kind < N_FAULTS; kind++) {
-        if (result.faults[kind] > 0)
-            printf(" %s (%" G_GUINT64_FORMAT ")", fault_names[kind], result.faults[kind]);
-    }
-    printf(", until %.3f s\n", (double)(trial.mercy.until_us - WORLD_START_US) / G_USEC_PER_SEC);
+    g_autofree char *list = shrink_list(least.faults);
+    printf("replay: qkdnf-sim --seeds %" G_GUINT64_FORMAT "..%" G_GUINT64_FORMAT
+           " --breach %s --only '%s' --trace\n",
+           trial->seed, trial->seed, breach_names[trial->breach], list);
 }
 
 // --- running
@@ -137,8 +123,8 @@ static void add_up(Sums *sums, const TrialResult *result)
     sums->n_granted += result->n_granted;
     sums->n_delivered += result->n_delivered;
     for (guint kind = 0; kind < N_FAULTS; kind++) {
-        sums->faults[kind] += result->faults[kind];
-        sums->n_faults += result->faults[kind];
+        sums->faults[kind] += result->n_faults[kind];
+        sums->n_faults += result->n_faults[kind];
     }
 }
 
@@ -154,7 +140,7 @@ static void run_seed(const Options *options, guint64 seed, Sums *sums)
            result.failure);
     fflush(stdout);
     if (options->shrinks)
-        shrink(&trial, result.virtual_us);
+        print_shrunk(&trial, result.faults->len);
 }
 
 // The same seed must be the same run.
@@ -189,22 +175,19 @@ static gboolean report(const Sums *sums, gint64 wall_us)
     return all;
 }
 
-int main(int argc, char **argv)
+static int run(const Options *options)
 {
-    Options options = {.trial.mercy = mercy_none()};
-    if (!parse(&argc, &argv, &options))
-        return 2;
     gint64 started_us = g_get_monotonic_time();
     Sums sums = {0};
-    for (guint64 seed = options.first; seed <= options.last; seed++) {
-        run_seed(&options, seed, &sums);
-        if (options.wants_failure && sums.n_failed > 0) {
+    for (guint64 seed = options->first; seed <= options->last; seed++) {
+        run_seed(options, seed, &sums);
+        if (options->wants_failure && sums.n_failed > 0) {
             printf("caught after %" G_GUINT64_FORMAT " seeds\n", sums.n_seeds);
             return EXIT_SUCCESS;
         }
     }
     gint64 wall_us = g_get_monotonic_time() - started_us;
-    gboolean is_same = options.trial.is_traced || replays(&options);
+    gboolean is_same = options->trial.is_traced || replays(options);
     gboolean is_all = report(&sums, wall_us);
     // A few seeds need not meet everything.
     gboolean is_covered = is_all || sums.n_seeds < 20;
@@ -212,5 +195,13 @@ int main(int argc, char **argv)
         printf("not every kind of fault has happened\n");
     printf("%" G_GUINT64_FORMAT " failed\n", sums.n_failed);
     gboolean is_well = sums.n_failed == 0 && is_same && is_covered;
-    return is_well && !options.wants_failure ? EXIT_SUCCESS : EXIT_FAILURE;
+    return is_well && !options->wants_failure ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    Options options = {0};
+    int code = parse(&argc, &argv, &options) ? run(&options) : 2;
+    g_clear_pointer(&options.trial.only, g_hash_table_unref);
+    return code;
 }

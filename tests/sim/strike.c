@@ -14,48 +14,44 @@ static void connect_application(gpointer owner, gpointer data)
     application_connect(data);
 }
 
-static void disconnect(Misfortune *misfortune, Node *node)
+static void disconnect(Misfortune *misfortune, Node *node, Dice *dice)
 {
     if (!node_is_running(node))
         return;
     node_disconnect(node);
     agenda_add(misfortune->world->agenda,
-               world_now(misfortune->world) + dice_between(&misfortune->dice, 1 * MS, 3000 * MS),
-               connect_again, NULL, node, NULL);
+               world_now(misfortune->world) + dice_between(dice, 1 * MS, 3000 * MS), connect_again,
+               NULL, node, NULL);
 }
 
-static void restart_broker(Misfortune *misfortune)
+static void restart_broker(Misfortune *misfortune, Dice *dice)
 {
     World *world = misfortune->world;
     broker_forget(world->broker);
     for (guint i = 0; i < world->nodes->len; i++) {
         Node *node = world->nodes->pdata[i];
         broker_disconnect(world->broker, node->id, TRUE);
-        agenda_add(world->agenda,
-                   world_now(world) + dice_between(&misfortune->dice, 1 * MS, 2000 * MS),
+        agenda_add(world->agenda, world_now(world) + dice_between(dice, 1 * MS, 2000 * MS),
                    connect_again, NULL, node, NULL);
     }
     for (guint i = 0; i < world->applications->len; i++) {
         Application *application = world->applications->pdata[i];
         broker_disconnect(world->broker, application->sae, TRUE);
-        agenda_add(world->agenda,
-                   world_now(world) + dice_between(&misfortune->dice, 1 * MS, 2000 * MS),
+        agenda_add(world->agenda, world_now(world) + dice_between(dice, 1 * MS, 2000 * MS),
                    connect_application, NULL, application, NULL);
     }
 }
 
-static void cut_off(Misfortune *misfortune, const Node *node)
+static void cut_off(Misfortune *misfortune, const Node *node, Dice *dice)
 {
-    gint64 until_us =
-        world_now(misfortune->world) + dice_between(&misfortune->dice, 50 * MS, 8000 * MS);
+    gint64 until_us = world_now(misfortune->world) + dice_between(dice, 50 * MS, 8000 * MS);
     g_hash_table_replace(misfortune->cut_off, g_strdup(node->id),
                          g_memdup2(&until_us, sizeof until_us));
 }
 
-static void crash(Misfortune *misfortune, Node *node, FaultKind kind)
+static void crash(Node *node, FaultKind kind, Dice *dice)
 {
     static const gint64 longest_us[] = {5 * MS, 500 * MS, 6000 * MS};
-    Dice *dice = &misfortune->dice;
     node->restart_us = dice_between(dice, 1, longest_us[dice_below(dice, 3)]);
     CrashPoint point = kind == FAULT_CRASH_BEFORE_COMMIT  ? CRASH_BEFORE_COMMIT
                        : kind == FAULT_CRASH_AFTER_COMMIT ? CRASH_AFTER_COMMIT
@@ -72,20 +68,19 @@ static void quicken(gpointer owner, gpointer data)
     node->lag_us = 0;
 }
 
-static void slow_down(Misfortune *misfortune, Node *node)
+static void slow_down(Misfortune *misfortune, Node *node, Dice *dice)
 {
     World *world = misfortune->world;
-    node->lag_us = dice_between(&misfortune->dice, 1 * MS, 2500 * MS);
-    agenda_add(world->agenda,
-               world_now(world) + dice_between(&misfortune->dice, 100 * MS, 6000 * MS), quicken,
+    node->lag_us = dice_between(dice, 1 * MS, 2500 * MS);
+    agenda_add(world->agenda, world_now(world) + dice_between(dice, 100 * MS, 6000 * MS), quicken,
                NULL, node, NULL);
 }
 
 // A clock is set while its process runs, which then never sees it go back, or before it starts.
-static void set_clock(Misfortune *misfortune, Node *node)
+static void set_clock(Node *node, Dice *dice)
 {
     gint64 low_us = node_is_running(node) ? node->skew_us : -15000 * MS;
-    node->skew_us = dice_between(&misfortune->dice, low_us, MAX(low_us, 15000 * MS));
+    node->skew_us = dice_between(dice, low_us, MAX(low_us, 15000 * MS));
     node_wake(node);
 }
 
@@ -118,10 +113,9 @@ static void end_outage(gpointer owner, gpointer data)
     drill(outage->node, FALSE, outage->scope, outage->subject);
 }
 
-static void begin_outage(Misfortune *misfortune, Node *node)
+static void begin_outage(Misfortune *misfortune, Node *node, Dice *dice)
 {
     World *world = misfortune->world;
-    Dice *dice = &misfortune->dice;
     if (node->role != ROLE_AGENT)
         return;
     const Site *site = network_find_site(world->network, node->id);
@@ -137,20 +131,20 @@ static void begin_outage(Misfortune *misfortune, Node *node)
                NULL, outage, outage_free);
 }
 
-void misfortune_strike(Misfortune *misfortune, Node *node, FaultKind kind)
+void misfortune_strike(Misfortune *misfortune, Node *node, FaultKind kind, Dice *dice)
 {
     if (kind == FAULT_PARTITION)
-        cut_off(misfortune, node);
+        cut_off(misfortune, node, dice);
     else if (kind == FAULT_DISCONNECT)
-        disconnect(misfortune, node);
+        disconnect(misfortune, node, dice);
     else if (kind == FAULT_BROKER)
-        restart_broker(misfortune);
+        restart_broker(misfortune, dice);
     else if (kind == FAULT_SLOW)
-        slow_down(misfortune, node);
+        slow_down(misfortune, node, dice);
     else if (kind == FAULT_CLOCK)
-        set_clock(misfortune, node);
+        set_clock(node, dice);
     else if (kind == FAULT_OUTAGE)
-        begin_outage(misfortune, node);
+        begin_outage(misfortune, node, dice);
     else
-        crash(misfortune, node, kind);
+        crash(node, kind, dice);
 }

@@ -27,14 +27,6 @@ typedef struct {
     GChecksum *digest;
 } Run;
 
-Mercy mercy_none(void)
-{
-    Mercy mercy = {.until_us = G_MAXINT64};
-    for (guint kind = 0; kind < N_FAULTS; kind++)
-        mercy.kinds[kind] = TRUE;
-    return mercy;
-}
-
 // --- the federation
 // -------------------------------------------------------------------------------
 
@@ -140,7 +132,7 @@ static FaultyFate on_driver_call(gpointer owner, const char *agent, FaultyCall c
 {
     Run *run = owner;
     gboolean is_known = block_id && witness_knows_block(run->witness, agent, block_id);
-    return misfortune_driver(run->misfortune, call, block_id, is_known);
+    return misfortune_driver(run->misfortune, agent, call, block_id, is_known);
 }
 
 static void on_given(gpointer owner, const char *agent, const char *border,
@@ -240,9 +232,10 @@ static TrialResult result_of(const Run *run)
         .n_asked = workload_n_asked(run->workload),
         .n_granted = witness_n_granted(run->witness),
         .n_delivered = witness_n_delivered(run->witness),
+        .faults = g_ptr_array_ref(misfortune_faults(run->misfortune)),
         .digest = g_strdup(g_checksum_get_string(run->digest)),
     };
-    memcpy(result.faults, misfortune_counts(run->misfortune), sizeof result.faults);
+    memcpy(result.n_faults, misfortune_counts(run->misfortune), sizeof result.n_faults);
     return result;
 }
 
@@ -256,7 +249,7 @@ TrialResult trial_run(const Trial *trial)
     for (guint i = 0; i < run.world->nodes->len; i++)
         ((Node *)run.world->nodes->pdata[i])->breach = trial->breach;
     run.witness = witness_new();
-    run.misfortune = misfortune_new(trial->seed, &trial->mercy, say, &run);
+    run.misfortune = misfortune_new(trial->seed, trial->only, say, &run);
     run.workload = workload_new(trial->seed, run.world);
     run.digest = g_checksum_new(G_CHECKSUM_SHA256);
     run_through(&run, &dice);
@@ -272,5 +265,6 @@ TrialResult trial_run(const Trial *trial)
 void trial_result_clear(TrialResult *result)
 {
     g_free(result->failure);
+    g_clear_pointer(&result->faults, g_ptr_array_unref);
     g_free(result->digest);
 }

@@ -9,7 +9,7 @@
 
 typedef struct {
     guint64 seed;
-    Mercy mercy;
+    GHashTable *only;   // set of addresses of the faults that may happen; NULL: all
     gboolean is_traced; // prints every publish and every fault
     guint64 max_steps;  // 0: to the end
     Breach breach;      // of every process
@@ -19,15 +19,13 @@ typedef struct {
     char *failure; // NULL: all is well
     guint64 n_steps;
     gint64 virtual_us;
-    guint64 faults[N_FAULTS];
+    guint64 n_faults[N_FAULTS];
+    GPtrArray *faults; // Fault, as they happened
     guint64 n_asked;
     guint64 n_granted;
     guint64 n_delivered;
     char *digest; // of everything published, and when
 } TrialResult;
-
-// Everything is allowed to go wrong.
-Mercy mercy_none(void);
 
 TrialResult trial_run(const Trial *trial);
 void trial_result_clear(TrialResult *result);
