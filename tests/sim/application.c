@@ -32,6 +32,7 @@ Application *application_new(Agenda *agenda, Broker *broker, const char *sae, gu
     application->dice = dice_make(dice_fork(seed, sae));
     application->outbox = outbox_new(sae, (guint64)agenda_now(agenda));
     application->asks = g_tree_new_full(compare_texts, NULL, NULL, ask_free);
+    application->session_states = g_tree_new_full(compare_texts, NULL, g_free, wire_free);
     return application;
 }
 
@@ -39,6 +40,7 @@ void application_free(Application *application)
 {
     if (!application)
         return;
+    g_tree_unref(application->session_states);
     g_tree_unref(application->asks);
     outbox_free(application->outbox);
     g_free(application->sae);
@@ -52,17 +54,32 @@ static void on_reply(Application *application, const WireReply *reply)
         g_ptr_array_add(ask->replies, message_copy(&reply->base));
 }
 
+static void on_session_state(Application *application, const WireSessionState *state)
+{
+    g_tree_replace(application->session_states, g_strdup(state->id), message_copy(&state->base));
+}
+
+const WireSessionState *application_session_state(const Application *application, const char *id)
+{
+    return g_tree_lookup(application->session_states, id);
+}
+
 static void arrive(gpointer member, const char *text, GBytes *payload)
 {
     Topic topic;
     Refusal refusal;
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
-    if (!topic_parse(text, &topic) || topic.kind != KIND_REPLY)
+    if (!topic_parse(text, &topic) ||
+        (topic.kind != KIND_REPLY && topic.kind != KIND_SESSION_STATE))
         return;
     g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
-    for (gsize i = 0; frame && i < frame->n_messages; i++)
-        on_reply(member, (const WireReply *)frame->messages[i]);
+    for (gsize i = 0; frame && i < frame->n_messages; i++) {
+        if (topic.kind == KIND_REPLY)
+            on_reply(member, (const WireReply *)frame->messages[i]);
+        else
+            on_session_state(member, (const WireSessionState *)frame->messages[i]);
+    }
 }
 
 void application_connect(Application *application)

@@ -22,7 +22,8 @@ typedef struct {
     Broker *broker;
     Dice dice;
     Outbox *outbox;
-    GTree *asks; // request ID → Ask
+    GTree *asks;           // request ID → Ask
+    GTree *session_states; // ID → WireSessionState
 } Application;
 
 Application *application_new(Agenda *agenda, Broker *broker, const char *sae, guint64 seed);
@@ -37,6 +38,8 @@ void application_repeat(Application *application, const Ask *ask);
 
 // Anything else that an application says to the platform.
 void application_say(Application *application, KindId kind, const ProtobufCMessage *message);
+// The last answer to what was said of sessions under this ID, or NULL.
+const WireSessionState *application_session_state(const Application *application, const char *id);
 
 // The first answer, or NULL.
 const WireReply *ask_reply(const Ask *ask);

@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
     guint64 n_seeds, n_failed, n_steps, n_faults;
     guint64 faults[N_FAULTS];
-    guint64 n_asked, n_granted, n_delivered;
+    guint64 n_asked, n_granted, n_delivered, n_sessions, n_session_keys;
     gint64 virtual_us;
 } Sums;
 
@@ -122,6 +122,8 @@ static void add_up(Sums *sums, const TrialResult *result)
     sums->n_asked += result->n_asked;
     sums->n_granted += result->n_granted;
     sums->n_delivered += result->n_delivered;
+    sums->n_sessions += result->n_sessions;
+    sums->n_session_keys += result->n_session_keys;
     for (guint kind = 0; kind < N_FAULTS; kind++) {
         sums->faults[kind] += result->n_faults[kind];
         sums->n_faults += result->n_faults[kind];
@@ -168,6 +170,8 @@ static gboolean report(const Sums *sums, gint64 wall_us)
     printf("%" G_GUINT64_FORMAT " seeds, %" G_GUINT64_FORMAT " faults, %" G_GUINT64_FORMAT
            " asked, %" G_GUINT64_FORMAT " granted, %" G_GUINT64_FORMAT " keys delivered\n",
            sums->n_seeds, sums->n_faults, sums->n_asked, sums->n_granted, sums->n_delivered);
+    printf("%" G_GUINT64_FORMAT " sessions, %" G_GUINT64_FORMAT " keys of them for initiators\n",
+           sums->n_sessions, sums->n_session_keys);
     double wall_s = (double)MAX(wall_us, 1) / G_USEC_PER_SEC;
     printf("%.0f steps/s, %.0f virtual s in %.1f s: %.0f times as fast as life\n",
            (double)sums->n_steps / wall_s, (double)sums->virtual_us / G_USEC_PER_SEC, wall_s,

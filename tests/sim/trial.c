@@ -2,6 +2,7 @@
 
 #include "tests/sim/trial.h"
 
+#include "tests/sim/streams.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/workload.h"
 #include "tools/qkdnf/tap-line.h"
@@ -16,6 +17,8 @@
 #define HEAL_US  (35 * SECOND)
 #define PROOF_US (15 * SECOND)
 
+#define CALL_US (11 * SECOND)
+
 #define PAIRS_MAX 12
 
 typedef struct {
@@ -24,6 +27,7 @@ typedef struct {
     Witness *witness;
     Misfortune *misfortune;
     Workload *workload;
+    Streams *streams;
     GChecksum *digest;
 } Run;
 
@@ -175,12 +179,13 @@ static gboolean run_for(Run *run, gint64 for_us)
     return !world_run_until(run->world, is_over, run, for_us);
 }
 
-// Whoever asks a KME that lives on is answered.
+// Whoever asks a KME that lives on is answered, at the latest when that has lost its patience.
 static void check_fetches(Run *run)
 {
     for (guint i = 0; i < run->world->fetches->len; i++) {
         const Fetch *fetch = run->world->fetches->pdata[i];
-        if (!fetch->is_answered && fetch->life == fetch->node->life && fetch->life > 0)
+        gboolean is_due = fetch->called_at_us + CALL_US < world_now(run->world);
+        if (is_due && !fetch->is_answered && fetch->life == fetch->node->life && fetch->life > 0)
             witness_fail(run->witness, "%s asked %s and was never answered", fetch->caller,
                          fetch->node->id);
     }
@@ -198,12 +203,17 @@ static void prove(Run *run)
     witness_for_each_unanswered(run->witness, ask_again, run);
     workload_fetch_all(run->workload);
     workload_ask_all(run->workload, PAIRS_MAX);
+    streams_expect_keys(run->streams);
     if (!run_for(run, PROOF_US))
         return;
     gboolean is_poisoned = misfortune_counts(run->misfortune)[FAULT_DRIVER_LIES] > 0;
     g_autofree char *unserved = workload_find_unserved(run->workload, is_poisoned);
     if (unserved)
         witness_fail(run->witness, "after the end of all faults: %s", unserved);
+    g_autofree char *dry = is_poisoned ? NULL : streams_find_unserved(run->streams);
+    if (dry)
+        witness_fail(run->witness, "after the end of all faults: %s", dry);
+    witness_check_sessions(run->witness, run->world->fetches);
     check_fetches(run);
     witness_conclude(run->witness);
 }
@@ -216,6 +226,7 @@ static void run_through(Run *run, Dice *dice)
         return;
     misfortune_begin(run->misfortune, run->world);
     workload_begin(run->workload, world_now(run->world) + lasts_us);
+    streams_begin(run->streams, world_now(run->world) + lasts_us);
     if (!run_for(run, lasts_us))
         return;
     misfortune_end(run->misfortune);
@@ -233,6 +244,8 @@ static TrialResult result_of(const Run *run)
         .n_granted = witness_n_granted(run->witness),
         .n_delivered = witness_n_delivered(run->witness),
         .faults = g_ptr_array_ref(misfortune_faults(run->misfortune)),
+        .n_sessions = streams_n_opened(run->streams),
+        .n_session_keys = streams_n_keys(run->streams),
         .digest = g_strdup(g_checksum_get_string(run->digest)),
     };
     memcpy(result.n_faults, misfortune_counts(run->misfortune), sizeof result.n_faults);
@@ -251,11 +264,13 @@ TrialResult trial_run(const Trial *trial)
     run.witness = witness_new();
     run.misfortune = misfortune_new(trial->seed, trial->only, say, &run);
     run.workload = workload_new(trial->seed, run.world);
+    run.streams = streams_new(trial->seed, run.world);
     run.digest = g_checksum_new(G_CHECKSUM_SHA256);
     run_through(&run, &dice);
     TrialResult result = result_of(&run);
     world_free(run.world);
     workload_free(run.workload);
+    streams_free(run.streams);
     misfortune_free(run.misfortune);
     witness_free(run.witness);
     g_checksum_free(run.digest);

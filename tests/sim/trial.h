@@ -24,6 +24,8 @@ typedef struct {
     guint64 n_asked;
     guint64 n_granted;
     guint64 n_delivered;
+    guint64 n_sessions;
+    guint64 n_session_keys;
     char *digest; // of everything published, and when
 } TrialResult;
 

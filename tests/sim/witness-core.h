@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The inside of the witness: witness.c sees requests and answers, witness-slots.c slots, relay
-// values and what keys they carry, witness-keys.c keys that are delivered.
+// values and what keys they carry, witness-keys.c keys that are delivered, witness-sessions.c in
+// which order those of sessions are.
 
 #include "tests/sim/windows.h"
 #include "tests/sim/witness.h"
@@ -26,6 +27,9 @@ struct Witness {
     GHashTable *grants;    // request → the attempt that was granted, as text
     GHashTable *delivered; // "key SAE"
 
+    GHashTable *numbered; // key ID → Numbered: what is a session's
+    GHashTable *ends;     // "session SAE" → SessionEnd
+
     GHashTable *done;    // "agent request/attempt": the order was answered with OK
     GHashTable *asked;   // request → Asked
     GHashTable *ordered; // requests that were accepted
@@ -36,6 +40,12 @@ struct Witness {
 void witness_on_fill(Witness *witness, const WireFill *fill);
 void witness_on_order(Witness *witness, const char *agent, const WireOrder *order);
 void witness_on_relay(Witness *witness, const char *from, const WireRelay *relay);
+
+// witness-sessions.c
+void witness_number_keys(Witness *witness, const WireOrder *order);
+void witness_on_numbered(Witness *witness, const char *sae, const char *key_id);
+void witness_numbered_free(gpointer numbered);
+void witness_end_free(gpointer end);
 
 // witness-keys.c
 // A key is known to have this value.

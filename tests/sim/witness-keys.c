@@ -32,6 +32,7 @@ void witness_set_key(Witness *witness, const char *key_id, const guint8 *bytes, 
 
 void witness_entitle(Witness *witness, const WireOrder *order)
 {
+    witness_number_keys(witness, order);
     for (guint i = 0; i < order->number; i++) {
         char id[UUID_CHARS + 1];
         key_id_derive(order->request, order->attempt, i, id);
@@ -73,6 +74,7 @@ static void check_delivery(Witness *witness, const char *sae, const DeliveredKey
     if (!g_hash_table_add(witness->delivered, g_strdup_printf("%s %s", key->id, sae)))
         witness_fail(witness, "key %s is delivered to %s twice", key->id, sae);
     witness_set_key(witness, key->id, key->key->data, key->key->n_bytes);
+    witness_on_numbered(witness, sae, key->id);
 }
 
 void witness_on_fetched(Witness *witness, const Fetch *fetch)

@@ -51,6 +51,8 @@ Witness *witness_new(void)
     witness->granted = table_new(NULL);
     witness->grants = table_new(g_free);
     witness->delivered = table_new(NULL);
+    witness->numbered = table_new(witness_numbered_free);
+    witness->ends = table_new(witness_end_free);
     witness->done = table_new(NULL);
     witness->asked = table_new(asked_free);
     witness->ordered = table_new(NULL);
@@ -62,11 +64,12 @@ void witness_free(Witness *witness)
 {
     if (!witness)
         return;
-    GHashTable *tables[] = {
-        witness->blocks,    witness->places,  witness->slot_uses, witness->block_uses,
-        witness->orders,    witness->values,  witness->shares,    witness->keys,
-        witness->audiences, witness->granted, witness->grants,    witness->delivered,
-        witness->done,      witness->asked,   witness->ordered,   witness->replies};
+    GHashTable *tables[] = {witness->blocks,     witness->places,   witness->slot_uses,
+                            witness->block_uses, witness->orders,   witness->values,
+                            witness->shares,     witness->keys,     witness->audiences,
+                            witness->granted,    witness->grants,   witness->delivered,
+                            witness->done,       witness->asked,    witness->ordered,
+                            witness->replies,    witness->numbered, witness->ends};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_ptr_array_unref(witness->payloads);
@@ -165,7 +168,9 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
     if (topic->kind != KIND_ORDER)
         return;
     const WireOrder *order = (const WireOrder *)message;
-    g_hash_table_add(witness->ordered, g_strdup(order->request));
+    // What fills up a session is nobody's request, and has no answer.
+    if (!order->session)
+        g_hash_table_add(witness->ordered, g_strdup(order->request));
     witness_on_order(witness, topic->to, order);
 }
 

@@ -33,6 +33,10 @@ void witness_for_each_unanswered(Witness *witness, WitnessAskedFn fn, gpointer d
 // At the end: requests that were ordered and never answered, and what only later showed as secret.
 void witness_conclude(Witness *witness);
 
+// No end of a session was left out a key, but for those that a KME handed out in the pass that was
+// its last before it could say so: the fetches are all that there were.
+void witness_check_sessions(Witness *witness, const GPtrArray *fetches);
+
 guint64 witness_n_granted(const Witness *witness);
 guint64 witness_n_delivered(const Witness *witness);
 

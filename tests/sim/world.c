@@ -188,6 +188,7 @@ const Fetch *world_get_keys(World *world, const char *agent, const KeyQuery *que
 {
     Node *node = world_find_node(world, agent);
     Fetch *fetch = fetch_new(world, node, query->caller.sae);
+    fetch->n_wanted = query->number;
     if (node->core) {
         agent_get_keys(node->core, fetch->number, query, node_now(node));
         node_wake(node);

@@ -31,6 +31,7 @@ typedef struct {
     const Node *node;
     guint64 life; // of the node when it was asked; 0: it was not running
     char *caller;
+    guint n_wanted; // keys, where they are not named
     gint64 called_at_us;
     gboolean is_answered;
     KeyVerdict verdict;
