@@ -12,12 +12,13 @@ build_packages=(
     gcc:gcc libc6-dev meson:meson ninja:ninja-build pkg-config:pkg-config
     protoc-c:protobuf-c-compiler libprotobuf-c-dev libglib2.0-dev libssl-dev uuid-dev libyaml-dev
     libsqlite3-dev libevent-dev libjansson-dev libcurl4-openssl-dev libpaho-mqtt-dev
-    mosquitto-dev libmosquitto-dev
+    mosquitto-dev libmosquitto-dev libncurses-dev
 )
 run_packages=(mosquitto curl:curl openssl:openssl dot:graphviz)
 check_packages=(
     clang:clang clang-format:clang-format libclang-rt-dev python3:python3
     mosquitto_sub:mosquitto-clients nm:binutils shellcheck:shellcheck git:git node:nodejs npm:npm
+    tmux:tmux
 )
 
 say() {

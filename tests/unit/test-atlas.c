@@ -130,9 +130,9 @@ static void test_a_border_link_has_two_ends(void)
     g_assert_cmpstr(up, ==,
                     "{\"id\":\"b1\",\"up\":true,\"ends\":["
                     "{\"provider\":\"graz\",\"node\":\"gw\",\"peer\":\"vienna\",\"rate_bps\":2500,"
-                    "\"up\":true,\"n_open\":4,\"fill_bps\":0},"
+                    "\"up\":true,\"n_open\":4,\"fill_bps\":0,\"capacity\":0},"
                     "{\"provider\":\"vienna\",\"node\":\"gw\",\"peer\":\"graz\",\"rate_bps\":2500,"
-                    "\"up\":true,\"n_open\":5,\"fill_bps\":0}]}");
+                    "\"up\":true,\"n_open\":5,\"fill_bps\":0,\"capacity\":0}]}");
     send_presence(atlas, "graz", ROLE_AGENT, 1, FALSE);
     g_autofree char *down = link_as_text(atlas);
     g_assert_nonnull(strstr(down, "\"id\":\"b1\",\"up\":false"));

@@ -175,11 +175,12 @@ static json_t *end_to_json(const Atlas *atlas, const char *provider, const json_
     json_t *stock =
         json_object_get(g_tree_lookup(atlas->stocks, provider), json_read_text(border, "id"));
     gboolean up = is_alive(atlas, provider) && json_read_flag(stock, "up");
-    return json_pack("{s:s, s:O, s:O, s:O, s:b, s:I, s:I}", "provider", provider, "node",
+    return json_pack("{s:s, s:O, s:O, s:O, s:b, s:I, s:I, s:I}", "provider", provider, "node",
                      json_object_get(border, "node"), "peer", json_object_get(border, "peer"),
                      "rate_bps", json_object_get(border, "rate_bps"), "up", up, "n_open",
                      (json_int_t)json_read_integer(stock, "n_open"), "fill_bps",
-                     (json_int_t)json_read_integer(stock, "fill_bps"));
+                     (json_int_t)json_read_integer(stock, "fill_bps"), "capacity",
+                     (json_int_t)json_read_integer(stock, "capacity"));
 }
 
 static void collect_borders(const Atlas *atlas, const char *provider, const json_t *resource,

@@ -21,7 +21,7 @@ gboolean atlas_is_whole(const Atlas *atlas);
 // `{"members": [{"id", "role", "alive", "software"}], "providers": [{"id", "alive", "region",
 // "kme_id", "kme_url", "version", "nodes": […], "virtual_links": […], "applications": […]}],
 // "border_links": [{"id", "up", "ends": [{"provider", "node", "peer", "rate_bps", "up", "n_open",
-// "fill_bps"}]}]}`, each list sorted by ID; a link is up when both ends say so.
+// "fill_bps", "capacity"}]}]}`, each list sorted by ID; a link is up when both ends say so.
 json_t *atlas_to_json(const Atlas *atlas);
 
 // What atlas_to_json() gives, as a graph for Graphviz (free with g_free()), or as a table for

@@ -28,6 +28,7 @@ static const Verb verbs[] = {
     {"admin", verb_admin, "decide who takes part in the federation, and as what"},
     {"fault", verb_fault, "drills: make a simulated QKDN misbehave, or behave again"},
     {"topology", verb_topology, "show the federation as registered"},
+    {"top", verb_top, "show how it does, on a full screen"},
     {"tap", verb_tap, "show the bus, decoded, live"},
     {"bench", verb_bench, "measure it, beside the floor"},
     {"contract", verb_contract, "write what others need to speak on the bus"},

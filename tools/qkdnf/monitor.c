@@ -14,20 +14,30 @@ typedef struct {
     char *failure;
 } Monitor;
 
+static void monitor_tell(const Monitor *monitor, const char *cause)
+{
+    if (monitor->ops->lost)
+        monitor->ops->lost(monitor->data, cause);
+    else if (cause)
+        g_printerr("the bus is lost: %s; trying again\n", cause);
+    else
+        g_printerr("the bus is there again\n");
+}
+
 static void monitor_connected(gpointer data)
 {
     Monitor *monitor = data;
     if (monitor->connected_at_us == 0)
         monitor->connected_at_us = g_get_monotonic_time();
     else
-        g_printerr("the bus is there again\n");
+        monitor_tell(monitor, NULL);
 }
 
 static void monitor_disconnected(gpointer data, const char *cause)
 {
     Monitor *monitor = data;
     if (monitor->connected_at_us > 0) {
-        g_printerr("the bus is lost: %s; trying again\n", cause);
+        monitor_tell(monitor, cause);
         return;
     }
     g_free(monitor->failure);

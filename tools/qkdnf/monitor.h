@@ -10,6 +10,8 @@ typedef struct {
     gboolean (*arrived)(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes);
     // Some twenty times a second once the bus is there; may be NULL.
     gboolean (*tick)(gpointer data, gint64 connected_ms);
+    // The bus is lost, and why, or (NULL) there again. May be NULL: standard error is told.
+    void (*lost)(gpointer data, const char *cause);
 } MonitorOps;
 
 // Connects as a monitor, resolving `access`, and watches until enough is seen or SIGINT or SIGTERM

@@ -26,6 +26,7 @@ int verb_request(int argc, char **argv);
 int verb_session(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);
+int verb_top(int argc, char **argv);
 int verb_topology(int argc, char **argv);
 int verb_up(int argc, char **argv);
 
