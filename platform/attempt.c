@@ -16,9 +16,6 @@
 #define BUSY_FIRST_US  (100 * G_TIME_SPAN_MILLISECOND)
 #define BUSY_DOUBLINGS 4
 
-// After its start the platform does not know yet who is there.
-#define SETTLE_US (3 * G_TIME_SPAN_SECOND)
-
 static void order_parts(Federation *federation, Request *request)
 {
     request_enter(federation, request, REQUEST_ORDERED);
@@ -34,7 +31,8 @@ static void order_parts(Federation *federation, Request *request)
 static gboolean may_pass(const Federation *federation, const Request *request, Status status)
 {
     if (request->last_failure == 0)
-        return status == STATUS_NO_ROUTE && federation->now < federation->started_us + SETTLE_US;
+        return status == STATUS_NO_ROUTE &&
+               federation->now < federation->started_us + FEDERATION_SETTLE_US;
     return request->last_failure == STATUS_EXPIRED || request->last_failure == STATUS_INTERNAL;
 }
 
@@ -276,6 +274,9 @@ static void on_release_outcome(Federation *federation, Request *request, const c
     if (request->releases->len == 0 && request_is_final(request)) {
         timers_disarm(federation->timers, TIMER_REPEAT, request->id);
         request_save(federation, request);
+        // Nobody asks for it again.
+        if (request->session)
+            timers_arm(federation->timers, TIMER_FORGET, request->id, federation->now);
     }
 }
 
@@ -292,18 +293,11 @@ void request_on_outcome(gpointer data, const Sender *sender, gconstpointer messa
         on_order_outcome(federation, request, sender->id, outcome);
 }
 
-// What is sent must not depend on hashing.
-static int compare_requests(gconstpointer a, gconstpointer b)
-{
-    return strcmp(((const Request *)a)->id, ((const Request *)b)->id);
-}
-
 void request_on_member_lost(Federation *federation, const char *member)
 {
-    g_autoptr(GList) requests = g_hash_table_get_values(federation->requests);
-    requests = g_list_sort(requests, compare_requests);
-    for (GList *item = requests; item; item = item->next) {
-        Request *request = item->data;
+    g_auto(GStrv) ids = affected_find(federation->running, BY_PROVIDER, member);
+    for (char **id = ids; *id; id++) {
+        Request *request = g_hash_table_lookup(federation->requests, *id);
         const Part *part = find_part(request->parts, member, request->attempt);
         if (request->state != REQUEST_ORDERED || !part || part->is_answered)
             continue;
@@ -328,4 +322,15 @@ gboolean request_concerns(const Federation *federation, const char *member)
             return TRUE;
     }
     return FALSE;
+}
+
+void request_on_link_lost(Federation *federation, const char *link)
+{
+    g_auto(GStrv) ids = affected_find(federation->running, BY_LINK, link);
+    for (char **id = ids; *id; id++) {
+        Request *request = g_hash_table_lookup(federation->requests, *id);
+        if (request->session && request->state == REQUEST_ORDERED &&
+            plan_is_possible(federation, request))
+            attempt_failed(federation, request, STATUS_EXPIRED, link, "this border link is down");
+    }
 }

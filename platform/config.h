@@ -27,12 +27,17 @@ typedef struct {
     guint64 max_key_size_bits;
     guint64 max_targets;
     guint64 max_timeout_ms;
-    guint64 max_running; // requests under way of one sender
-    guint64 max_kept;    // requests of one sender, with those whose answer is kept for repeats
-    guint64 attempt_ms;  // how long the outcomes of one attempt are waited for
-    guint64 stale_ms;    // an agent that was silent for this long is taken for gone
-    guint64 drain_ms;    // what runs over a member that withdraws may end by itself for this long
-    guint64 reapply_ms;  // a provider that was refused, or has left, is heard again after this
+    guint64 max_running;  // requests under way of one sender
+    guint64 max_kept;     // requests of one sender, with those whose answer is kept for repeats
+    guint64 attempt_ms;   // how long the outcomes of one attempt are waited for
+    guint64 stale_ms;     // an agent that was silent for this long is taken for gone
+    guint64 drain_ms;     // what runs over a member that withdraws may end by itself for this long
+    guint64 reapply_ms;   // a provider that was refused, or has left, is heard again after this
+    guint64 max_sessions; // that one application takes part in
+    guint64 max_session_buffer;
+    guint64 max_session_rate_bps;
+    guint64 session_drain_ms; // how long targets may fetch what a closed session left
+    guint64 hold_down_ms;     // how long a way must be back before sessions return to it
 } FederationConfig;
 
 // The table by which the YAML of a platform is read, but for the daemon's own parts.

@@ -13,14 +13,21 @@
 //   visit.c        agents are told of applications that are away from home
 //   handover.c     an application moves; roaming.c says where it may
 //   request.c      the life of a request; attempt.c what is tried for it
+//   stream.c       the life of a session: a key stream; stream-open.c, stream-block.c,
+//                  stream-leg.c, stream-way.c and stream-fault.c its parts
+//   affected.c     which requests and sessions a link, provider or application concerns
 //
 // `now` is the time of the call that is being handled.
 
+#include "platform/affected.h"
 #include "platform/federation.h"
 #include "platform/topology.h"
 #include "schemas/status.h"
 #include "topics/base/timers.h"
 #include "topics/presence.h"
+
+// After its start the platform does not know yet who is there.
+#define FEDERATION_SETTLE_US (3 * G_TIME_SPAN_SECOND)
 
 typedef enum {
     TIMER_STALE,    // member: not heard of for too long
@@ -30,6 +37,10 @@ typedef enum {
     TIMER_FORGET,   // request: its answer need not be repeated any more
     TIMER_VISIT,    // visit: say again what was not answered
     TIMER_HANDOVER, // handover: go on, or forget it once it is over
+    TIMER_LEG,      // session: say again what its agents have not answered
+    TIMER_MEND,     // session: try again what has failed
+    TIMER_REVERT,   // session: see whether a better way is back
+    TIMER_STAGE,    // session: its life, its draining or the memory of it ends
 } TimerId;
 
 typedef struct Member Member;
@@ -74,6 +85,9 @@ struct Federation {
     GHashTable *requests;     // ID → Request
     GHashTable *n_running;    // sender → how many of its requests are under way
     GHashTable *n_kept;       // sender → how many of its requests are in memory and store
+    Affected *running;        // requests with orders under way, by provider and link
+    GTree *streams;           // session ID → Stream
+    Affected *streaming;      // sessions, by all that concerns them
 };
 
 void federation_send(Federation *federation, KindId kind, const char *to,
@@ -190,3 +204,21 @@ void request_on_timer(Federation *federation, TimerId timer, const char *id);
 void request_on_member_lost(Federation *federation, const char *member);
 // It has a part in a running attempt, or has not answered what became of one.
 gboolean request_concerns(const Federation *federation, const char *member);
+// A border link does not work any more: keys of sessions that are under way over it go another way
+// at once, if there is one. What applications asked for is left to the slots that both ends hold:
+// to give these up would cost stock that others need.
+void request_on_link_lost(Federation *federation, const char *link);
+
+// stream.c and its parts
+void stream_free(gpointer stream);
+gboolean stream_load(Federation *federation, GError **error);
+void stream_on_session(gpointer federation, const Sender *sender, gconstpointer message);
+void stream_on_leg_state(gpointer federation, const Sender *sender, gconstpointer message);
+void stream_on_timer(Federation *federation, TimerId timer, const char *id);
+// What cannot carry key any more, or can again; before requests hear of it, so that they find the
+// sessions' new ways.
+void stream_on_link_lost(Federation *federation, const char *link);
+void stream_on_link_back(Federation *federation, const char *link);
+void stream_on_member_lost(Federation *federation, const Provider *member, const char *cause);
+void stream_on_member_back(Federation *federation, const Provider *member);
+void stream_on_resource(Federation *federation, const Provider *member);

@@ -69,6 +69,8 @@ static const DispatchTable dispatch_table = {
             [KIND_VISIT_STATE] = visit_on_state,
             [KIND_REQUEST] = request_on_request,
             [KIND_OUTCOME] = request_on_outcome,
+            [KIND_SESSION] = stream_on_session,
+            [KIND_LEG_STATE] = stream_on_leg_state,
         },
     .role_of = role_of,
     .state_of = state_of,
@@ -100,6 +102,12 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
         break;
     case TIMER_HANDOVER:
         handover_on_timer(federation, id);
+        break;
+    case TIMER_LEG:
+    case TIMER_MEND:
+    case TIMER_REVERT:
+    case TIMER_STAGE:
+        stream_on_timer(federation, timer, id);
         break;
     }
 }
@@ -200,7 +208,7 @@ static gboolean load(Federation *federation, GError **error)
            audit_load(federation, error) && member_load(federation, error) &&
            directory_load(federation, error) && attachment_load(federation, error) &&
            visit_load(federation, error) && handover_load(federation, error) &&
-           request_load(federation, error);
+           request_load(federation, error) && stream_load(federation, error);
 }
 
 static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
@@ -228,6 +236,9 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
     federation->n_running = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->n_kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    federation->running = affected_new();
+    federation->streams = g_tree_new_full(compare_ids, NULL, NULL, stream_free);
+    federation->streaming = affected_new();
     if (!load(federation, error))
         return NULL;
     drop_stale(federation);
@@ -240,6 +251,9 @@ void federation_free(Federation *federation)
 {
     if (!federation)
         return;
+    affected_free(federation->streaming);
+    g_tree_unref(federation->streams);
+    affected_free(federation->running);
     g_hash_table_unref(federation->n_kept);
     g_hash_table_unref(federation->n_running);
     g_hash_table_unref(federation->requests);

@@ -32,6 +32,7 @@ static void went_up(Federation *federation, const Member *member)
                                   .name = "member.up",
                                   .subject = id},
                      "%s takes part", id);
+    stream_on_member_back(federation, member->provider);
 }
 
 // What runs over one that withdraws may end by itself; nobody else is waited for any more.
@@ -44,6 +45,7 @@ static void went_down(Federation *federation, const Member *member, const char *
                                   .subject = id,
                                   .cause = cause},
                      "%s is gone", id);
+    stream_on_member_lost(federation, member->provider, cause && cause[0] ? cause : "it is gone");
     if (member->state != MEMBER(WITHDRAWING))
         request_on_member_lost(federation, id);
 }
@@ -139,6 +141,7 @@ static void resource_accept(Federation *federation, Member *member, const WireRe
                      "version %" G_GUINT64_FORMAT ": %zu nodes, %zu border links, %zu applications",
                      resource->version, resource->n_nodes, resource->n_border_links,
                      resource->n_applications);
+    stream_on_resource(federation, member->provider);
 }
 
 char *member_check_resource(const Federation *federation, const Member *member,
@@ -196,6 +199,12 @@ static void report_link(Federation *federation, const Member *member, const Wire
                                   .subject = link->id},
                      "border link between %s and %s is %s", link->ends[0].provider->id,
                      link->ends[1].provider->id, was_up ? "down" : "up");
+    if (was_up) {
+        stream_on_link_lost(federation, link->id);
+        request_on_link_lost(federation, link->id);
+    } else {
+        stream_on_link_back(federation, link->id);
+    }
 }
 
 void member_on_stock(gpointer data, const Sender *sender, gconstpointer message)

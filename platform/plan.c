@@ -4,6 +4,7 @@
 // one order for each provider that takes part.
 
 #include "platform/handover.h"
+#include "platform/stream.h"
 
 #include <string.h>
 
@@ -19,9 +20,9 @@
 
 #define BRANCH(role) QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_##role
 
-static guint64 slots_for(const WireRequest *wire, guint number)
+guint64 plan_slots(guint number, guint size_bits)
 {
-    guint64 n_bytes = (guint64)number * wire->size_bits / 8 + AUTHENTICATOR_BYTES;
+    guint64 n_bytes = (guint64)number * size_bits / 8 + AUTHENTICATOR_BYTES;
     return (n_bytes + SLOT_BYTES - 1) / SLOT_BYTES;
 }
 
@@ -51,7 +52,7 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
         .from_node = attachment_node(from),
         .to = attachment_provider(to),
         .to_node = attachment_node(to),
-        .n_slots = slots_for(request->wire, request->wire->number),
+        .n_slots = plan_slots(request->wire->number, request->wire->size_bits),
         .excluded_providers = request->excluded_providers,
         .excluded_links = request->excluded_links,
         .planned = plan->planned,
@@ -60,7 +61,7 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
     return query;
 }
 
-static GPtrArray *find_routes(const Topology *topology, const RouteQuery *query, guint n_paths)
+GPtrArray *plan_find_routes(const Topology *topology, const RouteQuery *query, guint n_paths)
 {
     if (n_paths > 1 && query->from != query->to)
         return route_find_disjoint(topology, query, n_paths);
@@ -72,7 +73,7 @@ static GPtrArray *find_routes(const Topology *topology, const RouteQuery *query,
     return routes;
 }
 
-static gboolean are_too_long(const GPtrArray *routes)
+gboolean plan_is_too_long(const GPtrArray *routes)
 {
     for (guint i = 0; i < routes->len; i++) {
         if (((Route *)routes->pdata[i])->len >= PATH_MAX_PROVIDERS)
@@ -94,17 +95,17 @@ static void take_into_plan(Plan *plan, GPtrArray *routes, guint64 n_slots)
     }
 }
 
-// Why there are no routes: not the ways, or not the key.
-static Status explain(const Topology *topology, const RouteQuery *query, guint n_paths)
+Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_paths)
 {
     RouteQuery without_stock = *query;
     without_stock.ignores_stock = TRUE;
-    g_autoptr(GPtrArray) routes = find_routes(topology, &without_stock, n_paths);
+    without_stock.rate_bps = 0;
+    g_autoptr(GPtrArray) routes = plan_find_routes(topology, &without_stock, n_paths);
     if (routes)
         return STATUS_INSUFFICIENT_KEY;
     if (n_paths == 1)
         return STATUS_NO_ROUTE;
-    g_autoptr(GPtrArray) single = find_routes(topology, &without_stock, 1);
+    g_autoptr(GPtrArray) single = plan_find_routes(topology, &without_stock, 1);
     return single ? STATUS_NO_DISJOINT_PATHS : STATUS_NO_ROUTE;
 }
 
@@ -115,6 +116,17 @@ static gboolean are_registered(const Federation *federation, const WireRequest *
     for (gsize i = 0; are && i < wire->n_targets; i++)
         are = directory_find(federation, wire->targets[i]) != NULL;
     return are;
+}
+
+// A session's keys go its own way as long as that has enough in stock, else any.
+static GPtrArray *find_routes(Federation *federation, const Request *request, guint target,
+                              const RouteQuery *query)
+{
+    const Stream *stream =
+        request->session ? stream_find(federation, request->session->session) : NULL;
+    GPtrArray *routes = stream ? stream_routes(federation, stream, target, query) : NULL;
+    return routes ? routes
+                  : plan_find_routes(federation->topology, query, MAX(request->wire->paths, 1));
 }
 
 static Status find_all_routes(Federation *federation, const Request *request, gboolean can_wait,
@@ -130,11 +142,11 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
         guint n_paths = MAX(request->wire->paths, 1);
         if (!query.from->is_usable || !query.to->is_usable)
             return STATUS_NO_ROUTE;
-        GPtrArray *routes = find_routes(federation->topology, &query, n_paths);
+        GPtrArray *routes = find_routes(federation, request, target, &query);
         if (!routes)
-            return explain(federation->topology, &query, n_paths);
+            return plan_explain(federation->topology, &query, n_paths);
         take_into_plan(plan, routes, query.n_slots);
-        if (are_too_long(routes))
+        if (plan_is_too_long(routes))
             return STATUS_UNSUPPORTED;
     }
     return STATUS_OK;
@@ -259,7 +271,14 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     order.n_branches = draft->branches->len;
     order.branches = (WireBranch **)draft->branches->pdata;
     order.timeout_ms = (guint32)split->federation->config->attempt_ms;
+    order.session = split->request->session;
     return part_new(draft->agent, &order, NULL);
+}
+
+gboolean plan_is_possible(Federation *federation, const Request *request)
+{
+    g_auto(Plan) plan = {0};
+    return find_all_routes(federation, request, FALSE, &plan) == STATUS_OK;
 }
 
 Status plan_make(Federation *federation, Request *request)

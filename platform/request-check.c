@@ -15,9 +15,7 @@
 // Branches that an agent takes in one order; the initiator's has one for each path to each target.
 #define BRANCHES_MAX 64
 
-static Verdict refuse(Status status, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static Verdict refuse(Status status, const char *format, ...)
+Verdict request_refuse(Status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -32,31 +30,34 @@ static const Verdict no_objection = {STATUS_OK, NULL};
 static Verdict check_numbers(const FederationConfig *config, const WireRequest *wire)
 {
     if (!uuid_is_valid(wire->id))
-        return refuse(STATUS_BAD_REQUEST, "id is no UUID in lower case");
+        return request_refuse(STATUS_BAD_REQUEST, "id is no UUID in lower case");
     if (wire->number < 1 || wire->number > config->max_keys_per_request)
-        return refuse(STATUS_BAD_REQUEST, "number is %u; expected 1 to %" G_GUINT64_FORMAT,
-                      wire->number, config->max_keys_per_request);
+        return request_refuse(STATUS_BAD_REQUEST, "number is %u; expected 1 to %" G_GUINT64_FORMAT,
+                              wire->number, config->max_keys_per_request);
     if (wire->size_bits % 8 != 0)
-        return refuse(STATUS_BAD_REQUEST, "size is %u bits; expected a multiple of 8",
-                      wire->size_bits);
+        return request_refuse(STATUS_BAD_REQUEST, "size is %u bits; expected a multiple of 8",
+                              wire->size_bits);
     if (wire->size_bits < 8 || wire->size_bits > config->max_key_size_bits)
-        return refuse(STATUS_BAD_REQUEST, "size is %u bits; expected 8 to %" G_GUINT64_FORMAT,
-                      wire->size_bits, config->max_key_size_bits);
+        return request_refuse(STATUS_BAD_REQUEST,
+                              "size is %u bits; expected 8 to %" G_GUINT64_FORMAT, wire->size_bits,
+                              config->max_key_size_bits);
     if (wire->paths > PATHS_MAX)
-        return refuse(STATUS_BAD_REQUEST, "paths is %u; expected 1 to %d", wire->paths, PATHS_MAX);
+        return request_refuse(STATUS_BAD_REQUEST, "paths is %u; expected 1 to %d", wire->paths,
+                              PATHS_MAX);
     if (wire->n_targets < 1 || wire->n_targets > config->max_targets)
-        return refuse(STATUS_BAD_REQUEST, "%zu targets; expected 1 to %" G_GUINT64_FORMAT,
-                      wire->n_targets, config->max_targets);
+        return request_refuse(STATUS_BAD_REQUEST, "%zu targets; expected 1 to %" G_GUINT64_FORMAT,
+                              wire->n_targets, config->max_targets);
     if (wire->n_targets * MAX(wire->paths, 1) > BRANCHES_MAX)
-        return refuse(STATUS_BAD_REQUEST,
-                      "%zu targets over %u paths each; expected at most %d in all", wire->n_targets,
-                      wire->paths, BRANCHES_MAX);
+        return request_refuse(STATUS_BAD_REQUEST,
+                              "%zu targets over %u paths each; expected at most %d in all",
+                              wire->n_targets, wire->paths, BRANCHES_MAX);
     if (wire->n_exclude > EXCLUDE_MAX)
-        return refuse(STATUS_BAD_REQUEST, "%zu providers to exclude; expected at most %d",
-                      wire->n_exclude, EXCLUDE_MAX);
+        return request_refuse(STATUS_BAD_REQUEST, "%zu providers to exclude; expected at most %d",
+                              wire->n_exclude, EXCLUDE_MAX);
     if (wire->timeout_ms < 1 || wire->timeout_ms > config->max_timeout_ms)
-        return refuse(STATUS_BAD_REQUEST, "timeout is %u ms; expected 1 to %" G_GUINT64_FORMAT,
-                      wire->timeout_ms, config->max_timeout_ms);
+        return request_refuse(STATUS_BAD_REQUEST,
+                              "timeout is %u ms; expected 1 to %" G_GUINT64_FORMAT,
+                              wire->timeout_ms, config->max_timeout_ms);
     return no_objection;
 }
 
@@ -66,18 +67,18 @@ static Verdict check_names(const Federation *federation, const WireRequest *wire
         const char *sae = wire->targets[i];
         const Application *target = directory_find(federation, sae);
         if (!target || !target->visible)
-            return refuse(STATUS_UNKNOWN_SAE, "no application '%.64s' can be reached", sae);
+            return request_refuse(STATUS_UNKNOWN_SAE, "no application '%.64s' can be reached", sae);
         if (strcmp(sae, wire->initiator) == 0)
-            return refuse(STATUS_BAD_REQUEST, "target '%s' is the initiator", sae);
+            return request_refuse(STATUS_BAD_REQUEST, "target '%s' is the initiator", sae);
         for (gsize j = 0; j < i; j++) {
             if (strcmp(sae, wire->targets[j]) == 0)
-                return refuse(STATUS_BAD_REQUEST, "target '%s' is named twice", sae);
+                return request_refuse(STATUS_BAD_REQUEST, "target '%s' is named twice", sae);
         }
     }
     for (gsize i = 0; i < wire->n_exclude; i++) {
         if (!member_find(federation, wire->exclude[i]))
-            return refuse(STATUS_UNKNOWN_MEMBER, "no provider '%.64s' to exclude",
-                          wire->exclude[i]);
+            return request_refuse(STATUS_UNKNOWN_MEMBER, "no provider '%.64s' to exclude",
+                                  wire->exclude[i]);
     }
     return no_objection;
 }
@@ -88,16 +89,24 @@ static Verdict check_sender(const Federation *federation, const Sender *sender,
 {
     const Application *initiator = directory_find(federation, wire->initiator);
     if (!initiator)
-        return refuse(STATUS_UNKNOWN_SAE, "no application '%.64s' is registered", wire->initiator);
+        return request_refuse(STATUS_UNKNOWN_SAE, "no application '%.64s' is registered",
+                              wire->initiator);
     if (strcmp(sender->id, wire->initiator) != 0 && !attachment_is_with(initiator, sender->id))
-        return refuse(STATUS_NOT_ALLOWED, "'%s' may not ask for '%s'", sender->id, wire->initiator);
+        return request_refuse(STATUS_NOT_ALLOWED, "'%s' may not ask for '%s'", sender->id,
+                              wire->initiator);
     if (request_n_running(federation, sender->id) >= federation->config->max_running)
-        return refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are under way already",
-                      federation->config->max_running);
+        return request_refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are under way already",
+                              federation->config->max_running);
     if (request_n_kept(federation, sender->id) >= federation->config->max_kept)
-        return refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are remembered already",
-                      federation->config->max_kept);
+        return request_refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are remembered already",
+                              federation->config->max_kept);
     return no_objection;
+}
+
+Verdict request_check_contents(const Federation *federation, const WireRequest *wire)
+{
+    Verdict verdict = check_numbers(federation->config, wire);
+    return verdict.status == STATUS_OK ? check_names(federation, wire) : verdict;
 }
 
 Verdict request_check(const Federation *federation, const Sender *sender, const WireRequest *wire)

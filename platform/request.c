@@ -3,8 +3,7 @@
 // The life of a key request: RECEIVED → ROUTED → ORDERED → GRANTED | REJECTED | EXPIRED. What is
 // tried for it is in attempt.c. A final answer is repeated to whoever asks again.
 
-#include "platform/request.h"
-
+#include "platform/stream.h"
 #include "topics/base/id.h"
 
 #include <string.h>
@@ -32,9 +31,30 @@ static const guint edges[N_REQUEST_STATES] = {
         TO(REQUEST_ROUTED) | TO(REQUEST_GRANTED) | TO(REQUEST_REJECTED) | TO(REQUEST_EXPIRED),
 };
 
+// Whoever has a part in what is under way, and the border links that it crosses.
+static void note_running(Federation *federation, const Request *request,
+                         void (*note)(Affected *, AffectedBy, const char *, const char *))
+{
+    for (guint i = 0; i < request->parts->len; i++) {
+        const Part *part = request->parts->pdata[i];
+        note(federation->running, BY_PROVIDER, part->agent, request->id);
+        g_autoptr(GPtrArray) ranges = part_ranges(part->order);
+        for (guint j = 0; j < ranges->len; j++)
+            note(federation->running, BY_LINK, ((WireSlotRange *)ranges->pdata[j])->link,
+                 request->id);
+    }
+}
+
 void request_enter(Federation *federation, Request *request, RequestState state)
 {
     g_assert(edges[request->state] & TO(state));
+    if (request->state == REQUEST_ORDERED)
+        note_running(federation, request, affected_remove);
+    if (state == REQUEST_ORDERED)
+        note_running(federation, request, affected_add);
+    // The orders of an answered request are of no use to anybody, and not stored for days.
+    if (request_is_final(request))
+        g_ptr_array_set_size(request->parts, 0);
     request->state = state;
     request_save(federation, request);
 }
@@ -101,6 +121,7 @@ void request_free(gpointer data)
     g_hash_table_unref(request->excluded_links);
     g_free(request->last_text);
     wire_free(request->reply);
+    wire_free(request->session);
     g_free(request);
 }
 
@@ -201,14 +222,19 @@ static void request_finish(Federation *federation, Request *request, RequestStat
     reply->attempts = request->attempt + (request->state == REQUEST_ORDERED);
     request->reply = message_copy(&reply->base);
     // The sender repeats itself until its own time is up, whenever the answer came.
-    request->forget_at_us = MAX(federation->now, request->deadline_us) + KEEP_US;
+    request->forget_at_us =
+        request->session ? federation->now : MAX(federation->now, request->deadline_us) + KEEP_US;
     count(federation->n_running, request->sender, -1);
     timers_disarm(federation->timers, TIMER_ATTEMPT, request->id);
     timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
-    send_reply(federation, request);
+    if (!request->session)
+        send_reply(federation, request);
     g_auto(GStrv) path = plan_path(request, 0);
-    g_ptr_array_set_size(request->parts, 0);
     request_enter(federation, request, state);
+    if (request->session) {
+        stream_on_block_end(federation, request);
+        return;
+    }
     gboolean is_granted = state == REQUEST_GRANTED;
     request_event(federation, request,
                   &(EventHead){.severity = is_granted ? QKDNF__V1__SEVERITY__SEVERITY_INFO
@@ -226,7 +252,7 @@ void request_reject(Federation *federation, Request *request, Status status, con
     reply.text = (char *)(text ? text : status_text(status));
     g_autofree char *offer = NULL;
     // To look for what could be had is dear: not for those who have had all their share.
-    if (status == STATUS_INSUFFICIENT_KEY &&
+    if (status == STATUS_INSUFFICIENT_KEY && !request->session &&
         request_n_kept(federation, request->sender) < federation->config->max_kept) {
         plan_counter_offer(federation, request, &reply.available_number, &reply.available_in_ms);
         offer = g_strdup_printf("%s: %u of %u keys could be had now, all in %" G_GUINT64_FORMAT
@@ -260,16 +286,33 @@ static void turn_away(Federation *federation, const Sender *sender, const WireRe
     federation_send(federation, KIND_REPLY, sender->id, &reply.base);
 }
 
-static void take_in(Federation *federation, const Sender *sender, const WireRequest *wire)
+static void take_in(Federation *federation, const char *sender, const WireRequest *wire,
+                    const WireSessionKeys *session)
 {
-    Request *request = request_new(federation, sender->id, wire);
+    Request *request = request_new(federation, sender, wire);
+    request->session = session ? message_copy(&session->base) : NULL;
     request->received_at_us = federation->now;
     request->deadline_us = federation->now + wire->timeout_ms * G_TIME_SPAN_MILLISECOND;
     for (gsize i = 0; i < wire->n_exclude; i++)
         g_hash_table_add(request->excluded_providers, g_strdup(wire->exclude[i]));
-    count(federation->n_running, sender->id, 1);
+    count(federation->n_running, sender, 1);
     request_enter(federation, request, REQUEST_ROUTED);
     attempt_start(federation, request);
+}
+
+void request_start_block(Federation *federation, const WireRequest *wire,
+                         const WireSessionKeys *session)
+{
+    take_in(federation, federation->config->id, wire, session);
+}
+
+void request_call_off(Federation *federation, Request *request, const char *text)
+{
+    if (request_is_final(request))
+        return;
+    if (request->state == REQUEST_ORDERED)
+        request_release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_VOID);
+    request_reject(federation, request, STATUS_VOIDED, text);
 }
 
 void request_on_request(gpointer data, const Sender *sender, gconstpointer message)
@@ -284,7 +327,7 @@ void request_on_request(gpointer data, const Sender *sender, gconstpointer messa
     }
     Verdict verdict = request_check(federation, sender, wire);
     if (verdict.status == STATUS_OK)
-        take_in(federation, sender, wire);
+        take_in(federation, sender->id, wire, NULL);
     else
         turn_away(federation, sender, wire, &verdict);
     g_free(verdict.text);
@@ -335,6 +378,8 @@ void request_resume(Federation *federation, Request *request)
         timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     } else {
         count(federation->n_running, request->sender, 1);
+        if (request->state == REQUEST_ORDERED)
+            note_running(federation, request, affected_add);
         gint64 attempt_us = (gint64)federation->config->attempt_ms * G_TIME_SPAN_MILLISECOND;
         timers_arm(federation->timers, TIMER_ATTEMPT, request->id,
                    MIN(federation->now + attempt_us, request->deadline_us));

@@ -5,6 +5,7 @@
 // attempt.c what is tried for it, plan.c makes the split.
 
 #include "platform/core.h"
+#include "platform/route.h"
 #include "platform/state.pb-c.h"
 
 typedef enum {
@@ -42,6 +43,7 @@ typedef struct {
     WireReply *reply; // once it is final
     gint64 repeat_us; // until what is not answered is said again
     gint64 forget_at_us;
+    WireSessionKeys *session; // the block of a session's keys that it is for; NULL: of nobody else
 } Request;
 
 Request *request_new(Federation *federation, const char *sender, const WireRequest *wire);
@@ -59,6 +61,12 @@ gboolean request_is_final(const Request *request);
 // Each ends it, for good.
 void request_reject(Federation *federation, Request *request, Status status, const char *text);
 void request_grant(Federation *federation, Request *request);
+
+// A request of the platform itself, for a block of a session's keys. Nobody is sent a reply: its
+// end is told to the session, as is that of one that is called off.
+void request_start_block(Federation *federation, const WireRequest *wire,
+                         const WireSessionKeys *session);
+void request_call_off(Federation *federation, Request *request, const char *text);
 
 // What is not answered is said again after this, then after twice as long, and so on.
 #define REQUEST_REPEAT_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
@@ -81,6 +89,9 @@ typedef struct {
     char *text;
 } Verdict;
 Verdict request_check(const Federation *federation, const Sender *sender, const WireRequest *wire);
+// What is asked for, whoever asks.
+Verdict request_check_contents(const Federation *federation, const WireRequest *wire);
+Verdict request_refuse(Status status, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 // To be freed with wire_free().
 WireReply *request_grant_reply(Federation *federation, const Request *request);
@@ -88,6 +99,17 @@ WireReply *request_grant_reply(Federation *federation, const Request *request);
 // Finds routes for all targets, gives out slots and fills `parts` with the orders of the attempt.
 // OK, or why not, and then nothing was given out.
 Status plan_make(Federation *federation, Request *request);
+
+// Whether there is a way for it now.
+gboolean plan_is_possible(Federation *federation, const Request *request);
+
+// Slots of a border link that so many keys take.
+guint64 plan_slots(guint number, guint size_bits);
+// Exactly so many routes (route.h), or NULL.
+GPtrArray *plan_find_routes(const Topology *topology, const RouteQuery *query, guint n_paths);
+// Why there are none: not the ways, or not the key.
+Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_paths);
+gboolean plan_is_too_long(const GPtrArray *routes);
 
 // What could be had instead of a plan that failed with INSUFFICIENT_KEY: how many keys now, and
 // after how long as many as were asked for (0: never at present rates).

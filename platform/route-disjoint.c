@@ -104,23 +104,6 @@ static Route *take_route(Flow *flow)
     return route;
 }
 
-// Whether every provider on the way can carry the key inside.
-static gboolean is_carried(const RouteQuery *query, const Route *route)
-{
-    Provider *at = query->from;
-    const char *node = query->from_node;
-    guint64 latency_us;
-    for (guint i = 0; i < route->len; i++) {
-        Link *link = route->pdata[i];
-        if (!provider_connects(at, node, link_end_of(link, at)->node, &latency_us))
-            return FALSE;
-        const LinkEnd *far = link_end_beyond(link, at);
-        at = far->provider;
-        node = far->node;
-    }
-    return provider_connects(at, node, query->to_node, &latency_us);
-}
-
 static GPtrArray *find_routes(Flow *flow, guint n_paths)
 {
     for (guint i = 0; i < n_paths; i++) {
@@ -132,7 +115,7 @@ static GPtrArray *find_routes(Flow *flow, guint n_paths)
     for (guint i = 0; i < n_paths; i++) {
         Route *route = take_route(flow);
         g_ptr_array_add(routes, route);
-        if (!is_carried(flow->query, route))
+        if (!route_is_there(flow->query, route))
             return NULL;
     }
     return g_steal_pointer(&routes);

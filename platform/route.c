@@ -61,6 +61,7 @@ gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *fr
     return link_is_up(link) && to && to->is_usable && (!to->no_transit || to == query->to) &&
            !is_excluded(query->excluded_providers, to->id) &&
            !is_excluded(query->excluded_links, link->id) &&
+           (query->rate_bps == 0 || link_spare_bps(link) >= query->rate_bps) &&
            (query->ignores_stock || available_to(query, link) >= query->n_slots ||
             (query->can_wait && will_have(query, link)));
 }
@@ -70,6 +71,45 @@ guint64 route_cost(const RouteQuery *query, const Link *link)
     guint64 available = MAX(available_to(query, link), 1);
     guint64 load = MIN(query->n_slots * COST_CROSSING / available, COST_CROSSING);
     return COST_CROSSING + load;
+}
+
+gboolean route_is_there(const RouteQuery *query, const Route *route)
+{
+    Provider *at = query->from;
+    const char *node = query->from_node;
+    guint64 latency_us;
+    guint n_passed = 0;
+    for (guint i = 0; i < route->len; i++) {
+        Link *link = route->pdata[i];
+        const LinkEnd *near = link_end_of(link, at), *far = link_end_beyond(link, at);
+        if (!near || !far->provider || !provider_connects(at, node, near->node, &latency_us))
+            return FALSE;
+        at = far->provider;
+        node = far->node;
+        n_passed += n_passed < query->n_via && at == query->via[n_passed];
+    }
+    return at == query->to && n_passed == query->n_via &&
+           provider_connects(at, node, query->to_node, &latency_us);
+}
+
+gboolean route_can_take(const RouteQuery *query, const Route *route)
+{
+    Provider *at = query->from;
+    for (guint i = 0; i < route->len; i++) {
+        Link *link = route->pdata[i];
+        if (!route_can_cross(query, link, at))
+            return FALSE;
+        at = link_end_beyond(link, at)->provider;
+    }
+    return TRUE;
+}
+
+guint64 route_total_cost(const RouteQuery *query, const Route *route)
+{
+    guint64 cost = 0;
+    for (guint i = 0; i < route->len; i++)
+        cost += route_cost(query, route->pdata[i]);
+    return cost;
 }
 
 static guint n_ends(const Search *search)

@@ -14,7 +14,8 @@ typedef struct {
     const char *to_node;
     const Provider *via[2]; // providers that the path must lead through, in this order
     guint n_via;
-    guint64 n_slots; // needed on every link
+    guint64 n_slots;  // needed on every link
+    guint64 rate_bps; // needed on every link beside what is reserved there; 0: none
     gboolean ignores_stock;
     gboolean can_wait;              // where more key arrives, a link may be short of stock
     GHashTable *excluded_providers; // set of IDs, or NULL
@@ -37,6 +38,12 @@ GPtrArray *route_find_disjoint(const Topology *topology, const RouteQuery *query
 
 // The providers of a route, first to last.
 GPtrArray *route_providers(const RouteQuery *query, const Route *route);
+
+// Whether the links lead from user to user, through whom they must, and every provider on the way
+// can carry the key inside; and whether the key may cross all of them.
+gboolean route_is_there(const RouteQuery *query, const Route *route);
+gboolean route_can_take(const RouteQuery *query, const Route *route);
+guint64 route_total_cost(const RouteQuery *query, const Route *route);
 
 // Whether the key may cross the link from this provider, and what that costs.
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from);

@@ -50,6 +50,7 @@ Topology *topology_new(void)
     topology->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     topology->links_by_id = g_hash_table_new(g_str_hash, g_str_equal);
     topology->given_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    topology->reserved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return topology;
 }
 
@@ -60,6 +61,7 @@ void topology_free(Topology *topology)
     g_hash_table_unref(topology->by_id);
     g_hash_table_unref(topology->links_by_id);
     g_hash_table_unref(topology->given_out);
+    g_hash_table_unref(topology->reserved);
     g_ptr_array_unref(topology->links);
     g_ptr_array_unref(topology->providers);
     g_free(topology);
@@ -103,6 +105,7 @@ static Link *link_find_or_add(Topology *topology, const char *id)
     link = g_new0(Link, 1);
     link->id = g_strdup(id);
     link->next = take_given_out(topology, id);
+    link->reserved_bps = GPOINTER_TO_SIZE(g_hash_table_lookup(topology->reserved, id));
     link->index = topology->links->len;
     g_ptr_array_add(topology->links, link);
     g_hash_table_insert(topology->links_by_id, link->id, link);
@@ -328,6 +331,20 @@ void topology_register(Topology *topology, Provider *provider, WireResource *res
     provider->resource = resource;
 }
 
+void topology_reserve(Topology *topology, const char *id, gint64 change_bps)
+{
+    gsize reserved = GPOINTER_TO_SIZE(g_hash_table_lookup(topology->reserved, id));
+    g_assert(change_bps >= 0 || reserved >= (gsize)-change_bps);
+    reserved += (gsize)change_bps;
+    if (reserved > 0)
+        g_hash_table_insert(topology->reserved, g_strdup(id), GSIZE_TO_POINTER(reserved));
+    else
+        g_hash_table_remove(topology->reserved, id);
+    Link *link = topology_find_link(topology, id);
+    if (link)
+        link->reserved_bps = reserved;
+}
+
 gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock)
 {
     Link *link = topology_find_link(topology, stock->link);
@@ -381,6 +398,12 @@ guint64 link_n_available(const Link *link)
 guint64 link_fill_bps(const Link *link)
 {
     return MIN(link->ends[0].fill_bps, link->ends[1].fill_bps);
+}
+
+guint64 link_spare_bps(const Link *link)
+{
+    guint64 fill_bps = link_fill_bps(link);
+    return fill_bps - MIN(fill_bps, link->reserved_bps);
 }
 
 guint64 link_capacity(const Link *link)

@@ -35,8 +35,9 @@ typedef struct {
 struct Link {
     char *id;
     LinkEnd ends[2];
-    guint64 next; // the first slot that was not given out
-    guint index;  // in topology->links
+    guint64 next;         // the first slot that was not given out
+    guint64 reserved_bps; // of what arrives, for sessions
+    guint index;          // in topology->links
 };
 
 typedef struct {
@@ -45,6 +46,7 @@ typedef struct {
     GHashTable *by_id;    // provider ID → Provider
     GHashTable *links_by_id;
     GHashTable *given_out; // ID of a link that has no end now → what its `next` was
+    GHashTable *reserved; // link ID → what of its capacity is reserved, whether it is there or not
 } Topology;
 
 Topology *topology_new(void);
@@ -63,6 +65,9 @@ void topology_register(Topology *topology, Provider *provider, WireResource *res
 // What was given out of a link's slots before a restart, known before its ends register again.
 void topology_restore_link(Topology *topology, const char *link, guint64 next);
 
+// Sets so much more of a link's capacity aside, or less, whether it is registered now or not.
+void topology_reserve(Topology *topology, const char *link, gint64 change_bps);
+
 // Takes in a stock report. FALSE when the provider has no such link.
 gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock);
 
@@ -75,6 +80,8 @@ gboolean link_is_up(const Link *link);
 guint64 link_n_available(const Link *link);
 // Key arriving, bits per second: the slower end decides.
 guint64 link_fill_bps(const Link *link);
+// Of that, what nobody has reserved.
+guint64 link_spare_bps(const Link *link);
 // How many slots the link keeps in stock at most; 0: not known.
 guint64 link_capacity(const Link *link);
 // Gives out `n_slots`, which must be available; the first of them.

@@ -36,6 +36,11 @@ Network *network_new(void)
         .max_running = 4096,
         .max_kept = 65536,
         .attempt_ms = 3000,
+        .max_sessions = 4096,
+        .max_session_buffer = 4096,
+        .max_session_rate_bps = 1000000000,
+        .session_drain_ms = 600000,
+        .hold_down_ms = 30000,
         .stale_ms = 30000,
         .drain_ms = 5000,
     };

@@ -29,6 +29,11 @@ static FederationConfig config_new(const GraphLink *links, gsize n_links)
         .max_running = 2,
         .max_kept = 3,
         .attempt_ms = 3000,
+        .max_sessions = 4096,
+        .max_session_buffer = 4096,
+        .max_session_rate_bps = 1000000000,
+        .session_drain_ms = 600000,
+        .hold_down_ms = 30000,
         .stale_ms = 30000,
     };
     for (gsize i = 0; i < n_links; i++) {

@@ -41,12 +41,17 @@ void uuid_new(const Random *random, char ret_uuid[UUID_CHARS + 1])
     uuid_unparse_lower(id, ret_uuid);
 }
 
+void uuid_derive(const char *name_space, const char *name, char ret_uuid[UUID_CHARS + 1])
+{
+    uuid_t space, id;
+    gboolean ok = uuid_parse(name_space, space) == 0;
+    g_assert(ok);
+    uuid_generate_sha1(id, space, name, strlen(name));
+    uuid_unparse_lower(id, ret_uuid);
+}
+
 void key_id_derive(const char *request, guint attempt, guint index, char ret_id[UUID_CHARS + 1])
 {
-    uuid_t name_space, id;
-    gboolean ok = uuid_parse(request, name_space) == 0;
-    g_assert(ok);
     g_autofree char *name = g_strdup_printf("%u/%u", attempt, index);
-    uuid_generate_sha1(id, name_space, name, strlen(name));
-    uuid_unparse_lower(id, ret_id);
+    uuid_derive(request, name, ret_id);
 }

@@ -24,6 +24,9 @@ gboolean uuid_is_valid(const char *text);
 // A fresh random UUID (version 4, RFC 9562).
 void uuid_new(const Random *random, char ret_uuid[UUID_CHARS + 1]);
 
+// The UUID of version 5 (RFC 9562) that a name has within another UUID, which must be valid.
+void uuid_derive(const char *name_space, const char *name, char ret_uuid[UUID_CHARS + 1]);
+
 // key_ID = UUIDv5(namespace = request ID, name = "<attempt>/<index>"): all ends derive the same IDs
 // with no message, and a retry can never give one ID two values. The request must be a valid UUID.
 void key_id_derive(const char *request, guint attempt, guint index, char ret_id[UUID_CHARS + 1]);

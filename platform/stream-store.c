@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sessions as they survive the platform.
+
+#include "platform/stream.h"
+
+static GPtrArray *list_blocks(const Stream *stream)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < stream->blocks->len; i++) {
+        const StreamBlock *block = stream->blocks->pdata[i];
+        Platform__State__SessionBlock *state = g_new(Platform__State__SessionBlock, 1);
+        *state = (Platform__State__SessionBlock)PLATFORM__STATE__SESSION_BLOCK__INIT;
+        state->first = block->first;
+        state->number = block->number;
+        state->n_failed = block->n_failed;
+        state->state = (Platform__State__BlockState)block->state;
+        state->attempt = block->attempt;
+        g_ptr_array_add(list, state);
+    }
+    return list;
+}
+
+// What the parts point at stays with the session.
+static GPtrArray *list_legs(const Stream *stream)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < stream->legs->len; i++) {
+        const StreamLeg *leg = stream->legs->pdata[i];
+        Platform__State__SessionLeg *state = g_new(Platform__State__SessionLeg, 1);
+        *state = (Platform__State__SessionLeg)PLATFORM__STATE__SESSION_LEG__INIT;
+        state->agent = leg->agent;
+        state->leg = leg->wire;
+        state->is_answered = leg->is_answered;
+        g_ptr_array_add(list, state);
+    }
+    return list;
+}
+
+static GPtrArray *list_ways(const Stream *stream)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < stream->ways->len; i++) {
+        const StreamWay *way = stream->ways->pdata[i];
+        Platform__State__SessionWay *state = g_new(Platform__State__SessionWay, 1);
+        *state = (Platform__State__SessionWay)PLATFORM__STATE__SESSION_WAY__INIT;
+        state->target = way->target;
+        state->n_links = g_strv_length(way->links);
+        state->links = way->links;
+        state->n_providers = g_strv_length(way->providers);
+        state->providers = way->providers;
+        state->is_spare = way->is_spare;
+        g_ptr_array_add(list, state);
+    }
+    return list;
+}
+
+void stream_save(Federation *federation, const Stream *stream)
+{
+    g_autoptr(GPtrArray) blocks = list_blocks(stream);
+    g_autoptr(GPtrArray) legs = list_legs(stream);
+    g_autoptr(GPtrArray) ways = list_ways(stream);
+    Platform__State__Session state = PLATFORM__STATE__SESSION__INIT;
+    state.open = stream->open;
+    state.qos = stream->qos;
+    state.phase = (Qkdnf__V1__SessionPhase)stream->phase;
+    state.text = stream->text ? stream->text : (char *)"";
+    state.opened_at_us = (guint64)stream->opened_at_us;
+    state.stage_ends_at_us = (guint64)stream->stage_ends_at_us;
+    state.next = stream->next;
+    state.delivered = stream->delivered;
+    state.n_blocks = blocks->len;
+    state.blocks = (Platform__State__SessionBlock **)blocks->pdata;
+    state.n_legs = legs->len;
+    state.legs = (Platform__State__SessionLeg **)legs->pdata;
+    state.n_ways = ways->len;
+    state.ways = (Platform__State__SessionWay **)ways->pdata;
+    state.n_left_links = stream->left_links->len;
+    state.left_links = (char **)stream->left_links->pdata;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(federation->store, "session", stream->id, value);
+}
+
+static char **take_texts(char **texts, gsize n_texts)
+{
+    g_autoptr(GStrvBuilder) taken = g_strv_builder_new();
+    for (gsize i = 0; i < n_texts; i++)
+        g_strv_builder_add(taken, texts[i]);
+    return g_strv_builder_end(taken);
+}
+
+static void restore_parts(Federation *federation, Stream *stream,
+                          const Platform__State__Session *state)
+{
+    for (gsize i = 0; i < state->n_blocks; i++) {
+        const Platform__State__SessionBlock *from = state->blocks[i];
+        StreamBlock *block = g_new0(StreamBlock, 1);
+        *block = (StreamBlock){from->first, from->number, from->n_failed, (BlockState)from->state,
+                               from->attempt};
+        g_ptr_array_add(stream->blocks, block);
+    }
+    for (gsize i = 0; i < state->n_legs; i++) {
+        StreamLeg *leg = stream_leg_new(state->legs[i]->agent, state->legs[i]->leg);
+        leg->is_answered = state->legs[i]->is_answered;
+        g_ptr_array_add(stream->legs, leg);
+    }
+    for (gsize i = 0; i < state->n_ways; i++) {
+        const Platform__State__SessionWay *from = state->ways[i];
+        stream_add_way(federation, stream,
+                       stream_way_new(from->target, take_texts(from->links, from->n_links),
+                                      take_texts(from->providers, from->n_providers),
+                                      from->is_spare));
+    }
+    for (gsize i = 0; i < state->n_left_links; i++)
+        stream_leave_link(federation, stream, state->left_links[i]);
+}
+
+static void restore(Federation *federation, const Platform__State__Session *state)
+{
+    Stream *stream = stream_new(federation, state->open, state->qos);
+    stream->phase = (StreamPhase)state->phase;
+    stream->text = g_strdup(state->text);
+    stream->opened_at_us = (gint64)state->opened_at_us;
+    stream->stage_ends_at_us = (gint64)state->stage_ends_at_us;
+    stream->next = state->next;
+    stream->delivered = state->delivered;
+    restore_parts(federation, stream, state);
+    stream_resume(federation, stream);
+}
+
+static gboolean is_whole(const Platform__State__Session *state)
+{
+    gboolean is = state && state->open && state->qos && state->open->n_targets > 0;
+    for (gsize i = 0; is && i < state->n_legs; i++)
+        is = state->legs[i]->leg != NULL;
+    return is;
+}
+
+typedef struct {
+    Federation *federation;
+    GError **error;
+    gboolean failed;
+} Loading;
+
+static void load_stream(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    gsize n_key = 0, n_bytes = 0;
+    const char *id = g_bytes_get_data(key, &n_key);
+    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    Platform__State__Session *state = platform__state__session__unpack(NULL, n_bytes, bytes);
+    if (is_whole(state))
+        restore(loading->federation, state);
+    else if (!loading->failed) {
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "session '%.*s': is damaged",
+                    (int)n_key, id);
+        loading->failed = TRUE;
+    }
+    wire_free(state);
+}
+
+gboolean stream_load(Federation *federation, GError **error)
+{
+    Loading loading = {federation, error, FALSE};
+    return store_load(federation->store, "session", load_stream, &loading, error) &&
+           !loading.failed;
+}
