@@ -35,6 +35,8 @@ StreamFixture *stream_fixture_new(const GraphLink *links, gsize n_links)
 {
     StreamFixture *fixture = g_new0(StreamFixture, 1);
     fixture->federation = federation_fixture_new(links, n_links);
+    // Nobody is heard of but when a test says so.
+    fixture->federation->config.stale_ms = 3600000;
     fixture->links = links;
     fixture->n_links = n_links;
     fixture->said = g_ptr_array_new_with_free_func(said_free);

@@ -47,6 +47,11 @@ static void test_errors(void)
     assert_error("max_keys_per_request: 129\n", "max_keys_per_request");
     assert_error("max_targets: 17\n", "max_targets");
     assert_error("attempt_ms: 120001\n", "attempt_ms");
+    assert_error("max_sessions: 0\n", "max_sessions");
+    assert_error("max_session_buffer: 65537\n", "max_session_buffer");
+    assert_error("max_session_rate_bps: 0\n", "max_session_rate_bps");
+    assert_error("session_drain_ms: 0\n", "session_drain_ms");
+    assert_error("hold_down_ms: 3600001\n", "hold_down_ms");
     assert_error("max_timeout_ms: 120001\n", "max_timeout_ms");
     assert_error("member: []\n", "member");
 }

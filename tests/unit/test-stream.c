@@ -142,6 +142,8 @@ static void test_a_taken_id(void)
                        &wire);
     Stream *stream = start(fixture, 1);
     g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+    // And whoever did gets what was asked for.
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_REPLY), ==, 1);
 }
 
 static void test_default_buffer(void)

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/unit/stream-fixture.h"
+
+#include <string.h>
+
+// a - b - d, a way round over c, and a longer one over e and f.
+static const GraphLink links[] = {
+    {"a-b", "a", "b", 900}, {"b-d", "b", "d", 900}, {"a-c", "a", "c", 900}, {"c-d", "c", "d", 900},
+    {"a-e", "a", "e", 900}, {"e-f", "e", "f", 900}, {"f-d", "f", "d", 900},
+};
+
+static StreamFixture *fixture_new(void)
+{
+    return stream_fixture_new(links, G_N_ELEMENTS(links));
+}
+
+static Stream *start(StreamFixture *fixture, guint number, guint priority, gboolean is_protected)
+{
+    Asked asked;
+    stream_fixture_ask(&asked, number);
+    asked.qos.priority = priority;
+    asked.qos.protected_ = is_protected;
+    return stream_fixture_start(fixture, &asked);
+}
+
+static Link *find_link(StreamFixture *fixture, const char *id)
+{
+    return graph_link(fixture->federation->federation->topology, id);
+}
+
+static void assert_rerouted(StreamFixture *fixture, const char *expected)
+{
+    g_autofree char *text = stream_fixture_events(fixture, "session.rerouted");
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void test_most_important_first(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    start(fixture, 1, 0, FALSE);
+    start(fixture, 2, 7, FALSE);
+    start(fixture, 3, 0, TRUE);
+    start(fixture, 4, 7, FALSE);
+    g_assert_cmpuint(find_link(fixture, "a-b")->reserved_bps, >, 4000);
+    stream_fixture_clear(fixture);
+    stream_fixture_link(fixture, "a-b", FALSE);
+    assert_rerouted(fixture, "s2:a-c-d s4:a-c-d s3:a-c-d s1:a-c-d");
+    g_assert_cmpuint(find_link(fixture, "a-b")->reserved_bps, ==, 0);
+}
+
+// Whoever does not use what failed is not looked at, however many there are.
+static void test_only_those_concerned_are_touched(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    start(fixture, 1, 0, FALSE);
+    stream_fixture_link(fixture, "a-b", FALSE);
+    Stream *other = start(fixture, 2, 0, FALSE);
+    stream_fixture_link(fixture, "a-b", TRUE);
+    start(fixture, 3, 0, FALSE);
+    stream_fixture_clear(fixture);
+    // Nobody can look at this and live.
+    GPtrArray *ways = other->ways;
+    other->ways = NULL;
+    stream_fixture_link(fixture, "b-d", FALSE);
+    other->ways = ways;
+    assert_rerouted(fixture, "s3:a-c-d");
+}
+
+static void test_what_is_under_way(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start(fixture, 1, 0, FALSE);
+    fixture->mute = "d";
+    fixture->delivered = 4;
+    stream_fixture_leg_state(fixture, stream, "sae-a", "a", QKDNF__V1__LEG_PHASE__LEG_PHASE_SERVE,
+                             1);
+    stream_fixture_clear(fixture);
+    stream_fixture_link(fixture, "b-d", FALSE);
+    const WireOrder *order = stream_fixture_last(fixture, KIND_ORDER)->message;
+    g_assert_cmpuint(order->attempt, ==, 1);
+    g_assert_cmpstr(order->branches[0]->providers[1], ==, "c");
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_RELEASE), ==, 6);
+    fixture->mute = NULL;
+    stream_fixture_run(fixture);
+    g_assert_cmpuint(stream_granted(stream), ==, 12);
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+}
+
+static void test_protected(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start(fixture, 1, 0, TRUE);
+    g_assert_cmpuint(stream_n_ways(stream, 0, FALSE), ==, 1);
+    g_assert_cmpuint(stream_n_ways(stream, 0, TRUE), ==, 1);
+    g_assert_cmpuint(find_link(fixture, "c-d")->reserved_bps, ==,
+                     find_link(fixture, "b-d")->reserved_bps);
+    stream_fixture_clear(fixture);
+    stream_fixture_link(fixture, "b-d", FALSE);
+    assert_rerouted(fixture, "s1:a-c-d");
+    const WireEvent *event = NULL;
+    for (guint i = 0; !event && i < fixture->said->len; i++) {
+        const Said *said = fixture->said->pdata[i];
+        if (said->kind == KIND_EVENT &&
+            strcmp(((WireEvent *)said->message)->name, "session.rerouted") == 0)
+            event = said->message;
+    }
+    g_assert_nonnull(event);
+    g_assert_cmpuint(event->duration_us, ==, 0);
+    g_assert_cmpstr(event->cause, ==, "border link b-d is down");
+    g_assert_cmpstr(event->old_path[1], ==, "b");
+    // And the next one is reserved.
+    g_assert_cmpuint(stream_n_ways(stream, 0, TRUE), ==, 1);
+    g_assert_cmpuint(find_link(fixture, "e-f")->reserved_bps, >, 0);
+}
+
+static void test_a_member_is_gone(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start(fixture, 1, 0, FALSE);
+    Provider *b = topology_find(fixture->federation->federation->topology, "b");
+    b->is_usable = FALSE;
+    stream_fixture_clear(fixture);
+    stream_on_member_lost(fixture->federation->federation, b, "silence");
+    stream_fixture_hear(fixture);
+    assert_rerouted(fixture, "s1:a-c-d");
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+}
+
+static void test_no_way_and_back(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start(fixture, 1, 0, FALSE);
+    stream_fixture_link(fixture, "a-c", FALSE);
+    stream_fixture_link(fixture, "a-e", FALSE);
+    stream_fixture_link(fixture, "a-b", FALSE);
+    g_assert_cmpint(stream->phase, ==, STREAM_DEGRADED);
+    g_assert_nonnull(strstr(stream->text, "a - b - d is cut"));
+    stream_fixture_clear(fixture);
+    stream_fixture_link(fixture, "a-b", TRUE);
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+    assert_rerouted(fixture, "");
+    // Over another way, after a while.
+    stream_fixture_link(fixture, "a-b", FALSE);
+    stream_fixture_wait(fixture, G_TIME_SPAN_SECOND);
+    stream_fixture_link(fixture, "a-e", TRUE);
+    stream_fixture_wait(fixture, 20 * G_TIME_SPAN_SECOND);
+    assert_rerouted(fixture, "s1:a-e-f-d");
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+}
+
+static void test_hold_down(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    start(fixture, 1, 0, FALSE);
+    stream_fixture_link(fixture, "a-c", FALSE);
+    stream_fixture_link(fixture, "a-b", FALSE);
+    assert_rerouted(fixture, "s1:a-e-f-d");
+    stream_fixture_link(fixture, "a-b", TRUE);
+    stream_fixture_wait(fixture, 29 * G_TIME_SPAN_SECOND);
+    assert_rerouted(fixture, "");
+    // It was away once more: the time begins again.
+    stream_fixture_link(fixture, "a-b", FALSE);
+    stream_fixture_link(fixture, "a-b", TRUE);
+    stream_fixture_wait(fixture, 29 * G_TIME_SPAN_SECOND);
+    assert_rerouted(fixture, "");
+    stream_fixture_wait(fixture, 2 * G_TIME_SPAN_SECOND);
+    assert_rerouted(fixture, "s1:a-b-d");
+}
+
+static void test_exhaustion(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start(fixture, 1, 0, FALSE);
+    find_link(fixture, "b-d")->next = 899;
+    stream_fixture_clear(fixture);
+    fixture->delivered = 4;
+    stream_fixture_leg_state(fixture, stream, "sae-a", "a", QKDNF__V1__LEG_PHASE__LEG_PHASE_SERVE,
+                             1);
+    stream_fixture_run(fixture);
+    assert_rerouted(fixture, "s1:a-c-d");
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+    g_assert_cmpuint(stream_granted(stream), ==, 12);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/stream-fault/most-important-first", test_most_important_first);
+    g_test_add_func("/stream-fault/only-those-concerned-are-touched",
+                    test_only_those_concerned_are_touched);
+    g_test_add_func("/stream-fault/what-is-under-way", test_what_is_under_way);
+    g_test_add_func("/stream-fault/protected", test_protected);
+    g_test_add_func("/stream-fault/a-member-is-gone", test_a_member_is_gone);
+    g_test_add_func("/stream-fault/no-way-and-back", test_no_way_and_back);
+    g_test_add_func("/stream-fault/hold-down", test_hold_down);
+    g_test_add_func("/stream-fault/exhaustion", test_exhaustion);
+    return g_test_run();
+}
