@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What operators ask: members, and the audit trail, in pages that fit a message.
+// What operators ask: members, the audit trail and faults, in pages that fit a message.
 
 #include "platform/admin.h"
+#include "platform/fault.h"
 
 #include <string.h>
 
 // With the longest texts, a page is well below what an answer may hold.
 #define MEMBERS_PER_PAGE 100
 #define RECORDS_PER_PAGE 200
+#define FAULTS_PER_PAGE  200
 
 static void send_page(Federation *federation, const Sender *sender, const WireAdmin *admin,
                       WireAdminReply *reply)
@@ -98,4 +100,40 @@ void admin_list_audit(Federation *federation, const Sender *sender, const WireAd
         pointers[reply.n_audit++] = record;
     }
     send_page(federation, sender, admin, &reply);
+}
+
+// --- faults --------------------------------------------------------------------------------------
+
+typedef struct {
+    char *after; // "member fault"
+    WireFaultInfo *pointers[FAULTS_PER_PAGE];
+    gsize n;
+    gboolean more;
+} FaultPage;
+
+static gboolean collect_fault(gpointer key, gpointer value, gpointer data)
+{
+    FaultPage *page = data;
+    if (strcmp(key, page->after) <= 0)
+        return FALSE;
+    if (page->n == FAULTS_PER_PAGE) {
+        page->more = TRUE;
+        return TRUE;
+    }
+    page->pointers[page->n++] = ((Fault *)value)->info;
+    return FALSE;
+}
+
+void admin_list_faults(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    FaultPage page = {0};
+    const WireFaultQuery *query = admin->faults;
+    page.after = g_strconcat(query->after_member, " ", query->after_id, NULL);
+    g_tree_foreach(federation->faults, collect_fault, &page);
+    WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
+    reply.faults = page.pointers;
+    reply.n_faults = page.n;
+    reply.more = page.more;
+    send_page(federation, sender, admin, &reply);
+    g_free(page.after);
 }

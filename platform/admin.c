@@ -193,6 +193,8 @@ void admin_on_admin(gpointer data, const Sender *sender, gconstpointer message)
         admin_list_audit(federation, sender, admin);
         return;
     case QKDNF__V1__ADMIN__COMMAND_FAULTS:
+        admin_list_faults(federation, sender, admin);
+        return;
     case QKDNF__V1__ADMIN__COMMAND_DRILL:
     case QKDNF__V1__ADMIN__COMMAND_AGENT:
     case QKDNF__V1__ADMIN__COMMAND__NOT_SET:

@@ -14,3 +14,4 @@ typedef struct {
 
 void admin_list_members(Federation *federation, const Sender *sender, const WireAdmin *admin);
 void admin_list_audit(Federation *federation, const Sender *sender, const WireAdmin *admin);
+void admin_list_faults(Federation *federation, const Sender *sender, const WireAdmin *admin);

@@ -207,6 +207,7 @@ static void attempt_timed_out(Federation *federation, Request *request)
         const Part *part = request->parts->pdata[i];
         if (part->is_answered)
             continue;
+        fault_on_order(federation, part->agent, STATUS_EXPIRED);
         is_end_waiting &= is_end(federation, request, part->agent);
         exclude_provider(federation, request, part->agent);
         char *more = agents ? g_strconcat(agents, ", ", part->agent, NULL) : g_strdup(part->agent);
@@ -255,6 +256,7 @@ static void on_order_outcome(Federation *federation, Request *request, const cha
     if (request->state != REQUEST_ORDERED || !part || part->is_answered)
         return;
     part->is_answered = TRUE;
+    fault_on_order(federation, agent, (Status)outcome->status);
     if (outcome->status != STATUS_OK) {
         learn(federation, request, part, outcome->status);
         const char *text = outcome->text[0] ? outcome->text : status_text((Status)outcome->status);
@@ -333,4 +335,16 @@ void request_on_link_lost(Federation *federation, const char *link)
             plan_is_possible(federation, request))
             attempt_failed(federation, request, STATUS_EXPIRED, link, "this border link is down");
     }
+}
+
+GHashTable *request_companions(const Federation *federation, const char *member)
+{
+    GHashTable *companions = g_hash_table_new(g_str_hash, g_str_equal);
+    g_auto(GStrv) ids = affected_find(federation->running, BY_PROVIDER, member);
+    for (char **id = ids; *id; id++) {
+        const Request *request = g_hash_table_lookup(federation->requests, *id);
+        for (guint i = 0; i < request->parts->len; i++)
+            g_hash_table_add(companions, ((Part *)request->parts->pdata[i])->agent);
+    }
+    return companions;
 }

@@ -7,6 +7,7 @@
 //   member.c       members, what they registered, who is there; member-state.c the states of
 //                  membership, member-apply.c what members change of them, member-store.c
 //   admin.c        what operators change of them; admin-list.c what they ask; audit.c the trail
+//   fault.c        what is wrong; notice.c who is told
 //   directory.c    applications, and finding them; attachment.c where they are served now
 //   topology.c     the graph of domains; route.c, route-disjoint.c search it
 //   plan.c         from a request to the split: routes, slots, orders
@@ -32,6 +33,7 @@
 typedef enum {
     TIMER_STALE,    // member: not heard of for too long
     TIMER_DRAIN,    // member: it withdraws, and may be done
+    TIMER_FAULT,    // fault: cleared long enough ago to be forgotten
     TIMER_REPEAT,   // request: say again what was not answered
     TIMER_ATTEMPT,  // request: the attempt has taken too long
     TIMER_FORGET,   // request: its answer need not be repeated any more
@@ -76,6 +78,7 @@ struct Federation {
     Topology *topology;
     GTree *members;           // ID → Member
     GQueue audit;             // WireAuditRecord, oldest first
+    GTree *faults;            // "member fault" → Fault
     GTree *applications;      // SAE → Application
     GTree *visits;            // SAE and agent → Visit
     guint64 visit_version;    // the last that was given to one
@@ -135,8 +138,23 @@ void member_on_withdraw(gpointer federation, const Sender *sender, gconstpointer
 void member_on_presence(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_resource(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_stock(gpointer federation, const Sender *sender, gconstpointer message);
-void member_on_fault(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_timer(Federation *federation, TimerId timer, const char *id);
+
+// fault.c; more of it in fault.h
+void fault_free(gpointer fault);
+gboolean fault_load(Federation *federation, GError **error);
+void fault_on_fault(gpointer federation, const Sender *sender, gconstpointer message);
+void fault_on_timer(Federation *federation, const char *key);
+// A member that should be there is not, or is again.
+void fault_on_silence(Federation *federation, const char *member, const char *cause);
+void fault_on_return(Federation *federation, const char *member);
+// How it answered an order; STATUS_EXPIRED: not in time.
+void fault_on_order(Federation *federation, const char *member, Status status);
+// What it reported in earlier lives is over: it reports anew what is still so. G_MAXUINT64: all,
+// for it takes no part any more.
+void fault_clear_all(Federation *federation, const char *member, guint64 before_incarnation);
+// notice.c: what a member that is there again was told of is told again.
+void notice_repeat(Federation *federation, const char *member);
 
 // directory.c
 void directory_free(gpointer application);
@@ -204,6 +222,8 @@ void request_on_timer(Federation *federation, TimerId timer, const char *id);
 void request_on_member_lost(Federation *federation, const char *member);
 // It has a part in a running attempt, or has not answered what became of one.
 gboolean request_concerns(const Federation *federation, const char *member);
+// IDs of those that have a part in a running attempt together with it.
+GHashTable *request_companions(const Federation *federation, const char *member);
 // A border link does not work any more: keys of sessions that are under way over it go another way
 // at once, if there is one. What applications asked for is left to the slots that both ends hold:
 // to give these up would cost stock that others need.

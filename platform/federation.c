@@ -62,7 +62,7 @@ static const DispatchTable dispatch_table = {
             [KIND_ADMIN] = admin_on_admin,
             [KIND_RESOURCE] = member_on_resource,
             [KIND_STOCK] = member_on_stock,
-            [KIND_FAULT] = member_on_fault,
+            [KIND_FAULT] = fault_on_fault,
             [KIND_REGISTER] = directory_on_register,
             [KIND_DISCOVER] = directory_on_discover,
             [KIND_HANDOVER] = handover_on_handover,
@@ -91,6 +91,9 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
     case TIMER_STALE:
     case TIMER_DRAIN:
         member_on_timer(federation, timer, id);
+        break;
+    case TIMER_FAULT:
+        fault_on_timer(federation, id);
         break;
     case TIMER_REPEAT:
     case TIMER_ATTEMPT:
@@ -205,10 +208,11 @@ static gboolean load(Federation *federation, GError **error)
     federation->outbox = outbox_new(federation->config->id, incarnation);
     federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
     return store_load(federation->store, "link", load_link, federation, error) &&
-           audit_load(federation, error) && member_load(federation, error) &&
-           directory_load(federation, error) && attachment_load(federation, error) &&
-           visit_load(federation, error) && handover_load(federation, error) &&
-           request_load(federation, error) && stream_load(federation, error);
+           audit_load(federation, error) && fault_load(federation, error) &&
+           member_load(federation, error) && directory_load(federation, error) &&
+           attachment_load(federation, error) && visit_load(federation, error) &&
+           handover_load(federation, error) && request_load(federation, error) &&
+           stream_load(federation, error);
 }
 
 static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
@@ -227,6 +231,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->timers = timers_new();
     federation->topology = topology_new();
     federation->members = g_tree_new_full(compare_ids, NULL, NULL, member_free);
+    federation->faults = g_tree_new_full(compare_ids, NULL, NULL, fault_free);
     federation->applications = g_tree_new_full(compare_ids, NULL, NULL, directory_free);
     federation->visits = g_tree_new_full(compare_ids, NULL, NULL, visit_free);
     federation->handovers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, handover_free);
@@ -262,6 +267,7 @@ void federation_free(Federation *federation)
     g_hash_table_unref(federation->handovers);
     g_tree_unref(federation->visits);
     g_tree_unref(federation->applications);
+    g_tree_unref(federation->faults);
     g_tree_unref(federation->members);
     g_queue_clear_full(&federation->audit, wire_free);
     topology_free(federation->topology);

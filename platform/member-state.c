@@ -52,6 +52,7 @@ static void leave(Federation *federation, Member *member)
     // Also what it was left to end by itself.
     request_on_member_lost(federation, member->provider->id);
     member_drop_resource(federation, member);
+    fault_clear_all(federation, member->provider->id, G_MAXUINT64);
 }
 
 static void follow(Federation *federation, Member *member)
@@ -110,7 +111,8 @@ static void look_after_drain(Federation *federation, Member *member)
     const char *id = member->provider->id;
     gint64 until_us =
         member->since_us + (gint64)federation->config->drain_ms * G_TIME_SPAN_MILLISECOND;
-    gboolean is_done = !request_concerns(federation, id);
+    gboolean is_done = !request_concerns(federation, id) &&
+                       affected_count(federation->streaming, BY_PROVIDER, id) == 0;
     if (is_done || federation->now >= until_us) {
         member_enter(federation, member,
                      &(MemberChange){MEMBER(WITHDRAWN), federation->config->id, "withdraw",

@@ -33,6 +33,7 @@ static void went_up(Federation *federation, const Member *member)
                                   .subject = id},
                      "%s takes part", id);
     stream_on_member_back(federation, member->provider);
+    fault_on_return(federation, id);
 }
 
 // What runs over one that withdraws may end by itself; nobody else is waited for any more.
@@ -46,6 +47,8 @@ static void went_down(Federation *federation, const Member *member, const char *
                                   .cause = cause},
                      "%s is gone", id);
     stream_on_member_lost(federation, member->provider, cause && cause[0] ? cause : "it is gone");
+    if (member->state == MEMBER(ACTIVE))
+        fault_on_silence(federation, id, cause);
     if (member->state != MEMBER(WITHDRAWING))
         request_on_member_lost(federation, id);
 }
@@ -112,6 +115,8 @@ void member_on_presence(gpointer data, const Sender *sender, gconstpointer messa
         return;
     }
     member_send_state(federation, member);
+    fault_clear_all(federation, sender->id, member->presence.incarnation);
+    notice_repeat(federation, sender->id);
     member_heard(federation, member);
 }
 
@@ -164,6 +169,7 @@ void member_drop_resource(Federation *federation, Member *member)
     attachment_review(federation, provider);
     g_clear_pointer(&provider->resource, wire_free);
     store_delete_text(federation->store, "resource", provider->id);
+    stream_on_resource(federation, provider);
 }
 
 void member_on_resource(gpointer data, const Sender *sender, gconstpointer message)
@@ -219,20 +225,6 @@ void member_on_stock(gpointer data, const Sender *sender, gconstpointer message)
         stock->resource_version != member->provider->resource->version)
         member_send_state(federation, member);
     member_heard(federation, member);
-}
-
-void member_on_fault(gpointer data, const Sender *sender, gconstpointer message)
-{
-    const WireFault *fault = message;
-    const char *subject = fault->subject[0] ? fault->subject : sender->id;
-    federation_event(data,
-                     &(EventHead){.severity = fault->cleared
-                                                  ? QKDNF__V1__SEVERITY__SEVERITY_INFO
-                                                  : QKDNF__V1__SEVERITY__SEVERITY_WARNING,
-                                  .name = fault->cleared ? "fault.cleared" : "fault.raised",
-                                  .subject = subject,
-                                  .cause = fault->cause},
-                     "%s reports fault %s", sender->id, fault->id);
 }
 
 void member_on_timer(Federation *federation, TimerId timer, const char *id)

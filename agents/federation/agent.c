@@ -74,6 +74,7 @@ static const DispatchTable dispatch_table = {
             [KIND_PRESENCE] = discovery_on_presence,
             [KIND_MEMBER] = discovery_on_member,
             [KIND_ADMIN] = discovery_on_admin,
+            [KIND_NOTICE] = notice_on_notice,
             [KIND_FILL] = border_on_fill,
             [KIND_FILLED] = border_on_filled,
             [KIND_ORDER] = order_on_order,
@@ -222,6 +223,8 @@ static void create_tables(Agent *agent)
     agent->orders = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, order_free);
     agent->early = order_early_new();
     agent->legs = leg_table_new();
+    agent->reported = g_tree_new_full(compare_ids, NULL, NULL, wire_free);
+    agent->notices = g_tree_new_full(compare_ids, NULL, g_free, wire_free);
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     agent->visitors = g_tree_new_full(compare_ids, NULL, NULL, visitor_free);
     agent->doors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -285,6 +288,8 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->doors, g_hash_table_unref);
     g_clear_pointer(&agent->visitors, g_tree_unref);
     g_clear_pointer(&agent->faults, g_hash_table_unref);
+    g_clear_pointer(&agent->notices, g_tree_unref);
+    g_clear_pointer(&agent->reported, g_tree_unref);
     g_clear_pointer(&agent->early, order_early_free);
     g_clear_pointer(&agent->orders, g_hash_table_unref);
     g_clear_pointer(&agent->borders, g_tree_unref);

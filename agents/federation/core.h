@@ -6,6 +6,7 @@
 //   agent.c      creation, messages in, time, the tables that tie the parts together
 //   membership.c the provider's membership: to apply, and to leave
 //   discovery.c  what the provider has, registered with the platform (RD)
+//   notice.c     faults, its own and those that the platform shares
 //   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
 //   order.c      orders and releases (RO), relay values
 //   keystore.c   keys of this provider's users
@@ -88,6 +89,8 @@ struct Agent {
     guint64 last_version;
     guint64 refused_version; // that was told
     PresenceState platform;
+    GTree *reported;    // fault ID → WireFault: those of the provider itself
+    GTree *notices;     // "member fault" → WireNotice: others' that the platform shares
     GHashTable *faults; // scope and subject → number by which it is told
 
     GTree *visitors;   // SAE → Visitor
@@ -140,6 +143,13 @@ const AgentApplication *discovery_find_application(const Agent *agent, const cha
 // FALSE: it may come with any certificate.
 gboolean application_certificate(const AgentApplication *application,
                                  guint8 ret_sha256[CERTIFICATE_SHA256_BYTES]);
+
+// notice.c
+void fault_report(Agent *agent, const WireFault *fault);
+// What the platform may not have heard, or has forgotten.
+void fault_report_all(Agent *agent);
+void notice_on_notice(gpointer agent, const Sender *sender, gconstpointer message);
+void notice_list(Agent *agent, const char *operator_id, const WireAdmin *admin);
 
 // border.c
 typedef struct Border Border;

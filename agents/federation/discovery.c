@@ -227,6 +227,7 @@ void discovery_join(Agent *agent)
 {
     discovery_announce(agent);
     border_report(agent, TRUE);
+    fault_report_all(agent);
 }
 
 // Nobody shall find it any more.
@@ -277,6 +278,7 @@ void discovery_on_presence(gpointer data, const Sender *sender, gconstpointer me
     membership_announce(agent);
     discovery_announce(agent);
     border_report(agent, TRUE);
+    fault_report_all(agent);
     service_ask_again(agent);
     leg_ask_again(agent);
 }
@@ -328,7 +330,7 @@ void discovery_on_driver_event(gpointer data, const DriverEvent *event)
     fault.subject = (char *)(is_border ? event->subject : "");
     fault.cause = (char *)event->cause;
     fault.cleared = event->cleared;
-    agent_send(agent, KIND_FAULT, agent->config->platform, &fault.base);
+    fault_report(agent, &fault);
 }
 
 static Status run_drill(Agent *agent, const WireDrill *drill, char **ret_text, char ***ret_lines)
@@ -357,6 +359,10 @@ void discovery_on_admin(gpointer data, const Sender *sender, gconstpointer messa
 {
     Agent *agent = data;
     const WireAdmin *admin = message;
+    if (admin->command_case == QKDNF__V1__ADMIN__COMMAND_FAULTS) {
+        notice_list(agent, sender->id, admin);
+        return;
+    }
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
     Status status = STATUS_UNSUPPORTED;

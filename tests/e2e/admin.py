@@ -21,6 +21,7 @@ platform:
   operators: [admin, second]
   drain_ms: 3000
   reapply_ms: 100
+  hold_down_ms: 2000
   policy: {version: 1, purposes: [relay]}
 providers:
   - {id: left, operators: [admin], applications: [{sae: alice, node: a}],
@@ -56,6 +57,10 @@ class Federation(fabric.Fabric):
 
     def lines(self, *words):
         return [json.loads(line) for line in self.admin(*words, "--json").splitlines()]
+
+    def pid(self, name):
+        status = json.loads(self.run("status", "--federation", str(self.dir), "--json"))
+        return next(process["pid"] for process in status["processes"] if process["id"] == name)
 
     def member(self, name):
         return next(member for member in self.lines("members") if member["id"] == name)
@@ -177,6 +182,29 @@ class Asking:
         self.thread.join(60)
 
 
+def test_faults_are_listed_and_shared(fed):
+    def faults(*words):
+        return [json.loads(line) for line in fed.run(
+            "fault", "list", *words, "--federation", str(fed.dir), "--json").splitlines()]
+
+    def of_left():
+        return [fault for fault in faults() if fault["member"] == "left"]
+
+    fed.run("fault", "inject", "left", "border", "left-upper", "--federation", str(fed.dir))
+    fault, = fabric.wait_until("the report", of_left)
+    assert (fault["scope"], fault["subject"]) == ("border", "left-upper"), fault
+    assert fault["cleared_at_us"] == 0 and fault["since_us"] > 0, fault
+    fabric.wait_until("the neighbour to hear of it", lambda: faults("upper")[0]["notices"])
+    assert not faults("lower")[0]["notices"]
+    os.kill(fed.pid("platform"), signal.SIGKILL)
+    assert of_left() == [fault], (of_left(), fault)
+    fed.run("fault", "clear", "left", "border", "left-upper", "--federation", str(fed.dir))
+    fabric.wait_until("its end", lambda: of_left()[0]["cleared_at_us"])
+    fault, = of_left()
+    assert fault["held_until_us"] - fault["cleared_at_us"] == 2000000, fault
+    fabric.wait_until("the neighbour to hear that", lambda: not faults("upper")[0]["notices"])
+
+
 def test_suspension_acts_at_once(fed):
     asking = Asking(fed)
     fabric.wait_until("keys", lambda: len(asking.got) > 5)
@@ -225,7 +253,7 @@ def test_withdrawn_by_its_own_operator(fed):
 
 
 def test_who_has_left_stays_away_until_it_applies(fed):
-    os.kill(fed.qkdns["upper"]["pid"], signal.SIGKILL)
+    os.kill(fed.pid("upper"), signal.SIGKILL)
     fabric.wait_until("upper to run again", lambda: "starting it again" in fed.up_log())
     fed.await_transit("lower")
     assert fed.state("upper") == "WITHDRAWN"
@@ -252,7 +280,7 @@ def test_all_of_it_is_in_the_audit_trail_also_after_kill(fed):
     assert of_lower[-1] == ("admin", "expel", "EXPELLED"), of_lower
     assert any(r["actor"] == "second" and r["command"] == "suspend" for r in trail)
     assert any(r["status"] == "NOT_ALLOWED" and r["from"] == r["to"] for r in trail)
-    os.kill(fed.info["platform"]["pid"], signal.SIGKILL)
+    os.kill(fed.pid("platform"), signal.SIGKILL)
     assert fed.lines("audit")[:len(trail)] == trail
     assert fed.state("lower") == "EXPELLED" and fed.state("upper") == "ACTIVE"
     fed.await_transit("upper")

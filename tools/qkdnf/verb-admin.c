@@ -3,7 +3,6 @@
 #include "schemas/membership.h"
 #include "tools/qkdnf/admin-print.h"
 #include "tools/qkdnf/inquiry.h"
-#include "tools/qkdnf/json-read.h"
 #include "tools/qkdnf/progress.h"
 #include "tools/qkdnf/verb.h"
 
@@ -284,20 +283,13 @@ static const struct argp argp = {
            "`apply` are for operators of the provider, and go to its agent.",
 };
 
-// As the federation's description says, where there is one.
 static gboolean find_platform(Arguments *arguments, GError **error)
 {
     if (!access_resolve(&arguments->access, ACCESS_OPERATORS, error))
         return FALSE;
-    json_t *federation =
-        arguments->access.federation ? access_load(arguments->access.federation, error) : NULL;
-    if (arguments->access.federation && !federation)
-        return FALSE;
-    const char *id = json_read_text(json_object_get(federation, "platform"), "id");
     if (!arguments->platform)
-        arguments->platform = g_strdup(*id ? id : "platform");
-    json_decref(federation);
-    return TRUE;
+        arguments->platform = access_find_platform(&arguments->access);
+    return arguments->platform != NULL;
 }
 
 int verb_admin(int argc, char **argv)

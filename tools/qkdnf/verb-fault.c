@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "tools/qkdnf/fault-list.h"
 #include "tools/qkdnf/inquiry.h"
 #include "tools/qkdnf/json-read.h"
 #include "tools/qkdnf/progress.h"
@@ -34,10 +35,18 @@ static int find_name(const char *const *names, const char *name)
     return 0;
 }
 
+// All faults, as the platform knows them.
+static gboolean is_federations(const Arguments *arguments)
+{
+    return arguments->n_words == 1 && strcmp(arguments->words[0], "list") == 0;
+}
+
 static void check_words(Arguments *arguments, struct argp_state *state)
 {
     WireDrill *drill = &arguments->drill;
     const char *const *words = arguments->words;
+    if (is_federations(arguments))
+        return;
     if (arguments->n_words < 2)
         argp_error(state, "expected an action and a provider");
     drill->action = (Qkdnf__V1__DrillAction)find_name(action_names, words[0]);
@@ -87,9 +96,10 @@ static const struct argp argp = {
                 "inject|clear PROVIDER node NODE\n"
                 "inject|clear PROVIDER link A/B\n"
                 "inject|clear PROVIDER provider\n"
-                "list PROVIDER",
+                "list [PROVIDER]",
     .children = children,
-    .doc = "Drills: makes a provider's simulated QKDN misbehave, or behave again.",
+    .doc = "Drills: makes a provider's simulated QKDN misbehave, or behave again. `list` shows the "
+           "federation's faults, or a provider's drills and the faults of others that it was told.",
 };
 
 static void print_lines(const WireAdminReply *answer)
@@ -98,7 +108,7 @@ static void print_lines(const WireAdminReply *answer)
         puts(answer->lines[i]);
 }
 
-static void print_json(const Arguments *arguments, const WireAdminReply *answer)
+static void print_json(const Arguments *arguments, const WireAdminReply *answer, json_t *notices)
 {
     json_t *lines = json_array();
     for (gsize i = 0; i < answer->n_lines; i++)
@@ -106,16 +116,21 @@ static void print_json(const Arguments *arguments, const WireAdminReply *answer)
     json_t *report = json_pack(
         "{s:s, s:s, s:s, s:s, s:o}", "action", arguments->words[0], "provider", arguments->words[1],
         "status", status_name((Status)answer->status), "text", answer->text, "faults", lines);
+    if (notices)
+        json_object_set(report, "notices", notices);
     verb_print_json(report);
     json_decref(report);
 }
 
-static int report(const Arguments *arguments, const WireAdminReply *answer, const char *verb)
+static int report(const Arguments *arguments, const WireAdminReply *answer, json_t *notices,
+                  const char *verb)
 {
     if (arguments->json)
-        print_json(arguments, answer);
+        print_json(arguments, answer, notices);
     else
         print_lines(answer);
+    if (notices && !arguments->json)
+        fault_list_print(notices);
     if (answer->status == STATUS_OK)
         return EXIT_DONE;
     fprintf(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status), answer->text);
@@ -163,17 +178,47 @@ static WireAdminReply *ask(Arguments *arguments, WireAdmin *question, GError **e
     return inquiry_admin(access, provider, question, error);
 }
 
+static int list_all(Arguments *arguments, const char *verb)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *platform = NULL;
+    json_t *faults = NULL;
+    if (access_resolve(&arguments->access, ACCESS_OPERATORS, &error))
+        platform = access_find_platform(&arguments->access);
+    if (platform)
+        faults = fault_list_ask(&arguments->access, platform, &error);
+    if (!faults)
+        return verb_fail_on_bus(verb, error);
+    if (!arguments->json)
+        fault_list_print(faults);
+    for (gsize i = 0; arguments->json && i < json_array_size(faults); i++)
+        verb_print_json(json_array_get(faults, i));
+    json_decref(faults);
+    return EXIT_DONE;
+}
+
+static int command(Arguments *arguments, const char *verb)
+{
+    WireAdmin question = WIRE_ADMIN_INIT;
+    question.command_case = QKDNF__V1__ADMIN__COMMAND_DRILL;
+    question.drill = &arguments->drill;
+    g_autoptr(GError) error = NULL;
+    json_t *notices = NULL;
+    WireAdminReply *answer = ask(arguments, &question, &error);
+    if (answer && arguments->drill.action == QKDNF__V1__DRILL_ACTION__DRILL_ACTION_LIST)
+        notices = fault_list_ask(&arguments->access, arguments->words[1], NULL);
+    int code = answer ? report(arguments, answer, notices, verb) : verb_fail_on_bus(verb, error);
+    json_decref(notices);
+    wire_free(answer);
+    return code;
+}
+
 int verb_fault(int argc, char **argv)
 {
     Arguments arguments = {.drill = WIRE_DRILL_INIT};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    WireAdmin question = WIRE_ADMIN_INIT;
-    question.command_case = QKDNF__V1__ADMIN__COMMAND_DRILL;
-    question.drill = &arguments.drill;
-    g_autoptr(GError) error = NULL;
-    WireAdminReply *answer = ask(&arguments, &question, &error);
-    int code = answer ? report(&arguments, answer, argv[0]) : verb_fail_on_bus(argv[0], error);
-    wire_free(answer);
+    int code =
+        is_federations(&arguments) ? list_all(&arguments, argv[0]) : command(&arguments, argv[0]);
     access_clear(&arguments.access);
     return code;
 }
