@@ -5,6 +5,7 @@
 #include "agents/federation/agent.h"
 #include "agents/kme/server.h"
 #include "agents/master-key.h"
+#include "agents/policy.h"
 #include "agents/qkdn/sim.h"
 #include "topics/mqtt/daemon.h"
 
@@ -44,35 +45,63 @@ static Driver *driver_new(const QkdnSettings *settings)
     g_assert_not_reached();
 }
 
-static gboolean reload(gpointer server, GError **error)
+typedef struct {
+    AgentSettings *settings;
+    const char *path; // of the configuration
+    Agent *agent;
+    KmeServer *server;
+} Host;
+
+static void committed(gpointer host)
 {
-    return kme_server_reload(server, error);
+    kme_server_flush(((Host *)host)->server);
 }
 
-static gboolean serve(AgentSettings *settings, Agent *agent, Store *store, struct event_base *base,
-                      GError **error)
+static void set_fingerprint(AgentSettings *settings)
+{
+    g_clear_pointer(&settings->agent.certificate_sha256, g_bytes_unref);
+    settings->agent.certificate_sha256 = policy_fingerprint(settings);
+}
+
+// Each for itself: what is bad in the one does not hold up the other.
+static gboolean reload(gpointer data, GError **error)
+{
+    Host *host = data;
+    g_autoptr(GError) cause = NULL;
+    gboolean is_policy = policy_reload(host->settings, host->path, &cause);
+    gboolean are_certificates = kme_server_reload(host->server, is_policy ? error : NULL);
+    set_fingerprint(host->settings);
+    agent_reconfigured(host->agent, daemon_now_us());
+    if (!is_policy)
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return is_policy && are_certificates;
+}
+
+static gboolean serve(AgentSettings *settings, const char *path, Agent *agent, Store *store,
+                      struct event_base *base, GError **error)
 {
     g_autoptr(KmeServer) server =
         kme_server_new(base, &settings->kme, &settings->agent.limits, &key_service, agent, error);
     if (!server)
         return FALSE;
     agent_set_key_answer(agent, kme_server_answer, server);
+    Host host = {settings, path, agent, server};
     DaemonSetup setup = {
         .id = settings->agent.id,
         .role = ROLE_AGENT,
         .connection = &settings->daemon.broker,
         .core_ops = &agent_ops,
         .core = agent,
-        .committed = kme_server_flush,
+        .committed = committed,
         .reload = reload,
-        .server = server,
+        .server = &host,
         .store = store,
         .base = base,
     };
     return daemon_run(&setup, error);
 }
 
-gboolean host_run(AgentSettings *settings, GError **error)
+gboolean host_run(AgentSettings *settings, const char *path, GError **error)
 {
     g_autofree char *owner = g_strconcat("agent ", settings->agent.id, NULL);
     g_autoptr(Secret) master_key = master_key_read(settings->master_key, error);
@@ -80,6 +109,7 @@ gboolean host_run(AgentSettings *settings, GError **error)
         return FALSE;
     settings->agent.master_key = master_key;
     settings->kme.id = settings->agent.kme_id;
+    set_fingerprint(settings);
     g_autoptr(Store) store = daemon_open_store(&settings->daemon, owner, error);
     if (!store)
         return FALSE;
@@ -92,7 +122,8 @@ gboolean host_run(AgentSettings *settings, GError **error)
         return FALSE;
     }
     struct event_base *base = event_base_new();
-    gboolean ok = serve(settings, agent, store, base, error);
+    gboolean ok = serve(settings, path, agent, store, base, error);
     event_base_free(base);
+    g_clear_pointer(&settings->agent.certificate_sha256, g_bytes_unref);
     return ok;
 }

@@ -5,5 +5,6 @@
 
 #include "agents/settings.h"
 
-// Runs until it is told to stop (TRUE), or until something fails for good.
-gboolean host_run(AgentSettings *settings, GError **error);
+// Runs until it is told to stop (TRUE), or until something fails for good. `path` is the file that
+// the settings were read from: on SIGHUP the provider's policy is read again from there.
+gboolean host_run(AgentSettings *settings, const char *path, GError **error);

@@ -23,5 +23,5 @@ int main(int argc, char **argv)
         return daemon_fail(2, error);
     if (options.check_only)
         return printf("%s: valid\n", options.config) < 0;
-    return host_run(settings_root(settings), &error) ? 0 : daemon_fail(1, error);
+    return host_run(settings_root(settings), options.config, &error) ? 0 : daemon_fail(1, error);
 }

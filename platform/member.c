@@ -132,6 +132,25 @@ void member_refuse_resource(Federation *federation, Member *member, guint64 vers
                      "%s", why);
 }
 
+// A border link is the two's that name each other; who else claims it hears that it stands back.
+static void say_claims(Federation *federation, Member *member)
+{
+    const WireResource *resource = member->provider->resource;
+    for (gsize i = 0; i < resource->n_border_links; i++) {
+        const char *id = resource->border_links[i]->id;
+        Link *link = topology_find_link(federation->topology, id);
+        if (!link || link_end_of(link, member->provider))
+            continue;
+        const Provider *a = link->ends[0].provider, *b = link->ends[1].provider;
+        federation_event(federation,
+                         &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                                      .name = "link.claim-stands-back",
+                                      .subject = id},
+                         "%s claims it, but it belongs to %s and %s", member->provider->id,
+                         a ? a->id : "nobody", b ? b->id : "nobody");
+    }
+}
+
 static void resource_accept(Federation *federation, Member *member, const WireResource *resource)
 {
     topology_register(federation->topology, member->provider, message_copy(&resource->base));
@@ -146,6 +165,7 @@ static void resource_accept(Federation *federation, Member *member, const WireRe
                      "version %" G_GUINT64_FORMAT ": %zu nodes, %zu border links, %zu applications",
                      resource->version, resource->n_nodes, resource->n_border_links,
                      resource->n_applications);
+    say_claims(federation, member);
     stream_on_resource(federation, member->provider);
 }
 

@@ -202,6 +202,14 @@ void agent_connected(Agent *agent, gint64 now_us)
     leg_ask_again(agent);
 }
 
+void agent_reconfigured(Agent *agent, gint64 now_us)
+{
+    agent->now = now_us;
+    if (membership_refresh(agent))
+        membership_announce(agent);
+    discovery_refresh(agent);
+}
+
 Outbox *agent_outbox(Agent *agent)
 {
     return agent->outbox;

@@ -79,6 +79,8 @@ Refusal agent_receive(Agent *agent, const char *topic, const guint8 *payload, gs
                       gint64 now_us);
 gint64 agent_tick(Agent *agent, gint64 now_us);
 void agent_connected(Agent *agent, gint64 now_us);
+// The configuration was changed: what the provider says of itself and federates may be another now.
+void agent_reconfigured(Agent *agent, gint64 now_us);
 Outbox *agent_outbox(Agent *agent);
 // These four, for a shell.
 extern const CoreOps agent_ops;

@@ -119,8 +119,8 @@ void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, c
 // membership.c
 gboolean membership_load(Agent *agent, GError **error);
 void membership_clear(Agent *agent);
-// After a change of the configuration: what the provider says of itself may be another now.
-void membership_refresh(Agent *agent);
+// After a change of the configuration: whether what the provider says of itself is another now.
+gboolean membership_refresh(Agent *agent);
 void membership_announce(Agent *agent);
 void membership_on_member(Agent *agent, const WireMember *member);
 void membership_on_timer(Agent *agent);

@@ -175,18 +175,18 @@ void membership_announce(Agent *agent)
 {
     agent->membership.repeat_us = REPEAT_FIRST_US;
     agent->membership.judged_version = 0;
-    if (agent->membership.state != STATE(EXPELLED) && !agent->membership.is_leaving)
-        send_application(agent);
     say(agent);
 }
 
-void membership_refresh(Agent *agent)
+gboolean membership_refresh(Agent *agent)
 {
     const WireApply *last = agent->membership.application;
     WireApply *now = build_application(agent, last ? last->version : 0);
-    if (!last || !is_same(last, now))
-        renew(agent);
+    gboolean is_changed = !last || !is_same(last, now);
     wire_free(now);
+    if (is_changed)
+        renew(agent);
+    return is_changed;
 }
 
 // --- hearing of it -------------------------------------------------------------------------------

@@ -205,6 +205,32 @@ def test_faults_are_listed_and_shared(fed):
     fabric.wait_until("the neighbour to hear that", lambda: not faults("upper")[0]["notices"])
 
 
+def test_policy_is_read_again_on_hangup(fed):
+    path = fed.dir / "upper" / "agent.yaml"
+    good = path.read_text()
+    version = fed.member("upper")["resource_version"]
+
+    def hang_up(text):
+        path.write_text(text)
+        os.kill(fed.pid("upper"), signal.SIGHUP)
+
+    assert "share_percent: 100" in good, good
+    hang_up(good.replace("share_percent: 100", "share_percent: 500"))
+    fabric.wait_until("the log to say why", lambda: f"{path}:".encode() in fed.logs()
+                      and b"share_percent" in fed.logs())
+    assert fed.member("upper")["resource_version"] == version
+    hang_up(good.replace("share_percent: 100", "share_percent: 50"))
+    fabric.wait_until("another version",
+                      lambda: fed.member("upper")["resource_version"] > version)
+    upper = fed.member("upper")
+    assert upper["state"] == "ACTIVE", upper
+    fabric.wait_until("another application",
+                      lambda: fed.member("upper")["application"]["share_percent"] == 50)
+    hang_up(good)
+    fabric.wait_until("the first policy again",
+                      lambda: fed.member("upper")["application"]["share_percent"] == 100)
+
+
 def test_suspension_acts_at_once(fed):
     asking = Asking(fed)
     fabric.wait_until("keys", lambda: len(asking.got) > 5)

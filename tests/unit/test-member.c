@@ -2,6 +2,8 @@
 
 #include "tests/unit/federation-fixture.h"
 
+#include <string.h>
+
 static const GraphLink links[] = {{"a-b", "a", "b", 100}};
 
 static void put(FederationFixture *fixture, const char *provider, const char *of)
@@ -49,11 +51,45 @@ static void test_what_is_damaged_is_said(void)
     g_assert_cmpstr(error->message, ==, "resource of 'b': is damaged");
 }
 
+static void find_event(gpointer data, const Publish *publish)
+{
+    Topic topic;
+    Refusal refusal;
+    gsize n_bytes = 0;
+    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
+    g_assert_true(topic_parse(publish->topic, &topic));
+    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
+    for (gsize i = 0; topic.kind == KIND_EVENT && i < frame->n_messages; i++) {
+        const WireEvent *event = (const WireEvent *)frame->messages[i];
+        if (strcmp(event->name, "link.claim-stands-back") == 0)
+            g_string_append_printf(data, "%s: %s; ", event->subject, event->text);
+    }
+}
+
+// Whoever claims what two others agree on is told, and changes nothing.
+static void test_a_claim_stands_back(void)
+{
+    static const GraphLink more[] = {{"a-b", "a", "b", 100}, {"b-c", "b", "c", 100}};
+    static const GraphLink claimed[] = {{"a-b", "c", "b", 100}};
+    g_autoptr(FederationFixture) fixture = federation_fixture_new(more, G_N_ELEMENTS(more));
+    WireResource *resource = graph_resource("c", claimed, G_N_ELEMENTS(claimed));
+    resource->version = 2;
+    member_on_resource(fixture->federation, &(Sender){"c", ROLE_AGENT, 1}, resource);
+    wire_free(resource);
+    g_autoptr(GString) said = g_string_new(NULL);
+    outbox_flush(federation_outbox(fixture->federation), FEDERATION_NOW, find_event, said);
+    g_assert_cmpstr(said->str, ==, "a-b: c claims it, but it belongs to a and b; ");
+    const Topology *topology = fixture->federation->topology;
+    g_assert_true(topology_find_link(topology, "a-b")->ends[0].provider ==
+                  topology_find(topology, "a"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/member/what-does-not-fit-is-not-loaded",
                     test_what_does_not_fit_is_not_loaded);
     g_test_add_func("/member/what-is-damaged-is-said", test_what_is_damaged_is_said);
+    g_test_add_func("/member/a-claim-stands-back", test_a_claim_stands_back);
     return g_test_run();
 }
