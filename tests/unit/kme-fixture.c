@@ -44,7 +44,9 @@ static void fake_get(gpointer agent, guint64 call, const KeyQuery *query)
     record(agent, call,
            g_strdup_printf("get %s %s %u %u %u %s %s", query->caller.sae, targets, query->number,
                            query->size_bits, query->n_paths, exclude ? exclude : "-",
-                           query->request ? query->request : "-"));
+                           query->request   ? query->request
+                           : query->session ? query->session
+                                            : "-"));
 }
 
 static void fake_get_by_id(gpointer agent, guint64 call, const KeyCaller *caller,

@@ -221,6 +221,20 @@ static void test_a_handle_is_moved(QkdnfFixture *f, gconstpointer data)
     qkdnf_kme_free(kme);
 }
 
+static void test_keys_of_a_session(QkdnfFixture *f, gconstpointer data)
+{
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
+    struct qkdnf_kme *kme = qkdnf_kme_of(q, NULL);
+    struct qkdnf_key_query query = {
+        .targets = (const char *const[]){"bank-b"}, .n_targets = 1, .session = SESSION};
+    struct qkdnf_keys *keys = qkdnf_get_keys(kme, &query, 5000);
+    g_assert_cmpint(keys->status, ==, QKDNF_OK);
+    g_assert_cmpstr(f->kme.calls->str, ==, "get bank-a bank-b 1 256 1 - " SESSION "\n");
+    qkdnf_keys_free(keys);
+    qkdnf_kme_free(kme);
+    qkdnf_close(q);
+}
+
 static void add(const char *name, void (*test)(QkdnfFixture *, gconstpointer))
 {
     g_test_add(name, QkdnfFixture, NULL, qkdnf_fixture_set_up, test, qkdnf_fixture_tear_down);
@@ -234,6 +248,7 @@ int main(int argc, char **argv)
     add("/qkdnf-session/counter-offer", test_counter_offer);
     add("/qkdnf-session/with-callbacks", test_with_callbacks);
     add("/qkdnf-session/what-cannot-be-sent", test_what_cannot_be_sent);
+    add("/qkdnf-session/keys-of-a-session", test_keys_of_a_session);
     add("/qkdnf-session/handover", test_handover);
     add("/qkdnf-session/falls-back", test_falls_back);
     add("/qkdnf-session/handover-with-a-callback", test_handover_with_a_callback);
