@@ -11,7 +11,7 @@
 
 // From the end of what the platform was given to the word of what became of it: the old KME has to
 // be cleared, too.
-#define HANDOVER_GRACE_MS 10000
+#define HANDOVER_GRACE_MS 15000
 
 // --- where the keys are --------------------------------------------------------------------------
 

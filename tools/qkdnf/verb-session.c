@@ -14,7 +14,7 @@
 #define HANDOVER_TIMEOUT_S 30
 
 // From the end of a handover's time to the word of what became of it: the old KME is cleared, too.
-#define HANDOVER_GRACE_MS 10000
+#define HANDOVER_GRACE_MS 15000
 
 // --- sessions ------------------------------------------------------------------------------------
 
