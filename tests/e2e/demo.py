@@ -72,6 +72,20 @@ def test_the_report(demo):
     assert demo.left() == [] and demo.pids() == []
 
 
+def test_a_session_through_a_cut_and_a_death(demo):
+    report = demo.path / "session.json"
+    code, out, err = demo.run("--report", report)
+    assert code == 0, (out, err)
+    found = json.loads(report.read_text())
+    session = found["session"]
+    assert session["keys"] > 20 and session["none_missing"] is True, session
+    assert (session["failed_get_keys"], session["wrong_keys"]) == (0, 0), session
+    assert [event["what"] for event in session["events"]] == ["border cut", "provider killed"]
+    assert all(event["old"] != event["new"] for event in session["events"]), session
+    assert len(found["session_reroutes"]) >= 2 and found["detours"] >= 1, found
+    assert demo.left() == [] and demo.pids() == []
+
+
 def test_a_report_that_is_no_file(demo):
     code, out, err = demo.run("--federation-file", FEDERATION, "--report", "/dev/stderr")
     assert code == 0 and json.loads(err)["not_as_expected"] == 0, (code, out, err)

@@ -24,29 +24,49 @@ static guint count_detours(const Demo *demo)
     return n_detours;
 }
 
-// Slots given out and requests rerouted, from what a tap of the bus has recorded.
-static void count_from_tap(const char *tap, guint64 *ret_n_slots, guint64 *ret_n_reroutes)
+// What a tap of the bus has recorded.
+typedef struct {
+    guint64 n_slots;    // given out
+    guint64 n_reroutes; // of requests
+    json_t *moves;      // of sessions to another way
+} Taped;
+
+static void add_message(Taped *taped, const json_t *message)
 {
+    const char *name = json_read_text(message, "name");
+    if (strcmp(name, "request.rerouted") == 0)
+        taped->n_reroutes++;
+    if (strcmp(name, "session.rerouted") == 0)
+        json_array_append_new(taped->moves,
+                              json_pack("{s:s, s:O, s:O, s:f}", "cause",
+                                        json_read_text(message, "cause"), "old_path",
+                                        json_object_get(message, "old_path"), "new_path",
+                                        json_object_get(message, "new_path"), "milliseconds",
+                                        (double)json_read_integer(message, "duration_us") / 1000));
+    gsize i;
+    json_t *branch;
+    json_array_foreach(json_object_get(message, "branches"), i, branch)
+    {
+        const json_t *egress = json_object_get(branch, "egress");
+        taped->n_slots += (guint64)json_read_integer(egress, "n_slots");
+    }
+}
+
+static Taped read_tap(const char *tap)
+{
+    Taped taped = {.moves = json_array()};
     g_autofree char *text = NULL;
-    *ret_n_slots = *ret_n_reroutes = 0;
     if (!g_file_get_contents(tap, &text, NULL, NULL))
-        return;
+        return taped;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line; line++) {
-        json_t *frame = json_loads(*line, 0, NULL), *message, *branch;
-        gsize i, j;
+        json_t *frame = json_loads(*line, 0, NULL), *message;
+        gsize i;
         json_array_foreach(json_object_get(frame, "messages"), i, message)
-        {
-            if (strcmp(json_read_text(message, "name"), "request.rerouted") == 0)
-                ++*ret_n_reroutes;
-            json_array_foreach(json_object_get(message, "branches"), j, branch)
-            {
-                const json_t *egress = json_object_get(branch, "egress");
-                *ret_n_slots += (guint64)json_integer_value(json_object_get(egress, "n_slots"));
-            }
-        }
+            add_message(&taped, message);
         json_decref(frame);
     }
+    return taped;
 }
 
 static gboolean fail(const char *file, int cause, GError **error)
@@ -104,15 +124,17 @@ static gboolean write_file(const char *file, const char *text, GError **error)
 
 gboolean demo_report_write(const Demo *demo, const char *file, const char *tap, GError **error)
 {
-    guint64 n_slots, n_reroutes;
     if (!file)
         return TRUE;
-    count_from_tap(tap, &n_slots, &n_reroutes);
-    json_t *report = json_pack("{s:s, s:O, s:O, s:i, s:I, s:i, s:I, s:i}", "version", QKDNF_VERSION,
-                               "requests", demo->requests, "cuts", demo->cuts,
-                               "keys_compared_equal", (int)demo->n_keys_equal, "slots_used",
-                               (json_int_t)n_slots, "detours", (int)count_detours(demo), "reroutes",
-                               (json_int_t)n_reroutes, "not_as_expected", (int)demo->n_failures);
+    Taped taped = read_tap(tap);
+    json_t *report = json_pack(
+        "{s:s, s:O, s:O, s:i, s:I, s:i, s:I, s:i}", "version", QKDNF_VERSION, "requests",
+        demo->requests, "cuts", demo->cuts, "keys_compared_equal", (int)demo->n_keys_equal,
+        "slots_used", (json_int_t)taped.n_slots, "detours", (int)count_detours(demo), "reroutes",
+        (json_int_t)taped.n_reroutes, "not_as_expected", (int)demo->n_failures);
+    if (demo->session)
+        json_object_set(report, "session", demo->session);
+    json_object_set_new(report, "session_reroutes", taped.moves);
     char *text = json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     gboolean ok =
         is_special(file) ? write_special(file, text, error) : write_file(file, text, error);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tools/qkdnf/demo.h"
+#include "tools/qkdnf/demo-core.h"
 
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/curl.h"
-#include "tools/qkdnf/exchange.h"
 #include "tools/qkdnf/json-read.h"
 
 #include <stdarg.h>
@@ -13,7 +12,6 @@
 
 #define SLOTS_WANTED   64
 #define BORDER_WAIT_US (60 * G_USEC_PER_SEC)
-#define CUTS_MAX       3
 
 G_GNUC_PRINTF(3, 0)
 static void tell(const Demo *demo, const char *mark, const char *format, va_list arguments)
@@ -64,7 +62,7 @@ char *demo_run_verb(const Demo *demo, const char *verb, const char *const *words
 
 // --- borders -------------------------------------------------------------------------------------
 
-static json_t *learn_topology(const Demo *demo, GError **error)
+json_t *demo_learn_topology(const Demo *demo, GError **error)
 {
     const char *words[] = {"--json", NULL};
     g_autofree char *text = demo_run_verb(demo, "topology", words, error);
@@ -97,7 +95,7 @@ static json_t *wait_for_key(Demo *demo)
 {
     for (;;) {
         g_autoptr(GError) error = NULL;
-        json_t *topology = learn_topology(demo, &error);
+        json_t *topology = demo_learn_topology(demo, &error);
         if (topology && all_have_key(topology))
             return topology;
         json_decref(topology);
@@ -126,7 +124,7 @@ void demo_show_borders(Demo *demo)
 
 // --- requests ------------------------------------------------------------------------------------
 
-static char *path_text(const struct qkdnf_reply *reply)
+char *demo_path_text(const struct qkdnf_reply *reply)
 {
     GString *text = g_string_new(NULL);
     for (gsize i = 0; reply->n_paths > 0 && i < reply->paths[0].n_providers; i++)
@@ -153,10 +151,10 @@ static void remember(Demo *demo, const char *from, const char *to, const Exchang
     demo->n_keys_equal += n_equal;
 }
 
-static void compare(Demo *demo, const char *from, const char *to, const Exchange *exchange)
+void demo_compare(Demo *demo, const char *from, const char *to, const Exchange *exchange)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *path = path_text(exchange->reply);
+    g_autofree char *path = demo_path_text(exchange->reply);
     guint n_equal = curl_compare(demo->federation, exchange->reply->id, from, &to, 1, &error);
     remember(demo, from, to, exchange, n_equal);
     if (n_equal > 0)
@@ -166,9 +164,7 @@ static void compare(Demo *demo, const char *from, const char *to, const Exchange
         demo_complain(demo, "%s and %s over %s: %s", from, to, path, error->message);
 }
 
-// A key from one user to another; FALSE when it was not granted. Without a reply, it has been said
-// why there is none.
-static gboolean ask(Demo *demo, const char *from, const char *to, Exchange *ret_exchange)
+gboolean demo_ask(Demo *demo, const char *from, const char *to, Exchange *ret_exchange)
 {
     g_autofree char *path = g_build_filename(demo->dir, ACCESS_FILE, NULL);
     struct qkdnf_error trouble = {0};
@@ -200,11 +196,11 @@ static const char *user_of(const Demo *demo, const json_t *qkdn)
     return NULL;
 }
 
-static gsize show_request(Demo *demo, const char *from, const char *to)
+gsize demo_show_request(Demo *demo, const char *from, const char *to)
 {
     g_auto(Exchange) exchange = {0};
-    if (ask(demo, from, to, &exchange)) {
-        compare(demo, from, to, &exchange);
+    if (demo_ask(demo, from, to, &exchange)) {
+        demo_compare(demo, from, to, &exchange);
         return path_length(&exchange);
     }
     if (exchange.reply)
@@ -213,10 +209,7 @@ static gsize show_request(Demo *demo, const char *from, const char *to)
     return 0;
 }
 
-// Calls for each two providers that have users; stops when it returns TRUE.
-typedef gboolean (*PairFn)(Demo *demo, const char *from, const char *to, gpointer data);
-
-static void for_each_pair(Demo *demo, PairFn fn, gpointer data)
+void demo_for_each_pair(Demo *demo, DemoPairFn fn, gpointer data)
 {
     const json_t *qkdns = json_object_get(demo->federation, "qkdns");
     for (gsize i = 0; i < json_array_size(qkdns); i++) {
@@ -231,125 +224,12 @@ static void for_each_pair(Demo *demo, PairFn fn, gpointer data)
 
 static gboolean show_pair(Demo *demo, const char *from, const char *to, gpointer data)
 {
-    show_request(demo, from, to);
+    demo_show_request(demo, from, to);
     return FALSE;
 }
 
 void demo_show_requests(Demo *demo)
 {
     demo_tell(demo, "a key of 256 bits between the users of each two networks");
-    for_each_pair(demo, show_pair, NULL);
-}
-
-// --- cuts ----------------------------------------------------------------------------------------
-
-typedef struct {
-    char *from, *to;
-    gsize length;
-} Longest;
-
-static gboolean find_longest(Demo *demo, const char *from, const char *to, gpointer data)
-{
-    Longest *longest = data;
-    gsize i;
-    json_t *request;
-    json_array_foreach(demo->requests, i, request)
-    {
-        gsize length = (gsize)json_integer_value(json_object_get(request, "providers_crossed"));
-        if (strcmp(json_read_text(request, "from"), from) == 0 &&
-            strcmp(json_read_text(request, "to"), to) == 0 && length > longest->length)
-            *longest = (Longest){(char *)from, (char *)to, length};
-    }
-    return FALSE;
-}
-
-static gboolean links_providers(const json_t *link, const char *a, const char *b)
-{
-    const json_t *ends = json_object_get(link, "ends");
-    const char *x = json_read_text(json_array_get(ends, 0), "provider");
-    const char *y = json_read_text(json_array_get(ends, 1), "provider");
-    return (strcmp(a, x) == 0 && strcmp(b, y) == 0) || (strcmp(a, y) == 0 && strcmp(b, x) == 0);
-}
-
-static gboolean drill(Demo *demo, const char *action, const char *provider, const char *link)
-{
-    g_autoptr(GError) error = NULL;
-    const char *words[] = {action, provider, "border", link, NULL};
-    g_autofree char *said = demo_run_verb(demo, "fault", words, &error);
-    if (!said)
-        demo_complain(demo, "%s %s at %s: %s", action, link, provider, error->message);
-    return said != NULL;
-}
-
-// Cuts the border between two providers; its ID, to be freed, or NULL.
-static char *cut(Demo *demo, const json_t *topology, const char *a, const char *b)
-{
-    gsize i;
-    json_t *link;
-    json_array_foreach(json_object_get(topology, "border_links"), i, link)
-    {
-        const char *id = json_read_text(link, "id");
-        if (!links_providers(link, a, b))
-            continue;
-        demo_tell(demo, "cutting border link %s", id);
-        return drill(demo, "inject", a, id) ? g_strdup(id) : NULL;
-    }
-    return NULL;
-}
-
-// Each round cuts where the last key crossed, by turns its first and its last border.
-static gboolean cut_once(Demo *demo, const Longest *pair, const json_t *topology, guint round,
-                         GPtrArray *mend)
-{
-    g_auto(Exchange) before = {0}, after = {0};
-    if (!ask(demo, pair->from, pair->to, &before))
-        return FALSE;
-    const struct qkdnf_path *path = &before.reply->paths[0];
-    gsize at = round % 2 == 0 ? 0 : path->n_providers - 2;
-    char *link = cut(demo, topology, path->providers[at], path->providers[at + 1]);
-    if (!link)
-        return FALSE;
-    g_ptr_array_add(mend, g_strdup(path->providers[at]));
-    g_ptr_array_add(mend, link);
-    g_autofree char *old_path = path_text(before.reply);
-    gboolean is_granted = ask(demo, pair->from, pair->to, &after);
-    if (!after.reply)
-        return FALSE;
-    g_autofree char *new_path = path_text(after.reply);
-    json_array_append_new(demo->cuts, json_pack("{s:s, s:s, s:s, s:s}", "link", link, "old_path",
-                                                old_path, "new_path", new_path, "status",
-                                                qkdnf_status_name(after.reply->status)));
-    if (is_granted && strcmp(old_path, new_path) == 0)
-        demo_complain(demo, "the next key crossed the border that is cut");
-    else if (is_granted)
-        compare(demo, pair->from, pair->to, &after);
-    else if (after.reply->status == QKDNF_NO_ROUTE)
-        demo_tell(demo, "no other way is left: %s", after.reply->text);
-    else
-        demo_complain(demo, "%s", after.reply->text);
-    return is_granted;
-}
-
-void demo_show_cuts(Demo *demo)
-{
-    Longest pair = {0};
-    for_each_pair(demo, find_longest, &pair);
-    g_autoptr(GError) error = NULL;
-    json_t *topology = pair.from ? learn_topology(demo, &error) : NULL;
-    if (!topology || pair.length < 2) {
-        demo_complain(demo, "there is no border to cut");
-        json_decref(topology);
-        return;
-    }
-    demo_tell(demo, "cutting borders between %s and %s: the next key goes another way", pair.from,
-              pair.to);
-    g_autoptr(GPtrArray) mend = g_ptr_array_new_with_free_func(g_free);
-    for (guint round = 0; round < CUTS_MAX && cut_once(demo, &pair, topology, round, mend); round++)
-        continue;
-    for (guint i = 0; i + 1 < mend->len; i += 2) {
-        demo_tell(demo, "mending border link %s", (char *)mend->pdata[i + 1]);
-        drill(demo, "clear", mend->pdata[i], mend->pdata[i + 1]);
-    }
-    show_request(demo, pair.from, pair.to);
-    json_decref(topology);
+    demo_for_each_pair(demo, show_pair, NULL);
 }

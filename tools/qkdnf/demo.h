@@ -14,6 +14,7 @@ typedef struct {
     gint64 start_us;
     json_t *requests; // what the report lists
     json_t *cuts;
+    json_t *session; // NULL: there was none
     guint n_keys_equal;
     guint n_failures; // of what is shown, not as expected
 } Demo;
@@ -34,3 +35,6 @@ void demo_show_requests(Demo *demo);
 // Cuts border links on the way between two users, one after another: keys go other ways. Mends
 // them.
 void demo_show_cuts(Demo *demo);
+// A session between the users of two networks, from which both fetch keys all the time: a border on
+// its way is cut, and a provider on its way is killed.
+void demo_show_session(Demo *demo);

@@ -39,25 +39,31 @@ static const char *find_kme_id(const json_t *federation, const char *provider)
     return NULL;
 }
 
-static struct qkdnf_kme *open_kme(Exchange *exchange, const json_t *federation, const char *sae)
+struct qkdnf_kme *exchange_open_kme(const json_t *federation, const char *sae, GError **error)
 {
-    g_autoptr(GError) error = NULL;
-    const json_t *user = exchange_find_sae(federation, sae, &error);
-    if (!user) {
-        fail(exchange, sae, error->message);
+    const json_t *user = exchange_find_sae(federation, sae, error);
+    if (!user)
         return NULL;
-    }
     struct qkdnf_error trouble = {0};
     const char *kme_id = find_kme_id(federation, json_read_text(user, "qkdn"));
     struct qkdnf_kme *kme =
         qkdnf_kme_new(json_read_text(user, "kme"), kme_id, json_read_text(federation, "ca"),
                       json_read_text(user, "certificate"), json_read_text(user, "key"), &trouble);
     if (!kme)
-        fail(exchange, sae, trouble.text);
+        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, trouble.text);
     return kme;
 }
 
-static gboolean keys_equal(const struct qkdnf_keys *ours, const struct qkdnf_keys *theirs)
+static struct qkdnf_kme *open_kme(Exchange *exchange, const json_t *federation, const char *sae)
+{
+    g_autoptr(GError) error = NULL;
+    struct qkdnf_kme *kme = exchange_open_kme(federation, sae, &error);
+    if (!kme)
+        fail(exchange, sae, error->message);
+    return kme;
+}
+
+gboolean exchange_keys_equal(const struct qkdnf_keys *ours, const struct qkdnf_keys *theirs)
 {
     if (ours->n_keys != theirs->n_keys)
         return FALSE;
@@ -101,7 +107,7 @@ static gboolean fetch_as_target(Exchange *exchange, const json_t *federation, co
     struct qkdnf_keys *theirs = checked(
         exchange, target,
         qkdnf_get_keys_by_id(kme, initiator, reply->key_ids, reply->n_key_ids, FETCH_TIMEOUT_MS));
-    gboolean is_equal = theirs && keys_equal(ours, theirs);
+    gboolean is_equal = theirs && exchange_keys_equal(ours, theirs);
     qkdnf_keys_free(theirs);
     qkdnf_kme_free(kme);
     return is_equal;
@@ -153,7 +159,7 @@ void exchange_clear(Exchange *exchange)
     *exchange = (Exchange){0};
 }
 
-static json_t *texts_to_json(const char *const *texts, gsize n_texts)
+json_t *exchange_texts_to_json(const char *const *texts, gsize n_texts)
 {
     json_t *array = json_array();
     for (gsize i = 0; i < n_texts; i++)
@@ -166,8 +172,9 @@ static json_t *paths_to_json(const struct qkdnf_reply *reply)
     json_t *array = json_array();
     for (gsize i = 0; i < reply->n_paths; i++) {
         const struct qkdnf_path *path = &reply->paths[i];
-        json_array_append_new(array, json_pack("{s:s, s:o}", "target", path->target, "providers",
-                                               texts_to_json(path->providers, path->n_providers)));
+        json_array_append_new(
+            array, json_pack("{s:s, s:o}", "target", path->target, "providers",
+                             exchange_texts_to_json(path->providers, path->n_providers)));
     }
     return array;
 }
@@ -180,7 +187,8 @@ json_t *exchange_to_json(const Exchange *exchange)
         qkdnf_status_name(reply->status), "text", reply->text ? reply->text : "", "milliseconds",
         (double)exchange->duration_us / 1000, "attempts", (int)reply->n_attempts);
     if (reply->status == QKDNF_OK) {
-        json_object_set_new(report, "key_ids", texts_to_json(reply->key_ids, reply->n_key_ids));
+        json_object_set_new(report, "key_ids",
+                            exchange_texts_to_json(reply->key_ids, reply->n_key_ids));
         json_object_set_new(report, "size_bits", json_integer(reply->size_bits));
         json_object_set_new(report, "paths", paths_to_json(reply));
     } else if (reply->status == QKDNF_INSUFFICIENT_KEY) {

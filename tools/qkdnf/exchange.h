@@ -34,4 +34,9 @@ json_t *exchange_to_json(const Exchange *exchange);
 // An application of the federation in its description; NULL and an error if it has none of this ID.
 const json_t *exchange_find_sae(const json_t *federation, const char *sae, GError **error);
 
+// The KME of an application, with its certificate; NULL and an error when it is not described.
+struct qkdnf_kme *exchange_open_kme(const json_t *federation, const char *sae, GError **error);
+gboolean exchange_keys_equal(const struct qkdnf_keys *ours, const struct qkdnf_keys *theirs);
+json_t *exchange_texts_to_json(const char *const *texts, gsize n_texts);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Exchange, exchange_clear)

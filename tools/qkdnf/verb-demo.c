@@ -98,6 +98,7 @@ static void show(Demo *demo)
     demo_show_borders(demo);
     demo_show_requests(demo);
     demo_show_cuts(demo);
+    demo_show_session(demo);
     if (demo->n_failures > 0)
         demo_tell(demo, "%u things were not as expected", demo->n_failures);
     else
@@ -134,6 +135,7 @@ static int act(gpointer data, const char *dir)
     json_decref(demo.federation);
     json_decref(demo.requests);
     json_decref(demo.cuts);
+    json_decref(demo.session);
     return code;
 }
 
