@@ -3,6 +3,7 @@
 // What is tried for a request. An attempt that fails is voided at everyone who took part, and the
 // request goes back to ROUTED without the culprit, until its deadline.
 
+#include "platform/handover.h"
 #include "platform/request.h"
 
 #include <string.h>
@@ -73,6 +74,11 @@ void attempt_start(Federation *federation, Request *request)
 
 static gboolean is_end(Federation *federation, const Request *request, const char *provider)
 {
+    const Handover *handover =
+        request->copy ? handover_find_running(federation, request->wire->initiator) : NULL;
+    if (handover)
+        return strcmp(handover->old_provider->id, provider) == 0 ||
+               strcmp(handover->provider->id, provider) == 0;
     const Application *initiator = directory_find(federation, request->wire->initiator);
     if (initiator && attachment_is_with(initiator, provider))
         return TRUE;

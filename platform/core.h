@@ -39,6 +39,7 @@ typedef enum {
     TIMER_FORGET,   // request: its answer need not be repeated any more
     TIMER_VISIT,    // visit: say again what was not answered
     TIMER_HANDOVER, // handover: go on, or forget it once it is over
+    TIMER_MOVE,     // handover: say again what agents have not answered of its sessions
     TIMER_LEG,      // session: say again what its agents have not answered
     TIMER_MEND,     // session: try again what has failed
     TIMER_REVERT,   // session: see whether a better way is back
@@ -205,10 +206,23 @@ void visit_end_all(Federation *federation, const char *sae);
 void handover_free(gpointer handover);
 gboolean handover_load(Federation *federation, GError **error);
 void handover_on_handover(gpointer federation, const Sender *sender, gconstpointer message);
-void handover_on_timer(Federation *federation, const char *id);
+void handover_on_timer(Federation *federation, TimerId timer, const char *id);
 // An agent has answered a visit.
 void handover_on_visit(Federation *federation, const char *sae, const char *agent, Status status,
                        const char *text);
+struct Stream;
+struct Request;
+// An agent speaks of an end that comes to it, or has left it: TRUE, then nobody else needs to look.
+gboolean handover_take_leg_state(Federation *federation, const char *agent,
+                                 const WireLegState *state);
+// The old agent has said what is left of an end.
+void handover_on_frozen(Federation *federation, const struct Stream *stream, const char *sae,
+                        const WireLegState *state);
+// There are new keys of a session.
+void handover_on_block(Federation *federation, const struct Stream *stream);
+void handover_on_copy_end(Federation *federation, const struct Request *request);
+// Whether no more keys may be made for it until an end of it has moved.
+gboolean handover_holds_back(const Federation *federation, const struct Stream *stream);
 // The application has called at an agent that does not serve it, or for the first time.
 void handover_at_the_door(Federation *federation, const char *sae, const char *agent);
 

@@ -104,7 +104,8 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
         visit_on_timer(federation, id);
         break;
     case TIMER_HANDOVER:
-        handover_on_timer(federation, id);
+    case TIMER_MOVE:
+        handover_on_timer(federation, timer, id);
         break;
     case TIMER_LEG:
     case TIMER_MEND:

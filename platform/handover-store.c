@@ -5,6 +5,43 @@
 #include "platform/handover.h"
 #include "platform/state.pb-c.h"
 
+static void move_state_free(gpointer data)
+{
+    Platform__State__Move *state = data;
+    for (gsize i = 0; i < state->n_copies; i++)
+        g_free(state->copies[i]);
+    g_free(state->copies);
+    g_free(state);
+}
+
+// What the moves point at stays with them.
+static GPtrArray *list_moves(const Handover *handover)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(move_state_free);
+    for (guint i = 0; i < handover->moves->len; i++) {
+        const HandoverMove *move = handover->moves->pdata[i];
+        Platform__State__Move *state = g_new(Platform__State__Move, 1);
+        *state = (Platform__State__Move)PLATFORM__STATE__MOVE__INIT;
+        state->session = move->session;
+        state->agent = move->agent;
+        state->leg = move->leg;
+        state->is_answered = move->is_answered;
+        state->frozen = move->frozen;
+        state->n_copies = move->copies->len;
+        state->copies = g_new(Platform__State__Copy *, move->copies->len + 1);
+        for (guint j = 0; j < move->copies->len; j++) {
+            const HandoverCopy *copy = &g_array_index(move->copies, HandoverCopy, j);
+            state->copies[j] = g_new(Platform__State__Copy, 1);
+            *state->copies[j] = (Platform__State__Copy)PLATFORM__STATE__COPY__INIT;
+            state->copies[j]->first = copy->first;
+            state->copies[j]->n_failed = copy->n_failed;
+            state->copies[j]->is_done = copy->is_done;
+        }
+        g_ptr_array_add(list, state);
+    }
+    return list;
+}
+
 void handover_save(Federation *federation, const Handover *handover)
 {
     Platform__State__Handover state = PLATFORM__STATE__HANDOVER__INIT;
@@ -22,8 +59,26 @@ void handover_save(Federation *federation, const Handover *handover)
     state.asked_at_us = (guint64)handover->asked_at_us;
     state.deadline_us = (guint64)handover->deadline_us;
     state.forget_at_us = (guint64)handover->forget_at_us;
+    state.is_freezing = handover->is_freezing;
+    g_autoptr(GPtrArray) moves = list_moves(handover);
+    state.n_moves = moves->len;
+    state.moves = (Platform__State__Move **)moves->pdata;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(federation->store, "handover", handover->id, value);
+}
+
+static void take_move(Handover *handover, const Platform__State__Move *state)
+{
+    HandoverMove *move = handover_move_new(state->session, state->agent, state->leg);
+    move->is_answered = state->is_answered;
+    move->frozen = state->frozen ? message_copy(&state->frozen->base) : NULL;
+    for (gsize i = 0; i < state->n_copies; i++) {
+        HandoverCopy copy = {.first = state->copies[i]->first,
+                             .n_failed = state->copies[i]->n_failed,
+                             .is_done = state->copies[i]->is_done};
+        g_array_append_val(move->copies, copy);
+    }
+    g_ptr_array_add(handover->moves, move);
 }
 
 // Of providers that are no members any more nothing is left to be done.
@@ -48,6 +103,12 @@ static void restore(Federation *federation, const char *id, const Platform__Stat
     handover->asked_at_us = (gint64)state->asked_at_us;
     handover->deadline_us = (gint64)state->deadline_us;
     handover->forget_at_us = (gint64)state->forget_at_us;
+    handover->is_freezing = state->is_freezing;
+    for (gsize i = 0; i < state->n_moves; i++) {
+        if (state->moves[i]->leg)
+            take_move(handover, state->moves[i]);
+    }
+    timers_arm(federation->timers, TIMER_MOVE, id, federation->now);
     timers_arm(federation->timers, TIMER_HANDOVER, id,
                handover_is_over(handover) ? handover->forget_at_us : federation->now);
 }

@@ -16,6 +16,9 @@
 // Once it is switched, the old agent has this long at least to answer; it is told for longer.
 #define RELEASE_US (10 * G_TIME_SPAN_SECOND)
 
+// What waits for nothing but time, such as a copy to be tried again, is looked at this often.
+#define LOOK_US (500 * G_TIME_SPAN_MILLISECOND)
+
 // What comes by itself is waited for this long.
 #define DOOR_US (20 * G_TIME_SPAN_SECOND)
 
@@ -63,6 +66,7 @@ static void send_state_to(Federation *federation, const Handover *handover, cons
     state.node = is_old ? handover->old_node : handover->node;
     state.kme_url = at->resource ? at->resource->kme_url : (char *)"";
     state.kme_id = at->resource ? at->resource->kme_id : (char *)"";
+    state.n_sessions = handover_n_sessions(handover);
     state.duration_us = (guint64)(federation->now - handover->asked_at_us);
     federation_send(federation, KIND_HANDOVER_STATE, to, &state.base);
 }
@@ -118,6 +122,7 @@ void handover_free(gpointer data)
     g_free(handover->text);
     g_free(handover->node);
     g_free(handover->old_node);
+    g_ptr_array_unref(handover->moves);
     g_free(handover);
 }
 
@@ -127,6 +132,8 @@ Handover *handover_new(Federation *federation, const char *id, const char *sende
     handover->id = g_strdup(id);
     handover->sender = g_strdup(sender);
     handover->sae = g_strdup(sae);
+    handover->repeat_us = HANDOVER_REPEAT_FIRST_US;
+    handover->moves = g_ptr_array_new_with_free_func(handover_move_free);
     g_hash_table_insert(federation->handovers, handover->id, handover);
     GPtrArray *of = g_hash_table_lookup(federation->handovers_of, sae);
     if (!of) {
@@ -172,7 +179,7 @@ static void set_text(Handover *handover, Status status, const char *text)
     handover->text = g_strdup(text);
 }
 
-static void fall_back(Federation *federation, Handover *handover, Status status, const char *text)
+void handover_fail(Federation *federation, Handover *handover, Status status, const char *text)
 {
     const Application *application = directory_find(federation, handover->sae);
     set_text(handover, status, text);
@@ -180,6 +187,8 @@ static void fall_back(Federation *federation, Handover *handover, Status status,
         visit_follow(federation, application);
     else
         visit_end(federation, handover->sae, handover->provider->id);
+    handover->is_freezing = FALSE;
+    handover_return_sessions(federation, handover);
     handover_enter(federation, handover, HANDOVER(FALLEN_BACK));
 }
 
@@ -193,7 +202,9 @@ static void release(Federation *federation, Handover *handover)
 {
     const char *old = handover->old_provider->id;
     gboolean is_late = federation->now >= handover->deadline_us;
-    if (!is_late && !is_within(handover) && !visit_is_answered(federation, handover->sae, old))
+    if (!is_late && !is_within(handover) &&
+        (!visit_is_answered(federation, handover->sae, old) ||
+         !handover_has_left_sessions(handover)))
         return;
     handover_enter(federation, handover, HANDOVER(RELEASED));
 }
@@ -204,6 +215,8 @@ static void switch_over(Federation *federation, Handover *handover, Application 
     application->left = handover->old_provider;
     application->left_us = federation->now;
     visit_follow(federation, application);
+    if (!is_within(handover))
+        handover_switch_sessions(federation, handover);
     set_text(handover, STATUS_OK, NULL);
     handover->deadline_us = MAX(handover->deadline_us, federation->now + RELEASE_US);
     timers_arm(federation->timers, TIMER_HANDOVER, handover->id, handover->deadline_us);
@@ -214,7 +227,13 @@ static void switch_over(Federation *federation, Handover *handover, Application 
 // It is prepared: does the application come, or need it not be waited for?
 static void wait_for_call(Federation *federation, Handover *handover, Application *application)
 {
-    if (handover->has_called || handover->is_by_operator || is_within(handover))
+    if (!handover->has_called && !handover->is_by_operator && !is_within(handover))
+        return;
+    if (!handover->is_freezing) {
+        handover->is_freezing = TRUE;
+        handover_save(federation, handover);
+    }
+    if (is_within(handover) || handover_freeze_sessions(federation, handover))
         switch_over(federation, handover, application);
 }
 
@@ -227,40 +246,47 @@ static void prepare(Federation *federation, Handover *handover, Application *app
                    is_within(handover));
     if (is_told && !visit_is_answered(federation, handover->sae, handover->provider->id))
         return;
+    if (!is_within(handover) && !handover_prepare_sessions(federation, handover))
+        return;
     handover_enter(federation, handover, HANDOVER(PREPARED));
     wait_for_call(federation, handover, application);
 }
 
 // Does what can be done now. Also after a restart: whatever was done is not done again.
-static void proceed(Federation *federation, Handover *handover)
+void handover_proceed(Federation *federation, Handover *handover)
 {
     Application *application = directory_find(federation, handover->sae);
     if (handover->phase == HANDOVER(SWITCHED)) {
         release(federation, handover);
     } else if (!application) {
-        fall_back(federation, handover, STATUS_UNKNOWN_SAE,
-                  "its home does not vouch for it any more");
+        handover_fail(federation, handover, STATUS_UNKNOWN_SAE,
+                      "its home does not vouch for it any more");
     } else if (federation->now >= handover->deadline_us) {
         gboolean is_ready = handover->phase == HANDOVER(PREPARED);
-        fall_back(federation, handover, STATUS_EXPIRED,
-                  is_ready ? "the application did not come in time"
-                           : "it could not be prepared in time");
+        handover_fail(federation, handover, STATUS_EXPIRED,
+                      is_ready ? "the application did not come in time"
+                               : "it could not be prepared in time");
     } else if (handover->phase == HANDOVER(PREPARED)) {
-        wait_for_call(federation, handover, application);
+        if (is_within(handover) || handover->is_freezing ||
+            handover_prepare_sessions(federation, handover))
+            wait_for_call(federation, handover, application);
     } else {
         prepare(federation, handover, application);
     }
     if (!handover_is_over(handover))
-        timers_arm(federation->timers, TIMER_HANDOVER, handover->id, handover->deadline_us);
+        timers_arm(federation->timers, TIMER_HANDOVER, handover->id,
+                   MIN(handover->deadline_us, federation->now + LOOK_US));
 }
 
-void handover_on_timer(Federation *federation, const char *id)
+void handover_on_timer(Federation *federation, TimerId timer, const char *id)
 {
     Handover *handover = g_hash_table_lookup(federation->handovers, id);
-    if (handover && handover_is_over(handover))
+    if (handover && timer == TIMER_MOVE)
+        handover_repeat_legs(federation, handover);
+    else if (handover && handover_is_over(handover))
         handover_forget(federation, handover);
     else if (handover)
-        proceed(federation, handover);
+        handover_proceed(federation, handover);
 }
 
 void handover_on_visit(Federation *federation, const char *sae, const char *agent, Status status,
@@ -271,9 +297,9 @@ void handover_on_visit(Federation *federation, const char *sae, const char *agen
     gboolean is_goal = handover && handover->phase < HANDOVER(SWITCHED) &&
                        strcmp(handover->provider->id, agent) == 0;
     if (is_goal && status != STATUS_OK)
-        fall_back(federation, handover, status, text);
+        handover_fail(federation, handover, status, text);
     else if (handover && (is_goal || handover->phase == HANDOVER(SWITCHED)))
-        proceed(federation, handover);
+        handover_proceed(federation, handover);
     // It serves it already, and does not want to any more.
     if (!is_goal && status != STATUS_OK && application && attachment_is_with(application, agent))
         attachment_drop(federation, application);
@@ -304,7 +330,7 @@ static void start(Federation *federation, Application *application, const Handov
     handover->deadline_us = federation->now + wish->timeout_us;
     handover_enter(federation, handover, HANDOVER(REQUESTED));
     handover_enter(federation, handover, HANDOVER(AUTHORISED));
-    proceed(federation, handover);
+    handover_proceed(federation, handover);
 }
 
 // What is refused was never begun, and leaves nothing behind.
@@ -394,7 +420,7 @@ void handover_at_the_door(Federation *federation, const char *sae, const char *a
         running->phase < HANDOVER(SWITCHED)) {
         running->has_called = TRUE;
         handover_save(federation, running);
-        proceed(federation, running);
+        handover_proceed(federation, running);
         return;
     }
     if (application && attachment_provider(application) == provider) {

@@ -12,6 +12,24 @@ typedef Qkdnf__V1__HandoverPhase HandoverPhase;
 #define HANDOVER(phase)   QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_##phase
 #define N_HANDOVER_PHASES (HANDOVER(FALLEN_BACK) + 1)
 
+// Keys of a block of a session that are copied to where the application goes.
+typedef struct {
+    guint64 first;
+    guint n_failed; // requests for it
+    gboolean is_done;
+    gint64 retry_at_us;
+} HandoverCopy;
+
+// A session that moves along.
+typedef struct {
+    char *session;
+    char *agent;  // the new one; in the end the one that it has left
+    WireLeg *leg; // what that is told last
+    gboolean is_answered;
+    WireLegState *frozen; // what the old one said when it was frozen; NULL: it is not
+    GArray *copies;       // HandoverCopy
+} HandoverMove;
+
 typedef struct {
     char *id;
     char *sender; // who asked; empty: nobody, the application has come by itself
@@ -24,7 +42,10 @@ typedef struct {
     Provider *old_provider; // where from
     char *old_node;
     gboolean is_by_operator;
-    gboolean has_called; // the application has called at the new KME
+    gboolean has_called;  // the application has called at the new KME
+    gboolean is_freezing; // the old one hands out no more keys of its sessions
+    GPtrArray *moves;     // HandoverMove
+    gint64 repeat_us;     // until what its agents have not answered is said again
     gint64 asked_at_us;
     gint64 deadline_us;  // to be switched by; then, to be released by
     gint64 forget_at_us; // once it is over
@@ -38,6 +59,31 @@ gboolean handover_is_over(const Handover *handover);
 Handover *handover_find_running(const Federation *federation, const char *sae);
 // How many of an application are under way or remembered.
 guint handover_n_of(const Federation *federation, const char *sae);
+
+// Does what can be done now.
+void handover_proceed(Federation *federation, Handover *handover);
+// It cannot be prepared: everything stays as it was.
+void handover_fail(Federation *federation, Handover *handover, Status status, const char *text);
+
+// --- handover-move.c -----------------------------------------------------------------------------
+
+// What agents have not answered is said again after this, then after twice as long, and so on.
+#define HANDOVER_REPEAT_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
+
+HandoverMove *handover_move_new(const char *session, const char *agent, const WireLeg *leg);
+void handover_move_free(gpointer move);
+guint handover_n_sessions(const Handover *handover);
+void handover_repeat_legs(Federation *federation, Handover *handover);
+// The new agent prepares, and has copies of all keys. FALSE: not yet.
+gboolean handover_prepare_sessions(Federation *federation, Handover *handover);
+// The old agent has stopped handing out, and the new one has all that is left. FALSE: not yet.
+gboolean handover_freeze_sessions(Federation *federation, Handover *handover);
+// The new agent serves; the old one forgets.
+void handover_switch_sessions(Federation *federation, Handover *handover);
+// The old agent serves again; the new one forgets.
+void handover_return_sessions(Federation *federation, Handover *handover);
+// Whoever was told to forget has done so.
+gboolean handover_has_left_sessions(const Handover *handover);
 
 // --- handover-check.c ----------------------------------------------------------------------------
 

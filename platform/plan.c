@@ -42,9 +42,27 @@ static void plan_clear(Plan *plan)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Plan, plan_clear)
 
+// From where the application leaves to where it comes.
+static RouteQuery query_for_copy(Federation *federation, const Request *request, const Plan *plan)
+{
+    const Handover *handover = handover_find_running(federation, request->wire->initiator);
+    return (RouteQuery){
+        .from = handover->old_provider,
+        .from_node = handover->old_node,
+        .to = handover->provider,
+        .to_node = handover->node,
+        .n_slots = plan_slots(request->wire->number, request->wire->size_bits),
+        .excluded_providers = request->excluded_providers,
+        .excluded_links = request->excluded_links,
+        .planned = plan->planned,
+    };
+}
+
 static RouteQuery query_for(Federation *federation, const Request *request, guint target,
                             const Plan *plan)
 {
+    if (request->copy)
+        return query_for_copy(federation, request, plan);
     const Application *from = directory_find(federation, request->wire->initiator);
     const Application *to = directory_find(federation, request->wire->targets[target]);
     RouteQuery query = {
@@ -122,8 +140,9 @@ static gboolean are_registered(const Federation *federation, const WireRequest *
 static GPtrArray *find_routes(Federation *federation, const Request *request, guint target,
                               const RouteQuery *query)
 {
-    const Stream *stream =
-        request->session ? stream_find(federation, request->session->session) : NULL;
+    const Stream *stream = request->session && !request->copy
+                               ? stream_find(federation, request->session->session)
+                               : NULL;
     GPtrArray *routes = stream ? stream_routes(federation, stream, target, query) : NULL;
     return routes ? routes
                   : plan_find_routes(federation->topology, query, MAX(request->wire->paths, 1));
@@ -136,6 +155,8 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
     plan->planned = g_hash_table_new(NULL, NULL);
     if (!are_registered(federation, request->wire))
         return STATUS_UNKNOWN_SAE;
+    if (request->copy && !handover_find_running(federation, request->wire->initiator))
+        return STATUS_VOIDED;
     for (guint target = 0; target < request->wire->n_targets; target++) {
         RouteQuery query = query_for(federation, request, target, plan);
         query.can_wait = can_wait;
@@ -163,8 +184,9 @@ typedef struct {
 typedef struct {
     Federation *federation;
     const Request *request;
-    GArray *drafts;    // Draft
-    GPtrArray *memory; // everything that was allocated for them
+    const Provider *from; // where the initiator is served
+    GArray *drafts;       // Draft
+    GPtrArray *memory;    // everything that was allocated for them
 } Split;
 
 static gpointer split_alloc(Split *split, gsize n_bytes)
@@ -245,6 +267,7 @@ static void split_all(Split *split, const Plan *plan)
     for (guint target = 0; target < plan->routes->len; target++) {
         const GPtrArray *routes = plan->routes->pdata[target];
         RouteQuery query = query_for(split->federation, split->request, target, plan);
+        split->from = query.from;
         for (guint path = 0; path < routes->len; path++) {
             WireBranch common = WIRE_BRANCH_INIT;
             common.target = target;
@@ -262,8 +285,7 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     order.request = wire->id;
     order.attempt = split->request->attempt;
     order.initiator = wire->initiator;
-    const Application *initiator = directory_find(split->federation, wire->initiator);
-    order.initiator_agent = attachment_provider(initiator)->id;
+    order.initiator_agent = split->from->id;
     order.n_targets = wire->n_targets;
     order.targets = wire->targets;
     order.number = wire->number;
@@ -272,6 +294,7 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     order.branches = (WireBranch **)draft->branches->pdata;
     order.timeout_ms = (guint32)split->federation->config->attempt_ms;
     order.session = split->request->session;
+    order.copy = split->request->copy;
     return part_new(draft->agent, &order, NULL);
 }
 
@@ -289,7 +312,8 @@ Status plan_make(Federation *federation, Request *request)
         return status;
     g_autoptr(GArray) drafts = g_array_new(FALSE, FALSE, sizeof(Draft));
     g_autoptr(GPtrArray) memory = g_ptr_array_new_with_free_func(g_free);
-    Split split = {federation, request, drafts, memory};
+    Split split = {
+        .federation = federation, .request = request, .drafts = drafts, .memory = memory};
     split_all(&split, &plan);
     g_ptr_array_set_size(request->parts, 0);
     for (guint i = 0; i < drafts->len; i++) {

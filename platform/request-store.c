@@ -67,6 +67,7 @@ void request_save(Federation *federation, const Request *request)
     state.reply = request->reply;
     state.forget_at_us = (guint64)request->forget_at_us;
     state.session = request->session;
+    state.copy = request->copy;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(federation->store, "request", request->id, value);
 }
@@ -94,6 +95,7 @@ static void restore(Federation *federation, const Platform__State__Request *stat
     request->last_text = g_strdup(state->last_text);
     request->forget_at_us = (gint64)state->forget_at_us;
     request->session = state->session ? message_copy(&state->session->base) : NULL;
+    request->copy = state->copy ? message_copy(&state->copy->base) : NULL;
     request->reply = state->reply ? message_copy(&state->reply->base) : NULL;
     take_texts(request->excluded_providers, state->excluded_providers, state->n_excluded_providers);
     take_texts(request->excluded_links, state->excluded_links, state->n_excluded_links);

@@ -122,6 +122,7 @@ void request_free(gpointer data)
     g_free(request->last_text);
     wire_free(request->reply);
     wire_free(request->session);
+    wire_free(request->copy);
     g_free(request);
 }
 
@@ -231,6 +232,10 @@ static void request_finish(Federation *federation, Request *request, RequestStat
         send_reply(federation, request);
     g_auto(GStrv) path = plan_path(request, 0);
     request_enter(federation, request, state);
+    if (request->copy) {
+        handover_on_copy_end(federation, request);
+        return;
+    }
     if (request->session) {
         stream_on_block_end(federation, request);
         return;
@@ -287,10 +292,11 @@ static void turn_away(Federation *federation, const Sender *sender, const WireRe
 }
 
 static void take_in(Federation *federation, const char *sender, const WireRequest *wire,
-                    const WireSessionKeys *session)
+                    const WireSessionKeys *session, const WireKeyCopy *copy)
 {
     Request *request = request_new(federation, sender, wire);
     request->session = session ? message_copy(&session->base) : NULL;
+    request->copy = copy ? message_copy(&copy->base) : NULL;
     request->received_at_us = federation->now;
     request->deadline_us = federation->now + wire->timeout_ms * G_TIME_SPAN_MILLISECOND;
     for (gsize i = 0; i < wire->n_exclude; i++)
@@ -303,7 +309,13 @@ static void take_in(Federation *federation, const char *sender, const WireReques
 void request_start_block(Federation *federation, const WireRequest *wire,
                          const WireSessionKeys *session)
 {
-    take_in(federation, federation->config->id, wire, session);
+    take_in(federation, federation->config->id, wire, session, NULL);
+}
+
+void request_start_copy(Federation *federation, const WireRequest *wire,
+                        const WireSessionKeys *session, const WireKeyCopy *copy)
+{
+    take_in(federation, federation->config->id, wire, session, copy);
 }
 
 void request_call_off(Federation *federation, Request *request, const char *text)
@@ -327,7 +339,7 @@ void request_on_request(gpointer data, const Sender *sender, gconstpointer messa
     }
     Verdict verdict = request_check(federation, sender, wire);
     if (verdict.status == STATUS_OK)
-        take_in(federation, sender->id, wire, NULL);
+        take_in(federation, sender->id, wire, NULL, NULL);
     else
         turn_away(federation, sender, wire, &verdict);
     g_free(verdict.text);

@@ -26,7 +26,7 @@ typedef struct {
     gboolean is_answered;
 } Part;
 
-typedef struct {
+typedef struct Request {
     char *id;
     char *sender;
     WireRequest *wire;
@@ -43,6 +43,7 @@ typedef struct {
     WireReply *reply; // once it is final
     gint64 repeat_us; // until what is not answered is said again
     gint64 forget_at_us;
+    WireKeyCopy *copy;        // the keys that are copied for an application that moves; or NULL
     WireSessionKeys *session; // the block of a session's keys that it is for; NULL: of nobody else
 } Request;
 
@@ -66,6 +67,9 @@ void request_grant(Federation *federation, Request *request);
 // end is told to the session, as is that of one that is called off.
 void request_start_block(Federation *federation, const WireRequest *wire,
                          const WireSessionKeys *session);
+// The same for copies of them, for an application under way from one agent to another.
+void request_start_copy(Federation *federation, const WireRequest *wire,
+                        const WireSessionKeys *session, const WireKeyCopy *copy);
 void request_call_off(Federation *federation, Request *request, const char *text);
 
 // What is not answered is said again after this, then after twice as long, and so on.

@@ -55,10 +55,19 @@ static gboolean has_waiting_block(const Stream *stream)
     return FALSE;
 }
 
+gboolean stream_has_running_block(const Stream *stream)
+{
+    for (guint i = 0; i < stream->blocks->len; i++) {
+        if (((StreamBlock *)stream->blocks->pdata[i])->state == BLOCK_RUNNING)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 // --- requests ------------------------------------------------------------------------------------
 
-static void request_id_derive(const Stream *stream, const StreamBlock *block,
-                              char ret_id[UUID_CHARS + 1])
+void stream_block_request(const Stream *stream, const StreamBlock *block,
+                          char ret_id[UUID_CHARS + 1])
 {
     g_autofree char *name =
         g_strdup_printf("%" G_GUINT64_FORMAT "/%u", block->first, block->n_failed);
@@ -69,7 +78,7 @@ static Request *find_request(const Federation *federation, const Stream *stream,
                              const StreamBlock *block)
 {
     char id[UUID_CHARS + 1];
-    request_id_derive(stream, block, id);
+    stream_block_request(stream, block, id);
     Request *request = g_hash_table_lookup(federation->requests, id);
     return request && request->session ? request : NULL;
 }
@@ -78,10 +87,10 @@ static Request *find_request(const Federation *federation, const Stream *stream,
 static void skip_taken_ids(const Federation *federation, const Stream *stream, StreamBlock *block,
                            char ret_id[UUID_CHARS + 1])
 {
-    request_id_derive(stream, block, ret_id);
+    stream_block_request(stream, block, ret_id);
     while (g_hash_table_contains(federation->requests, ret_id)) {
         block->n_failed++;
-        request_id_derive(stream, block, ret_id);
+        stream_block_request(stream, block, ret_id);
     }
 }
 
@@ -121,6 +130,8 @@ static guint next_number(const FederationConfig *config, const Stream *stream)
 void stream_top_up(Federation *federation, Stream *stream)
 {
     guint number;
+    if (handover_holds_back(federation, stream))
+        return;
     while (stream_has_all_legs(stream) && !has_waiting_block(stream) &&
            (number = next_number(federation->config, stream)) > 0) {
         StreamBlock *block = g_new0(StreamBlock, 1);
@@ -134,6 +145,8 @@ void stream_top_up(Federation *federation, Stream *stream)
 
 void stream_retry_blocks(Federation *federation, Stream *stream)
 {
+    if (handover_holds_back(federation, stream))
+        return;
     for (guint i = 0; i < stream->blocks->len; i++) {
         StreamBlock *block = stream->blocks->pdata[i];
         gboolean is_lost =
@@ -191,4 +204,5 @@ void stream_on_block_end(Federation *federation, Request *request)
         block_failed(stream, block, request->reply);
     }
     stream_review(federation, stream);
+    handover_on_block(federation, stream);
 }

@@ -38,7 +38,7 @@ void stream_leg_free(gpointer data)
     g_free(leg);
 }
 
-static StreamLeg *find_leg(const Stream *stream, const char *sae, const char *agent)
+StreamLeg *stream_find_leg(const Stream *stream, const char *sae, const char *agent)
 {
     for (guint i = 0; i < stream->legs->len; i++) {
         StreamLeg *leg = stream->legs->pdata[i];
@@ -116,6 +116,26 @@ void stream_tell_leg(Federation *federation, Stream *stream, StreamLeg *leg,
     WireLeg *copy = message_copy(&wire.base);
     wire_free(leg->wire);
     leg->wire = copy;
+    g_clear_pointer(&leg->refusal, g_free);
+    say_again(federation, stream, leg);
+}
+
+void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, const char *agent,
+                     const StreamResume *resume)
+{
+    WireLeg wire = *leg->wire;
+    wire.version = resume->version;
+    wire.phase = LEG_PHASE(SERVE);
+    wire.resume = resume->end;
+    wire.n_left = resume->n_left;
+    wire.left = resume->left;
+    WireLeg *copy = message_copy(&wire.base);
+    wire_free(leg->wire);
+    leg->wire = copy;
+    if (strcmp(leg->agent, agent) != 0) {
+        g_free(leg->agent);
+        leg->agent = g_strdup(agent);
+    }
     g_clear_pointer(&leg->refusal, g_free);
     say_again(federation, stream, leg);
 }
@@ -238,6 +258,8 @@ static void on_serve_answer(Federation *federation, Stream *stream, StreamLeg *l
     leg->is_answered = TRUE;
     g_clear_pointer(&leg->refusal, g_free);
     stream_review(federation, stream);
+    if (leg->wire->phase == LEG_PHASE(FREEZE))
+        handover_on_frozen(federation, stream, leg->wire->sae, state);
 }
 
 // Nothing is known here of what the agent speaks of.
@@ -257,8 +279,10 @@ void stream_on_leg_state(gpointer data, const Sender *sender, gconstpointer mess
 {
     Federation *federation = data;
     const WireLegState *state = message;
+    if (handover_take_leg_state(federation, sender->id, state))
+        return;
     Stream *stream = stream_find(federation, state->session);
-    StreamLeg *leg = stream ? find_leg(stream, state->sae, sender->id) : NULL;
+    StreamLeg *leg = stream ? stream_find_leg(stream, state->sae, sender->id) : NULL;
     if (!leg) {
         end_stray(federation, sender, state);
         return;

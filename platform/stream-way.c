@@ -3,6 +3,7 @@
 // The ways of sessions through the federation, and the capacity that is reserved on them.
 
 #include "platform/handover.h"
+#include "platform/handover.h"
 #include "platform/stream.h"
 
 #include <string.h>
@@ -122,6 +123,7 @@ gboolean stream_query(const Federation *federation, const WireSessionOpen *open,
         .to = attachment_provider(to),
         .to_node = attachment_node(to),
     };
+    roaming_lead_home(ret_query, from, to);
     roaming_lead_home(ret_query, from, to);
     return TRUE;
 }

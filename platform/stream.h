@@ -16,6 +16,7 @@
 // is never a gap.
 
 #include "platform/request.h"
+#include "topics/base/id.h"
 
 typedef enum {
     STREAM_OPENING = QKDNF__V1__SESSION_PHASE__SESSION_PHASE_OPENING,
@@ -115,6 +116,10 @@ guint stream_block_size(const FederationConfig *config, guint buffer);
 // Keys below it are or were ready at both ends.
 guint64 stream_granted(const Stream *stream);
 gboolean stream_has_failed_block(const Stream *stream);
+gboolean stream_has_running_block(const Stream *stream);
+// The request that was granted for a block.
+void stream_block_request(const Stream *stream, const StreamBlock *block,
+                          char ret_id[UUID_CHARS + 1]);
 // Starts what the buffer lacks.
 void stream_top_up(Federation *federation, Stream *stream);
 void stream_retry_blocks(Federation *federation, Stream *stream);
@@ -125,12 +130,22 @@ void stream_on_block_end(Federation *federation, Request *request);
 
 // --- ends (stream-leg.c) -------------------------------------------------------------------------
 
+StreamLeg *stream_find_leg(const Stream *stream, const char *sae, const char *agent);
 StreamLeg *stream_leg_new(const char *agent, const WireLeg *wire);
 void stream_leg_free(gpointer leg);
 void stream_add_legs(Federation *federation, Stream *stream);
 // A new version of the leg, told at once and again until it is answered.
 void stream_tell_leg(Federation *federation, Stream *stream, StreamLeg *leg,
                      Qkdnf__V1__LegPhase phase);
+// An end is served by that agent from now on: of the keys below `end`, only these are left.
+typedef struct {
+    guint64 version;
+    guint64 end;
+    WireSequenceRange **left;
+    gsize n_left;
+} StreamResume;
+void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, const char *agent,
+                     const StreamResume *resume);
 void stream_repeat_legs(Federation *federation, Stream *stream);
 gboolean stream_has_all_legs(const Stream *stream);
 const char *stream_find_refusal(const Stream *stream);

@@ -14,7 +14,8 @@
 #define PATIENCE_US (70 * G_TIME_SPAN_SECOND)
 
 // No process has more passes than this to do with one handover.
-#define PASSES_MAX 10
+#define PASSES_MAX         10
+#define SESSION_PASSES_MAX 24
 
 static const guint8 certificate[CERTIFICATE_SHA256_BYTES] = {0xab, 0xcd};
 #define CERTIFICATE_HEX "abcd000000000000000000000000000000000000000000000000000000000000"
@@ -485,6 +486,154 @@ static void test_the_policy_ends(void)
     g_assert_cmpint(call(stage, "gamma", "sae-a", "sae-b")->verdict, !=, KEY_VERDICT_OK);
 }
 
+// --- with sessions -------------------------------------------------------------------------------
+
+#define SESSION "5e551011-0000-4000-8000-000000000001"
+
+// A consumer at both ends of a session of sae-a with sae-b.
+typedef struct {
+    Stage *stage;
+    const char *initiator_at, *target_at;
+    GHashTable *ids; // of all keys so far
+    guint n_keys;
+} Consumer;
+
+static void say(Stage *stage, const char *sender, KindId kind, const ProtobufCMessage *message)
+{
+    g_autoptr(Outbox) outbox = outbox_new(sender, 1);
+    outbox_add(outbox, kind, PLATFORM, message);
+    outbox_flush(outbox, world_now(stage->world), publish, stage->world->broker);
+}
+
+static void open_session(Stage *stage)
+{
+    WireSessionQos qos = WIRE_SESSION_QOS_INIT;
+    qos.rate_bps = 4096;
+    qos.size_bits = 256;
+    qos.buffer = 32;
+    WireSessionOpen open = WIRE_SESSION_OPEN_INIT;
+    open.session = (char *)SESSION;
+    open.initiator = (char *)"sae-a";
+    open.n_targets = 1;
+    open.targets = (char *[]){(char *)"sae-b"};
+    open.qos = &qos;
+    WireSession session = WIRE_SESSION_INIT;
+    session.id = (char *)OTHER_ID;
+    session.command_case = QKDNF__V1__SESSION__COMMAND_OPEN;
+    session.open = &open;
+    say(stage, "sae-a", KIND_SESSION, &session.base);
+    world_run(stage->world, 3 * G_TIME_SPAN_SECOND);
+}
+
+static Consumer consumer_new(Stage *stage)
+{
+    return (Consumer){stage, "alpha", "beta",
+                      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL), 0};
+}
+
+// One key, which is the next of the session, new, and the same at both ends.
+static void consume(Consumer *consumer)
+{
+    const char *const targets[] = {"sae-b", NULL};
+    KeyQuery query = {.caller = {.sae = "sae-a"},
+                      .targets = targets,
+                      .number = 1,
+                      .size_bits = 256,
+                      .n_paths = 1,
+                      .session = SESSION};
+    const Fetch *mine = stage_await_fetch(
+        consumer->stage, world_get_keys(consumer->stage->world, consumer->initiator_at, &query));
+    assert_same_at(consumer->stage, mine, consumer->target_at, "sae-b");
+    const DeliveredKey *key = mine->keys->pdata[0];
+    g_assert_true(g_hash_table_add(consumer->ids, g_strdup(key->id)));
+    consumer->n_keys++;
+}
+
+static void consume_some(Consumer *consumer, guint n)
+{
+    for (guint i = 0; i < n; i++) {
+        consume(consumer);
+        world_run(consumer->stage->world, 50 * G_TIME_SPAN_MILLISECOND);
+    }
+}
+
+// What the agent said last of the initiator's end; or NULL.
+static const WireLegState *find_leg_state(const Stage *stage, const char *agent)
+{
+    for (guint i = stage->seen->len; i > 0; i--) {
+        const Seen *seen = stage->seen->pdata[i - 1];
+        for (gsize j = seen->frame->n_messages; seen->kind == KIND_LEG_STATE && j > 0; j--) {
+            const WireLegState *state = (const WireLegState *)seen->frame->messages[j - 1];
+            if (strcmp(state->sae, "sae-a") == 0 && strcmp(seen->from, agent) == 0)
+                return state;
+        }
+    }
+    return NULL;
+}
+
+// Keys are handed out in their order: as many as were, and so none was left out.
+static void assert_unbroken(const Consumer *consumer)
+{
+    world_run(consumer->stage->world, 10 * G_TIME_SPAN_SECOND);
+    const WireLegState *state = find_leg_state(consumer->stage, consumer->initiator_at);
+    g_assert_nonnull(state);
+    g_assert_cmpuint(state->delivered, ==, consumer->n_keys);
+}
+
+static void move_to(Consumer *consumer, const char *sae, const char *id, const char *to)
+{
+    Stage *stage = consumer->stage;
+    WireHandover wire = make_move(to);
+    wire.id = (char *)id;
+    ask_as(stage, sae, &wire);
+    await_phase_of(stage, id, PHASE(PREPARED));
+    // The old one serves on, and what is made meanwhile is copied, too.
+    consume_some(consumer, 12);
+    if (strcmp(sae, "sae-a") == 0)
+        consumer->initiator_at = to;
+    else
+        consumer->target_at = to;
+    consume_some(consumer, 4);
+    const WireHandoverState *state = await_phase_of(stage, id, PHASE(RELEASED));
+    g_assert_cmpuint(state->n_sessions, ==, 1);
+    consume_some(consumer, 40);
+}
+
+static void test_a_session_moves(gconstpointer who)
+{
+    g_autoptr(Stage) stage = stage_roaming();
+    open_session(stage);
+    Consumer consumer = consumer_new(stage);
+    consume_some(&consumer, 10);
+    static const char *const route[] = {"gamma", "alpha", "beta", "gamma"};
+    for (guint i = 0; i < G_N_ELEMENTS(route); i++) {
+        g_autofree char *id = g_strdup_printf("01234567-89ab-4cde-8f01-%012u", i);
+        const char *at = strcmp(who, "sae-a") == 0 ? consumer.initiator_at : consumer.target_at;
+        if (strcmp(at, route[i]) != 0)
+            move_to(&consumer, who, id, route[i]);
+        assert_unbroken(&consumer);
+    }
+    g_hash_table_unref(consumer.ids);
+}
+
+static void test_a_session_does_not_move(void)
+{
+    g_autoptr(Stage) stage = stage_roaming();
+    open_session(stage);
+    Consumer consumer = consumer_new(stage);
+    consume_some(&consumer, 10);
+    WireHandover wire = make_move("gamma");
+    ask_as(stage, "sae-a", &wire);
+    await_phase(stage, PHASE(PREPARED));
+    consume_some(&consumer, 20);
+    await_phase(stage, PHASE(FALLEN_BACK));
+    consume_some(&consumer, 40);
+    // And then it does.
+    move_to(&consumer, "sae-a", OTHER_ID, "gamma");
+    assert_unbroken(&consumer);
+    g_hash_table_unref(consumer.ids);
+}
+
 // --- what goes wrong -----------------------------------------------------------------------------
 
 static guint n_lost;
@@ -556,15 +705,51 @@ static void run_crash(const char *victim, CrashPoint crash, guint pass, gint64 r
     assert_it_ends(stage, what);
 }
 
-static void test_dies_anywhere(gconstpointer victim)
+// The same with a session: wherever the user is served in the end, its keys go on there unbroken.
+static void run_crash_of_session(const char *victim, CrashPoint crash, guint pass,
+                                 gint64 restart_us)
+{
+    g_autoptr(Stage) stage = stage_roaming();
+    g_autofree char *what = g_strdup_printf("%s dies at %d of pass %u for %" G_GINT64_FORMAT " us",
+                                            victim, crash, pass, restart_us);
+    open_session(stage);
+    Consumer consumer = consumer_new(stage);
+    consume_some(&consumer, 3);
+    Node *node = world_find_node(stage->world, victim);
+    WireHandover wire = make_move("gamma");
+    ask_as(stage, "sae-a", &wire);
+    node_kill_at(node, crash, pass);
+    node->restart_us = restart_us;
+    assert_it_ends(stage, what);
+    consumer.n_keys++; // which that has taken, too
+    node_kill_at(node, CRASH_NONE, 0); // who dies while it is asked for keys has no answer
+    if (find_state(stage, MOVE_ID)->phase == PHASE(RELEASED))
+        consumer.initiator_at = "gamma";
+    consume_some(&consumer, 40);
+    assert_unbroken(&consumer);
+    g_hash_table_unref(consumer.ids);
+}
+
+static void run_all_crashes(const char *victim, guint n_passes,
+                            void (*run)(const char *, CrashPoint, guint, gint64))
 {
     static const gint64 restarts_us[] = {1000, 700000};
-    for (guint pass = 1; pass <= PASSES_MAX; pass++) {
+    for (guint pass = 1; pass <= n_passes; pass++) {
         for (int crash = CRASH_BEFORE_COMMIT; crash < N_CRASHES; crash++) {
             for (gsize i = 0; i < G_N_ELEMENTS(restarts_us); i++)
-                run_crash(victim, (CrashPoint)crash, pass, restarts_us[i]);
+                run(victim, (CrashPoint)crash, pass, restarts_us[i]);
         }
     }
+}
+
+static void test_dies_anywhere(gconstpointer victim)
+{
+    run_all_crashes(victim, PASSES_MAX, run_crash);
+}
+
+static void test_dies_with_a_session(gconstpointer victim)
+{
+    run_all_crashes(victim, SESSION_PASSES_MAX, run_crash_of_session);
 }
 
 int main(int argc, char **argv)
@@ -588,9 +773,19 @@ int main(int argc, char **argv)
     g_test_add_func("/roaming/refusals", test_refusals);
     g_test_add_func("/roaming/two-at-once", test_two_at_once);
     g_test_add_func("/roaming/the-policy-ends", test_the_policy_ends);
+    g_test_add_data_func("/roaming/a-session-moves-with-its-initiator", "sae-a",
+                         test_a_session_moves);
+    g_test_add_data_func("/roaming/a-session-moves-with-its-target", "sae-b", test_a_session_moves);
+    g_test_add_func("/roaming/a-session-does-not-move", test_a_session_does_not_move);
     g_test_add_func("/roaming/losses", test_losses);
     g_test_add_data_func("/roaming/platform-dies-anywhere", PLATFORM, test_dies_anywhere);
     g_test_add_data_func("/roaming/old-agent-dies-anywhere", "alpha", test_dies_anywhere);
     g_test_add_data_func("/roaming/new-agent-dies-anywhere", "gamma", test_dies_anywhere);
+    g_test_add_data_func("/roaming/platform-dies-with-a-session", PLATFORM,
+                         test_dies_with_a_session);
+    g_test_add_data_func("/roaming/old-agent-dies-with-a-session", "alpha",
+                         test_dies_with_a_session);
+    g_test_add_data_func("/roaming/new-agent-dies-with-a-session", "gamma",
+                         test_dies_with_a_session);
     return g_test_run();
 }
