@@ -3,7 +3,7 @@
 // Sessions that move along with an application. The new agent prepares a leg for each of them and
 // is sent copies of the keys that the old one still holds, while that serves on. When the
 // application has come, the old leg is frozen, which says what is left; only that is handed out at
-// the new one. Versions of a leg grow over both agents: the old one's end has one between.
+// the new one. Versions of a leg grow over both agents.
 
 #include "platform/handover.h"
 #include "platform/stream.h"
@@ -352,7 +352,7 @@ static void switch_stream(Federation *federation, Handover *handover, HandoverMo
     change_leg(move, handover->old_provider->id, LEG_PHASE(END), version + 1);
     tell(federation, handover, move);
     stream_move_leg(federation, stream, leg, handover->provider->id,
-                    &(StreamResume){version + 2, stream_granted(stream), move->frozen->left,
+                    &(StreamResume){version + 1, stream_granted(stream), move->frozen->left,
                                     move->frozen->n_left});
     stream_mend(federation, stream, 0, "handover");
     stream_review(federation, stream);
@@ -364,7 +364,8 @@ void handover_switch_sessions(Federation *federation, Handover *handover)
         switch_stream(federation, handover, handover->moves->pdata[i]);
 }
 
-// The old leg is told more than the new one's end, so that the next handover finds versions grown.
+// The old leg is told again even if it was not frozen, so that the next handover's versions are
+// later than the new one's end.
 static void return_stream(Federation *federation, Handover *handover, HandoverMove *move)
 {
     Stream *stream = find_open(federation, move->session);
@@ -375,7 +376,7 @@ static void return_stream(Federation *federation, Handover *handover, HandoverMo
     tell(federation, handover, move);
     if (!leg)
         return;
-    stream_move_leg(federation, stream, leg, leg->agent, &(StreamResume){.version = version + 2});
+    stream_move_leg(federation, stream, leg, leg->agent, &(StreamResume){.version = version + 1});
     stream_review(federation, stream);
 }
 

@@ -188,6 +188,21 @@ static void test_it_comes_home(void)
     assert_same_at(stage, call(stage, "beta", "sae-b", "sae-a"), "alpha", "sae-a");
 }
 
+// An agent knows its visitors again before they have called.
+static void test_a_visitor_is_remembered(void)
+{
+    g_autoptr(Stage) stage = stage_roaming();
+    assert_same_at(stage, call(stage, "gamma", "sae-a", "sae-b"), "beta", "sae-b");
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    Node *gamma = world_find_node(stage->world, "gamma");
+    node_kill(gamma);
+    g_assert_true(node_start(gamma, NULL));
+    world_run(stage->world, 3 * G_TIME_SPAN_SECOND);
+    stage_forget(stage);
+    assert_same_at(stage, call(stage, "beta", "sae-b", "sae-a"), "gamma", "sae-a");
+    g_assert_cmpuint(stage_count(stage, KIND_VISIT), ==, 0);
+}
+
 static void test_a_stranger(void)
 {
     g_autoptr(Stage) stage = stage_roaming();
@@ -580,6 +595,19 @@ static void assert_unbroken(const Consumer *consumer)
     g_assert_cmpuint(state->delivered, ==, consumer->n_keys);
 }
 
+// That the agent was sent keys which another one held.
+static gboolean has_seen_copies(const Stage *stage, const char *agent)
+{
+    for (guint i = 0; i < stage->seen->len; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        for (gsize j = 0; seen->kind == KIND_ORDER && j < seen->frame->n_messages; j++) {
+            if (((const WireOrder *)seen->frame->messages[j])->copy && strcmp(seen->to, agent) == 0)
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static void move_to(Consumer *consumer, const char *sae, const char *id, const char *to)
 {
     Stage *stage = consumer->stage;
@@ -587,6 +615,7 @@ static void move_to(Consumer *consumer, const char *sae, const char *id, const c
     wire.id = (char *)id;
     ask_as(stage, sae, &wire);
     await_phase_of(stage, id, PHASE(PREPARED));
+    g_assert_true(has_seen_copies(stage, to));
     // The old one serves on, and what is made meanwhile is copied, too.
     consume_some(consumer, 12);
     if (strcmp(sae, "sae-a") == 0)
@@ -596,7 +625,9 @@ static void move_to(Consumer *consumer, const char *sae, const char *id, const c
     consume_some(consumer, 4);
     const WireHandoverState *state = await_phase_of(stage, id, PHASE(RELEASED));
     g_assert_cmpuint(state->n_sessions, ==, 1);
+    stage_forget(stage);
     consume_some(consumer, 40);
+    g_assert_false(has_seen_copies(stage, to));
 }
 
 static void test_a_session_moves(gconstpointer who)
@@ -642,6 +673,84 @@ static KindId lost_kind;
 static gboolean loses_first(Stage *stage, const BrokerLeg *leg)
 {
     return leg->kind == lost_kind && n_lost > 0 && n_lost-- > 0;
+}
+
+// Keys are under way to where the application leaves, at the moment when it has come.
+static void run_losses_of_session(KindId kind, guint n)
+{
+    g_autoptr(Stage) stage = stage_roaming();
+    open_session(stage);
+    Consumer consumer = consumer_new(stage);
+    WireHandover wire = make_move("gamma");
+    ask_as(stage, "sae-a", &wire);
+    await_phase(stage, PHASE(PREPARED));
+    consume_some(&consumer, 7);
+    lost_kind = kind;
+    n_lost = n;
+    stage->loses = loses_first;
+    // With this one the buffer is to be filled up again.
+    consume(&consumer);
+    consumer.initiator_at = "gamma";
+    consume_some(&consumer, 60);
+    await_phase(stage, PHASE(RELEASED));
+    assert_unbroken(&consumer);
+    g_hash_table_unref(consumer.ids);
+}
+
+static void test_losses_of_session(void)
+{
+    static const KindId kinds[] = {KIND_ORDER, KIND_OUTCOME,   KIND_RELAY, KIND_RELEASE,
+                                   KIND_LEG,   KIND_LEG_STATE, KIND_VISIT, KIND_VISIT_STATE};
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        for (guint n = 1; n <= 4; n++)
+            run_losses_of_session(kinds[i], n);
+    }
+}
+
+// Closed while it moves: nothing is left of it anywhere, and the handover goes on without it.
+static void test_a_session_is_closed(void)
+{
+    g_autoptr(Stage) stage = stage_roaming();
+    open_session(stage);
+    WireHandover wire = make_move("gamma");
+    ask_as(stage, "sae-a", &wire);
+    await_phase(stage, PHASE(PREPARED));
+    WireSessionClose close = WIRE_SESSION_CLOSE_INIT;
+    close.session = (char *)SESSION;
+    WireSession session = WIRE_SESSION_INIT;
+    session.id = (char *)OTHER_ID;
+    session.command_case = QKDNF__V1__SESSION__COMMAND_CLOSE;
+    session.close = &close;
+    say(stage, "sae-a", KIND_SESSION, &session.base);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    g_assert_cmpint(call(stage, "gamma", "sae-a", "sae-b")->verdict, ==, KEY_VERDICT_OK);
+    await_phase(stage, PHASE(RELEASED));
+    const WireLegState *state = find_leg_state(stage, "gamma");
+    g_assert_cmpint(state->phase, ==, QKDNF__V1__LEG_PHASE__LEG_PHASE_END);
+    g_assert_cmpuint(state->n_stored, ==, 0);
+}
+
+// The way to the other end fails in the middle of it.
+static void test_a_reroute_meanwhile(void)
+{
+    Network *network = network_roaming();
+    network_add_border(network, "alpha", "gamma", 1000000, 1024);
+    g_autoptr(Stage) stage = stage_new(network);
+    open_session(stage);
+    Consumer consumer = consumer_new(stage);
+    consume_some(&consumer, 5);
+    WireHandover wire = make_move("gamma");
+    ask_as(stage, "sae-a", &wire);
+    stage_drill(stage, "alpha", TRUE, DRIVER_SCOPE_BORDER, "alpha-beta");
+    await_phase(stage, PHASE(PREPARED));
+    consume_some(&consumer, 12);
+    stage_drill(stage, "alpha", FALSE, DRIVER_SCOPE_BORDER, "alpha-beta");
+    stage_drill(stage, "gamma", TRUE, DRIVER_SCOPE_BORDER, "beta-gamma");
+    consumer.initiator_at = "gamma";
+    consume_some(&consumer, 40);
+    await_phase(stage, PHASE(RELEASED));
+    assert_unbroken(&consumer);
+    g_hash_table_unref(consumer.ids);
 }
 
 // However far it came, it comes to an end, and the user is served at one place.
@@ -721,7 +830,7 @@ static void run_crash_of_session(const char *victim, CrashPoint crash, guint pas
     node_kill_at(node, crash, pass);
     node->restart_us = restart_us;
     assert_it_ends(stage, what);
-    consumer.n_keys++; // which that has taken, too
+    consumer.n_keys++;                 // which that has taken, too
     node_kill_at(node, CRASH_NONE, 0); // who dies while it is asked for keys has no answer
     if (find_state(stage, MOVE_ID)->phase == PHASE(RELEASED))
         consumer.initiator_at = "gamma";
@@ -757,6 +866,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/roaming/it-just-comes", test_it_just_comes);
     g_test_add_func("/roaming/it-comes-home", test_it_comes_home);
+    g_test_add_func("/roaming/a-visitor-is-remembered", test_a_visitor_is_remembered);
     g_test_add_func("/roaming/a-stranger", test_a_stranger);
     g_test_add_func("/roaming/a-crowd", test_a_crowd);
     g_test_add_func("/roaming/home-forbids", test_home_forbids);
@@ -778,6 +888,9 @@ int main(int argc, char **argv)
     g_test_add_data_func("/roaming/a-session-moves-with-its-target", "sae-b", test_a_session_moves);
     g_test_add_func("/roaming/a-session-does-not-move", test_a_session_does_not_move);
     g_test_add_func("/roaming/losses", test_losses);
+    g_test_add_func("/roaming/losses-of-a-session", test_losses_of_session);
+    g_test_add_func("/roaming/a-session-is-closed", test_a_session_is_closed);
+    g_test_add_func("/roaming/a-reroute-meanwhile", test_a_reroute_meanwhile);
     g_test_add_data_func("/roaming/platform-dies-anywhere", PLATFORM, test_dies_anywhere);
     g_test_add_data_func("/roaming/old-agent-dies-anywhere", "alpha", test_dies_anywhere);
     g_test_add_data_func("/roaming/new-agent-dies-anywhere", "gamma", test_dies_anywhere);
