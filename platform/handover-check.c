@@ -3,6 +3,7 @@
 // What a handover must be before anything is done for it: one clear reason for each that is not.
 
 #include "platform/handover.h"
+#include "platform/stream.h"
 
 #include "topics/base/id.h"
 
@@ -75,6 +76,23 @@ Verdict handover_check_goal(const Federation *federation, const Application *app
     return no_objection;
 }
 
+// Whoever has a session with it, once for each.
+static GPtrArray *list_other_ends(const Federation *federation, const char *sae)
+{
+    GPtrArray *others = g_ptr_array_new();
+    g_auto(GStrv) ids = affected_find(federation->streaming, BY_SAE, sae);
+    for (char **id = ids; *id; id++) {
+        const Stream *stream = stream_find(federation, *id);
+        for (guint i = 0; stream && i < stream->legs->len; i++) {
+            const char *other = ((StreamLeg *)stream->legs->pdata[i])->wire->sae;
+            Application *application = directory_find(federation, other);
+            if (application && strcmp(other, sae) != 0)
+                g_ptr_array_add(others, application);
+        }
+    }
+    return others;
+}
+
 Verdict handover_check(const Federation *federation, const Sender *sender, const WireHandover *wire,
                        HandoverGoal *ret_goal)
 {
@@ -85,7 +103,7 @@ Verdict handover_check(const Federation *federation, const Sender *sender, const
     if (verdict.status != STATUS_OK)
         return verdict;
     const Application *application = directory_find(federation, sae);
-    g_autoptr(GPtrArray) others = g_ptr_array_new();
+    g_autoptr(GPtrArray) others = list_other_ends(federation, sae);
     Provider *provider = wire->provider[0]
                              ? topology_find(federation->topology, wire->provider)
                              : roaming_find_best(federation, application, wire->region, others);

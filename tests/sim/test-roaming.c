@@ -520,7 +520,7 @@ static void say(Stage *stage, const char *sender, KindId kind, const ProtobufCMe
     outbox_flush(outbox, world_now(stage->world), publish, stage->world->broker);
 }
 
-static void open_session(Stage *stage)
+static void open_session_with(Stage *stage, const char *target)
 {
     WireSessionQos qos = WIRE_SESSION_QOS_INIT;
     qos.rate_bps = 4096;
@@ -530,7 +530,7 @@ static void open_session(Stage *stage)
     open.session = (char *)SESSION;
     open.initiator = (char *)"sae-a";
     open.n_targets = 1;
-    open.targets = (char *[]){(char *)"sae-b"};
+    open.targets = (char *[]){(char *)target};
     open.qos = &qos;
     WireSession session = WIRE_SESSION_INIT;
     session.id = (char *)OTHER_ID;
@@ -538,6 +538,28 @@ static void open_session(Stage *stage)
     session.open = &open;
     say(stage, "sae-a", KIND_SESSION, &session.base);
     world_run(stage->world, 3 * G_TIME_SPAN_SECOND);
+}
+
+static void open_session(Stage *stage)
+{
+    open_session_with(stage, "sae-b");
+}
+
+// The best provider of a region is the one nearest to whom it has a session with.
+static void test_a_session_to_a_region(void)
+{
+    Network *network = network_roaming();
+    network_find_site(network, "alpha")->config.region = (char *)"south";
+    network_find_site(network, "gamma")->config.region = (char *)"south";
+    network_add_site(network, "delta");
+    network_add_application(network, "delta", "sae-d");
+    network_add_border(network, "gamma", "delta", 1000000, 1024);
+    g_autoptr(Stage) stage = stage_new(network);
+    open_session_with(stage, "sae-d");
+    WireHandover wire = make_move("");
+    wire.region = (char *)"south";
+    ask_as(stage, "sae-a", &wire);
+    g_assert_cmpstr(await_phase(stage, PHASE(PREPARED))->provider, ==, "gamma");
 }
 
 static Consumer consumer_new(Stage *stage)
@@ -887,6 +909,7 @@ int main(int argc, char **argv)
                          test_a_session_moves);
     g_test_add_data_func("/roaming/a-session-moves-with-its-target", "sae-b", test_a_session_moves);
     g_test_add_func("/roaming/a-session-does-not-move", test_a_session_does_not_move);
+    g_test_add_func("/roaming/a-session-to-a-region", test_a_session_to_a_region);
     g_test_add_func("/roaming/losses", test_losses);
     g_test_add_func("/roaming/losses-of-a-session", test_losses_of_session);
     g_test_add_func("/roaming/a-session-is-closed", test_a_session_is_closed);
