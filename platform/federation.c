@@ -301,4 +301,11 @@ static Outbox *outbox(gpointer core)
     return federation_outbox(core);
 }
 
-const CoreOps federation_ops = {receive, tick, connected, outbox};
+static void authenticate(gpointer core, Authentication *authentication)
+{
+    Federation *federation = core;
+    dispatcher_set_authentication(federation->dispatcher, authentication);
+    outbox_set_authentication(federation->outbox, authentication);
+}
+
+const CoreOps federation_ops = {receive, tick, connected, outbox, authenticate};

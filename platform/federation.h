@@ -26,7 +26,7 @@ gint64 federation_tick(Federation *federation, gint64 now_us);
 // The bus is there, for the first time or again.
 void federation_connected(Federation *federation, gint64 now_us);
 Outbox *federation_outbox(Federation *federation);
-// These four, for a shell.
+// These four, and what authenticates frames, for a shell.
 extern const CoreOps federation_ops;
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Federation, federation_free)

@@ -19,4 +19,7 @@ typedef struct {
     void (*connected)(gpointer core, gint64 now_us);
     // What is to be published once the pass is durable.
     Outbox *(*outbox)(gpointer core);
+    // By which frames are checked and sealed from now on; the shell's. Of the incarnation that the
+    // outbox has. NULL for a core that does without.
+    void (*authenticate)(gpointer core, Authentication *authentication);
 } CoreOps;

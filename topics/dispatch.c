@@ -15,6 +15,7 @@ struct Dispatcher {
     const DispatchTable *table;
     gpointer core;
     GHashTable *quotas; // "kind/sender" → Quota
+    Authentication *authentication;
 };
 
 // Messages of one sender and kind in the current second.
@@ -40,6 +41,11 @@ void dispatcher_free(Dispatcher *dispatcher)
     g_hash_table_unref(dispatcher->quotas);
     g_free(dispatcher->self);
     g_free(dispatcher);
+}
+
+void dispatcher_set_authentication(Dispatcher *dispatcher, Authentication *authentication)
+{
+    dispatcher->authentication = authentication;
 }
 
 static Quota *find_quota(Dispatcher *dispatcher, const Topic *topic, gint64 now_us)
@@ -87,10 +93,11 @@ static Refusal check_topic(Dispatcher *dispatcher, const char *text, gint64 now_
     const char *address = kind->to_all ? ID_ALL : dispatcher->self;
     if (strcmp(ret_topic->to, address) != 0)
         return REFUSAL_ADDRESS;
-    if (!dispatcher->table->handlers[ret_topic->kind])
+    gboolean is_learnt = dispatcher->authentication && ret_topic->kind == KIND_PRESENCE;
+    if (!dispatcher->table->handlers[ret_topic->kind] && !is_learnt)
         return REFUSAL_UNHANDLED;
     *ret_role = dispatcher->table->role_of(dispatcher->core, ret_topic->from);
-    if (!(kind->from & ROLE_BIT(*ret_role)))
+    if (*ret_role != ROLE_BY_CERTIFICATE && !(kind->from & ROLE_BIT(*ret_role)))
         return REFUSAL_ROLE;
     if (!is_in_state(dispatcher, kind, ret_topic->from, *ret_role))
         return REFUSAL_STATE;
@@ -104,26 +111,64 @@ static gboolean is_expired(const WireHeader *header, gint64 now_us)
            header->expires_at_us < (guint64)(now_us - CLOCK_SKEW_US);
 }
 
+typedef struct {
+    Dispatcher *dispatcher;
+    gint64 now_us;
+    Role role; // the sender's, as the core has it; then by its certificate
+    gboolean is_relevant;
+} Check;
+
+// Whether a sender may act in the role that its certificate gives it. A stranger, whom a core takes
+// for an application, is one as far as both go. What it is present as its certificate alone says.
+static gboolean is_in_role(const Check *check, const Topic *topic, Role certified)
+{
+    if (!(kind_get(topic->kind)->from & ROLE_BIT(certified)))
+        return FALSE;
+    return topic->kind == KIND_PRESENCE || check->role == ROLE_BY_CERTIFICATE ||
+           check->role == ROLE_APPLICATION || check->role == certified;
+}
+
+static Refusal authenticate(gpointer data, const Topic *topic, const WireFrame *frame,
+                            const WireHeader *header)
+{
+    Check *check = data;
+    Authentication *authentication = check->dispatcher->authentication;
+    Role role = ROLE_BY_CERTIFICATE;
+    // Where nobody is authenticated, nobody can be asked to be.
+    if (!authentication)
+        return frame->algorithm == QKDNF__V1__ALGORITHM__ALGORITHM_UNSPECIFIED ? REFUSAL_NONE
+                                                                               : REFUSAL_TAG;
+    Refusal refusal = authentication_check(authentication, topic, frame, header, check->now_us,
+                                           &role, &check->is_relevant);
+    if (refusal == REFUSAL_NONE && !is_in_role(check, topic, role))
+        return REFUSAL_ROLE;
+    if (topic->kind == KIND_PRESENCE || check->role == ROLE_BY_CERTIFICATE)
+        check->role = role;
+    return refusal;
+}
+
 Refusal dispatcher_receive(Dispatcher *dispatcher, const char *text, const guint8 *payload,
                            gsize n_bytes, gint64 now_us)
 {
     Topic topic;
-    Role role;
-    Refusal refusal = check_topic(dispatcher, text, now_us, &topic, &role);
+    Check check = {dispatcher, now_us, 0, TRUE};
+    Refusal refusal = check_topic(dispatcher, text, now_us, &topic, &check.role);
     if (refusal != REFUSAL_NONE)
         return refusal;
     // What was retained there is no more: that says nothing.
     if (n_bytes == 0 && kind_get(topic.kind)->retained)
         return REFUSAL_NONE;
-    g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
+    g_autoptr(Frame) frame =
+        frame_parse_checked(&topic, payload, n_bytes, authenticate, &check, &refusal);
     if (!frame)
         return refusal;
     if (!charge(dispatcher, &topic, frame->n_messages - 1, now_us))
         return REFUSAL_QUOTA;
     if (is_expired(frame->header, now_us))
         return REFUSAL_EXPIRED;
-    Sender sender = {topic.from, role, frame->header->incarnation};
-    for (gsize i = 0; i < frame->n_messages; i++)
-        dispatcher->table->handlers[topic.kind](dispatcher->core, &sender, frame->messages[i]);
+    HandlerFn handler = dispatcher->table->handlers[topic.kind];
+    Sender sender = {topic.from, check.role, frame->header->incarnation};
+    for (gsize i = 0; handler && check.is_relevant && i < frame->n_messages; i++)
+        handler(dispatcher->core, &sender, frame->messages[i]);
     return REFUSAL_NONE;
 }

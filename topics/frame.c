@@ -5,10 +5,23 @@
 #include <string.h>
 
 static const char *const refusal_names[N_REFUSALS] = {
-    [REFUSAL_NONE] = "none",       [REFUSAL_TOPIC] = "topic",   [REFUSAL_ADDRESS] = "address",
-    [REFUSAL_SIZE] = "size",       [REFUSAL_DECODE] = "decode", [REFUSAL_MISMATCH] = "mismatch",
-    [REFUSAL_EXPIRED] = "expired", [REFUSAL_ROLE] = "role",     [REFUSAL_UNHANDLED] = "unhandled",
-    [REFUSAL_QUOTA] = "quota",     [REFUSAL_STATE] = "state",
+    [REFUSAL_NONE] = "none",
+    [REFUSAL_TOPIC] = "topic",
+    [REFUSAL_ADDRESS] = "address",
+    [REFUSAL_SIZE] = "size",
+    [REFUSAL_DECODE] = "decode",
+    [REFUSAL_MISMATCH] = "mismatch",
+    [REFUSAL_EXPIRED] = "expired",
+    [REFUSAL_STRANGER] = "stranger",
+    [REFUSAL_CERTIFICATE] = "certificate",
+    [REFUSAL_INCARNATION] = "incarnation",
+    [REFUSAL_PRE_SHARED] = "pre-shared-key",
+    [REFUSAL_TAG] = "tag",
+    [REFUSAL_REPLAY] = "replay",
+    [REFUSAL_ROLE] = "role",
+    [REFUSAL_STATE] = "state",
+    [REFUSAL_UNHANDLED] = "unhandled",
+    [REFUSAL_QUOTA] = "quota",
 };
 
 const char *refusal_name(Refusal refusal)
@@ -91,7 +104,20 @@ static gboolean header_matches(const WireHeader *header, const Topic *topic)
            strcmp(header->from, topic->from) == 0 && strcmp(header->to, topic->to) == 0;
 }
 
-Frame *frame_parse(const Topic *topic, const guint8 *bytes, gsize n_bytes, Refusal *ret_refusal)
+static Refusal read_frame(const Topic *topic, const WireFrame *wire, FrameCheckFn check,
+                          gpointer data, Frame *frame)
+{
+    frame->header = (WireHeader *)unpack(&qkdnf__v1__header__descriptor, &wire->header);
+    if (!frame->header)
+        return REFUSAL_DECODE;
+    if (!header_matches(frame->header, topic))
+        return REFUSAL_MISMATCH;
+    Refusal refusal = check ? check(data, topic, wire, frame->header) : REFUSAL_NONE;
+    return refusal == REFUSAL_NONE ? unpack_messages(kind_get(topic->kind), wire, frame) : refusal;
+}
+
+Frame *frame_parse_checked(const Topic *topic, const guint8 *bytes, gsize n_bytes,
+                           FrameCheckFn check, gpointer data, Refusal *ret_refusal)
 {
     g_autoptr(Frame) frame = g_new0(Frame, 1);
     *ret_refusal = n_bytes > FRAME_MAX_BYTES ? REFUSAL_SIZE : REFUSAL_DECODE;
@@ -100,13 +126,14 @@ Frame *frame_parse(const Topic *topic, const guint8 *bytes, gsize n_bytes, Refus
     WireFrame *wire = qkdnf__v1__frame__unpack(NULL, n_bytes, bytes);
     if (!wire)
         return NULL;
-    frame->header = (WireHeader *)unpack(&qkdnf__v1__header__descriptor, &wire->header);
-    if (frame->header)
-        *ret_refusal = header_matches(frame->header, topic)
-                           ? unpack_messages(kind_get(topic->kind), wire, frame)
-                           : REFUSAL_MISMATCH;
+    *ret_refusal = read_frame(topic, wire, check, data, frame);
     wire_free(wire);
     return *ret_refusal == REFUSAL_NONE ? g_steal_pointer(&frame) : NULL;
+}
+
+Frame *frame_parse(const Topic *topic, const guint8 *bytes, gsize n_bytes, Refusal *ret_refusal)
+{
+    return frame_parse_checked(topic, bytes, n_bytes, NULL, NULL, ret_refusal);
 }
 
 void frame_free(Frame *frame)
@@ -145,7 +172,7 @@ static ProtobufCBinaryData bytes_view(GBytes *bytes)
     return (ProtobufCBinaryData){.len = n_bytes, .data = (guint8 *)data};
 }
 
-GBytes *frame_pack(const FrameHead *head, GBytes *const *messages, gsize n_messages)
+static GBytes *header_pack(const FrameHead *head)
 {
     const Kind *kind = kind_get(head->kind);
     WireHeader header = WIRE_HEADER_INIT;
@@ -157,8 +184,24 @@ GBytes *frame_pack(const FrameHead *head, GBytes *const *messages, gsize n_messa
     header.sent_at_us = (guint64)head->sent_at_us;
     header.expires_at_us =
         kind->expiry_ms > 0 ? header.sent_at_us + kind->expiry_ms * G_GUINT64_CONSTANT(1000) : 0;
-    g_autoptr(GBytes) packed_header = message_pack(&header.base);
+    header.receiver = head->receiver;
+    return message_pack(&header.base);
+}
 
+static void seal_frame(WireFrame *frame, const FrameSeal *seal, guint8 ret_tag[FRAME_TAG_MAX_BYTES])
+{
+    frame->algorithm = seal->algorithm;
+    frame->pre_shared = seal->pre_shared;
+    if (seal->introduction)
+        frame->introduction = bytes_view(seal->introduction);
+    frame->tag.len = seal->make(seal->data, frame, ret_tag);
+    frame->tag.data = ret_tag;
+}
+
+GBytes *frame_pack_sealed(const FrameHead *head, GBytes *const *messages, gsize n_messages,
+                          const FrameSeal *seal)
+{
+    g_autoptr(GBytes) packed_header = header_pack(head);
     g_autofree ProtobufCBinaryData *views = g_new(ProtobufCBinaryData, n_messages);
     for (gsize i = 0; i < n_messages; i++)
         views[i] = bytes_view(messages[i]);
@@ -166,5 +209,38 @@ GBytes *frame_pack(const FrameHead *head, GBytes *const *messages, gsize n_messa
     frame.header = bytes_view(packed_header);
     frame.n_messages = n_messages;
     frame.messages = views;
+    guint8 tag[FRAME_TAG_MAX_BYTES];
+    if (seal)
+        seal_frame(&frame, seal, tag);
     return message_pack(&frame.base);
+}
+
+GBytes *frame_pack(const FrameHead *head, GBytes *const *messages, gsize n_messages)
+{
+    return frame_pack_sealed(head, messages, n_messages, NULL);
+}
+
+static void feed_number(guint64 number, FrameFeedFn feed, gpointer data)
+{
+    guint64 bytes = GUINT64_TO_BE(number);
+    feed(data, (const guint8 *)&bytes, sizeof bytes);
+}
+
+static void feed_part(const ProtobufCBinaryData *part, FrameFeedFn feed, gpointer data)
+{
+    feed_number(part->len, feed, data);
+    feed(data, part->data, part->len);
+}
+
+void frame_feed(const WireFrame *frame, FrameFeedFn feed, gpointer data)
+{
+    static const char domain[] = "qkdnf v1 frame";
+    feed(data, (const guint8 *)domain, sizeof domain);
+    feed_number((guint64)frame->algorithm, feed, data);
+    feed_number(frame->pre_shared, feed, data);
+    feed_part(&frame->header, feed, data);
+    feed_part(&frame->introduction, feed, data);
+    feed_number(frame->n_messages, feed, data);
+    for (gsize i = 0; i < frame->n_messages; i++)
+        feed_part(&frame->messages[i], feed, data);
 }

@@ -25,7 +25,7 @@
 // clang-format off
 static const Kind kinds[N_KINDS] = {
     //                         name              message                                 from                            states   to                              to_all retained qos expiry max_bytes  /s    carries
-    [KIND_PRESENCE]       = {"presence",       &qkdnf__v1__presence__descriptor,       ANY,                            ALWAYS,  ANY | MONITOR,                  TRUE,  TRUE,  1, 0,     KIB,       20,   "birth, and as MQTT will, death"},
+    [KIND_PRESENCE]       = {"presence",       &qkdnf__v1__presence__descriptor,       ANY,                            ALWAYS,  ANY | MONITOR,                  TRUE,  TRUE,  1, 0,     16 * KIB,  20,   "birth, and as MQTT will, death"},
     [KIND_APPLY]          = {"apply",          &qkdnf__v1__apply__descriptor,          AGENT | APPLICATION,            ALWAYS,  PLATFORM,                       FALSE, FALSE, 1, 60000, 4 * KIB,   20,   "a provider asks to take part"},
     [KIND_WITHDRAW]       = {"withdraw",       &qkdnf__v1__withdraw__descriptor,       AGENT,                          LEAVING, PLATFORM,                       FALSE, FALSE, 1, 60000, KIB,       20,   "a provider leaves"},
     [KIND_MEMBER]         = {"member",         &qkdnf__v1__member__descriptor,         PLATFORM,                       NEVER,   AGENT,                          FALSE, TRUE,  1, 0,     KIB,       0,    "membership state; acknowledges resources"},

@@ -4,7 +4,7 @@
 // What a core wants published. Messages of one pass to the same topic share a frame, so that load
 // batches itself; within a topic they keep their order. Loop thread only, no I/O.
 
-#include "topics/frame.h"
+#include "topics/authentication.h"
 
 typedef struct Outbox Outbox;
 
@@ -31,10 +31,14 @@ void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMess
 // Nothing shall be retained any more on the topic of a retained kind.
 void outbox_clear(Outbox *outbox, KindId kind, const char *to);
 
+// What authenticates the frames from now on; the caller's. Without, they are as good as unsigned
+// letters. A frame to a member whose presence is not known yet stays in the outbox for a moment.
+void outbox_set_authentication(Outbox *outbox, Authentication *authentication);
+
 gboolean outbox_is_empty(const Outbox *outbox);
 
-// Hands over everything as frames, oldest topic first, and empties the outbox. `now_us` becomes the
-// frames' time of sending.
+// Hands over everything as frames, oldest topic first, and empties the outbox, but for what waits
+// for its receiver's presence. `now_us` becomes the frames' time of sending.
 void outbox_flush(Outbox *outbox, gint64 now_us, OutboxSendFn send, gpointer data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Outbox, outbox_free)

@@ -2,18 +2,41 @@
 
 #include "topics/presence.h"
 
-GBytes *presence_pack(const char *from, Role role, guint64 incarnation, guint64 connection,
-                      gboolean alive, gint64 now_us)
+static gsize sign(gpointer data, const WireFrame *frame, guint8 ret_tag[FRAME_TAG_MAX_BYTES])
+{
+    Credentials *credentials = data;
+    return credentials->ops->sign(credentials, frame, ret_tag);
+}
+
+static ProtobufCBinaryData *view_chain(const GPtrArray *chain)
+{
+    ProtobufCBinaryData *views = g_new(ProtobufCBinaryData, chain->len);
+    for (guint i = 0; i < chain->len; i++)
+        views[i].data = (guint8 *)g_bytes_get_data(chain->pdata[i], &views[i].len);
+    return views;
+}
+
+GBytes *presence_pack(const Identity *identity, guint64 connection, gboolean alive,
+                      Credentials *credentials, gint64 now_us)
 {
     WirePresence presence = WIRE_PRESENCE_INIT;
     presence.alive = alive;
-    presence.role = (Qkdnf__V1__Role)role;
-    presence.incarnation = incarnation;
+    presence.role = (Qkdnf__V1__Role)identity->role;
+    presence.incarnation = identity->incarnation;
     presence.connection = connection;
     presence.software = (char *)"qkdnf " QKDNF_VERSION;
+    FrameHead head = {KIND_PRESENCE, identity->id, ID_ALL, identity->incarnation, 0, now_us, 0};
+    if (!credentials) {
+        g_autoptr(GBytes) message = message_pack(&presence.base);
+        return frame_pack(&head, &message, 1);
+    }
+    g_autofree ProtobufCBinaryData *chain = view_chain(credentials->chain);
+    presence.share = (ProtobufCBinaryData){SHARE_BYTES, (guint8 *)identity->share};
+    presence.n_certificates = credentials->chain->len;
+    presence.certificates = chain;
     g_autoptr(GBytes) message = message_pack(&presence.base);
-    FrameHead head = {KIND_PRESENCE, from, ID_ALL, incarnation, 0, now_us};
-    return frame_pack(&head, &message, 1);
+    FrameSeal seal = {.algorithm = credentials->algorithm, .make = sign, .data = credentials};
+    return frame_pack_sealed(&head, &message, 1, &seal);
 }
 
 gboolean presence_update(PresenceState *state, const WirePresence *message)

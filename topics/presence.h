@@ -3,12 +3,23 @@
 //
 // Births and deaths: what a member says of itself, and which of two that arrived counts.
 
-#include "topics/frame.h"
+#include "topics/credentials.h"
 
-// A packed presence frame of `from`, ready to be published or to serve as the MQTT will.
-// `connection` counts the connections of this incarnation to the broker.
-GBytes *presence_pack(const char *from, Role role, guint64 incarnation, guint64 connection,
-                      gboolean alive, gint64 now_us);
+// The public half of an X25519 key.
+#define SHARE_BYTES 32
+
+// Who a program on the bus is.
+typedef struct {
+    const char *id;
+    Role role;
+    guint64 incarnation;
+    const guint8 *share; // SHARE_BYTES; NULL: it is not authenticated
+} Identity;
+
+// A packed presence frame, ready to be published or to serve as the MQTT will. `connection` counts
+// the connections of this incarnation to the broker. Signed, unless `credentials` is NULL.
+GBytes *presence_pack(const Identity *identity, guint64 connection, gboolean alive,
+                      Credentials *credentials, gint64 now_us);
 
 // What is known of one member.
 typedef struct {

@@ -174,10 +174,11 @@ static void on_presence(gpointer core, const Sender *sender, gconstpointer messa
         application_connected(application, application->now_us);
 }
 
+// An operator asks agents, too.
 static Role role_of(gpointer core, const char *member)
 {
     const Application *application = core;
-    return strcmp(member, application->platform) == 0 ? ROLE_PLATFORM : ROLE_APPLICATION;
+    return strcmp(member, application->platform) == 0 ? ROLE_BY_CERTIFICATE : ROLE_APPLICATION;
 }
 
 static const DispatchTable dispatch = {
@@ -291,4 +292,10 @@ void application_connected(Application *application, gint64 now_us)
 Outbox *application_outbox(Application *application)
 {
     return application->outbox;
+}
+
+void application_authenticate(Application *application, Authentication *authentication)
+{
+    dispatcher_set_authentication(application->dispatcher, authentication);
+    outbox_set_authentication(application->outbox, authentication);
 }

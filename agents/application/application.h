@@ -50,5 +50,7 @@ gint64 application_next(const Application *application);
 // The bus is there, for the first time or again: what is open is sent at once.
 void application_connected(Application *application, gint64 now_us);
 Outbox *application_outbox(Application *application);
+// By which frames are checked and sealed from now on; the caller's.
+void application_authenticate(Application *application, Authentication *authentication);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Application, application_free)

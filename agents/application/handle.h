@@ -21,6 +21,7 @@ struct qkdnf {
     qkdnf_handover_fn moved; // tells of handovers that others ask for; or NULL
     void *moved_data;
     Application *application;
+    Authentication *authentication;
     Session *session;
     struct event_base *base;
     int fd;           // an epoll set of what the loop waits for

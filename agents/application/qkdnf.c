@@ -6,6 +6,8 @@
 #include "agents/application/federation-file.h"
 #include "agents/application/handle.h"
 #include "agents/application/result.h"
+#include "topics/mqtt/credentials-file.h"
+#include "topics/mqtt/daemon.h"
 
 #include <errno.h>
 #include <string.h>
@@ -72,9 +74,16 @@ static gboolean open_session(struct qkdnf *q, const struct qkdnf_config *config,
         .key = (char *)config->key,
     };
     guint64 incarnation = (guint64)handle_now(q);
+    Credentials *credentials = credentials_load(&connection, config->sae, error);
+    if (!credentials)
+        return FALSE;
     q->application = application_new(config->sae, config->platform, incarnation);
     handle_watch(q);
-    q->session = session_new(q->base, &connection, config->sae, ROLE_APPLICATION, incarnation,
+    q->authentication =
+        authentication_new(config->sae, ROLE_APPLICATION, incarnation, daemon_random());
+    authentication_set_credentials(q->authentication, credentials, handle_now(q));
+    application_authenticate(q->application, q->authentication);
+    q->session = session_new(q->base, &connection, authentication_identity(q->authentication),
                              &listener, q, error);
     if (!q->session)
         return FALSE;
@@ -159,6 +168,7 @@ void qkdnf_close(struct qkdnf *q)
         return;
     session_free(q->session);
     application_free(q->application);
+    authentication_free(q->authentication);
     if (q->base)
         event_base_free(q->base);
     if (q->fd >= 0)

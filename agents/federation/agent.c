@@ -335,4 +335,11 @@ static Outbox *outbox(gpointer core)
     return agent_outbox(core);
 }
 
-const CoreOps agent_ops = {receive, tick, connected, outbox};
+static void authenticate(gpointer core, Authentication *authentication)
+{
+    Agent *agent = core;
+    dispatcher_set_authentication(agent->dispatcher, authentication);
+    outbox_set_authentication(agent->outbox, authentication);
+}
+
+const CoreOps agent_ops = {receive, tick, connected, outbox, authenticate};

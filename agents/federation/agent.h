@@ -82,7 +82,7 @@ void agent_connected(Agent *agent, gint64 now_us);
 // The configuration was changed: what the provider says of itself and federates may be another now.
 void agent_reconfigured(Agent *agent, gint64 now_us);
 Outbox *agent_outbox(Agent *agent);
-// These four, for a shell.
+// These four, and what authenticates frames, for a shell.
 extern const CoreOps agent_ops;
 
 // Before the first call. The answers of all calls go there.

@@ -2,6 +2,7 @@
 
 #include "tests/sim/application.h"
 
+#include "tests/sim/certifier.h"
 #include "tests/sim/network.h"
 #include "topics/presence.h"
 
@@ -23,7 +24,67 @@ static void ask_free(gpointer data)
     g_free(ask);
 }
 
-Application *application_new(Agenda *agenda, Broker *broker, const char *sae, guint64 seed)
+static void send_frame(gpointer data, const Publish *publish)
+{
+    const Application *application = data;
+    if (broker_is_connected(application->broker, application->sae))
+        broker_publish(application->broker, publish->topic, publish->payload);
+}
+
+static void flush(Application *application)
+{
+    outbox_flush(application->outbox, agenda_now(application->agenda), send_frame, application);
+}
+
+static void on_reply(gpointer data, const Sender *sender, gconstpointer message)
+{
+    const Application *application = data;
+    const WireReply *reply = message;
+    Ask *ask = g_tree_lookup(application->asks, reply->id);
+    if (ask)
+        g_ptr_array_add(ask->replies, message_copy(&reply->base));
+}
+
+static void on_session_state(gpointer data, const Sender *sender, gconstpointer message)
+{
+    const Application *application = data;
+    const WireSessionState *state = message;
+    g_tree_replace(application->session_states, g_strdup(state->id), message_copy(&state->base));
+}
+
+static Role role_of(gpointer data, const char *member)
+{
+    return strcmp(member, PLATFORM) == 0 ? ROLE_PLATFORM : ROLE_APPLICATION;
+}
+
+static const DispatchTable dispatch = {
+    .handlers = {[KIND_REPLY] = on_reply, [KIND_SESSION_STATE] = on_session_state},
+    .role_of = role_of};
+
+static void arrive(gpointer member, const char *topic, GBytes *payload)
+{
+    Application *application = member;
+    gsize n_bytes = 0;
+    const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
+    dispatcher_receive(application->dispatcher, topic, bytes, n_bytes,
+                       agenda_now(application->agenda));
+    flush(application);
+}
+
+static void authenticate(Application *application)
+{
+    Random random = dice_random(&application->dice);
+    application->authentication = authentication_new(
+        application->sae, ROLE_APPLICATION, outbox_incarnation(application->outbox), &random);
+    authentication_set_credentials(application->authentication,
+                                   certifier_new(application->sae, ROLE_APPLICATION),
+                                   agenda_now(application->agenda));
+    outbox_set_authentication(application->outbox, application->authentication);
+    dispatcher_set_authentication(application->dispatcher, application->authentication);
+}
+
+Application *application_new(Agenda *agenda, Broker *broker, const char *sae, guint64 seed,
+                             gboolean is_authenticated)
 {
     Application *application = g_new0(Application, 1);
     application->sae = g_strdup(sae);
@@ -31,6 +92,9 @@ Application *application_new(Agenda *agenda, Broker *broker, const char *sae, gu
     application->broker = broker;
     application->dice = dice_make(dice_fork(seed, sae));
     application->outbox = outbox_new(sae, (guint64)agenda_now(agenda));
+    application->dispatcher = dispatcher_new(sae, &dispatch, application);
+    if (is_authenticated)
+        authenticate(application);
     application->asks = g_tree_new_full(compare_texts, NULL, NULL, ask_free);
     application->session_states = g_tree_new_full(compare_texts, NULL, g_free, wire_free);
     return application;
@@ -42,21 +106,11 @@ void application_free(Application *application)
         return;
     g_tree_unref(application->session_states);
     g_tree_unref(application->asks);
+    dispatcher_free(application->dispatcher);
     outbox_free(application->outbox);
+    authentication_free(application->authentication);
     g_free(application->sae);
     g_free(application);
-}
-
-static void on_reply(Application *application, const WireReply *reply)
-{
-    Ask *ask = g_tree_lookup(application->asks, reply->id);
-    if (ask)
-        g_ptr_array_add(ask->replies, message_copy(&reply->base));
-}
-
-static void on_session_state(Application *application, const WireSessionState *state)
-{
-    g_tree_replace(application->session_states, g_strdup(state->id), message_copy(&state->base));
 }
 
 const WireSessionState *application_session_state(const Application *application, const char *id)
@@ -64,38 +118,24 @@ const WireSessionState *application_session_state(const Application *application
     return g_tree_lookup(application->session_states, id);
 }
 
-static void arrive(gpointer member, const char *text, GBytes *payload)
-{
-    Topic topic;
-    Refusal refusal;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
-    if (!topic_parse(text, &topic) ||
-        (topic.kind != KIND_REPLY && topic.kind != KIND_SESSION_STATE))
-        return;
-    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
-    for (gsize i = 0; frame && i < frame->n_messages; i++) {
-        if (topic.kind == KIND_REPLY)
-            on_reply(member, (const WireReply *)frame->messages[i]);
-        else
-            on_session_state(member, (const WireSessionState *)frame->messages[i]);
-    }
-}
-
 void application_connect(Application *application)
 {
     guint64 incarnation = outbox_incarnation(application->outbox);
-    g_autoptr(GBytes) will = presence_pack(application->sae, ROLE_APPLICATION, incarnation, 1,
-                                           FALSE, agenda_now(application->agenda));
+    Identity plain = {application->sae, ROLE_APPLICATION, incarnation, NULL};
+    g_autoptr(Credentials) credentials =
+        application->authentication ? certifier_new(application->sae, ROLE_APPLICATION) : NULL;
+    const Identity *identity =
+        application->authentication ? authentication_identity(application->authentication) : &plain;
+    g_autoptr(GBytes) will =
+        presence_pack(identity, 1, FALSE, credentials, agenda_now(application->agenda));
     broker_connect(application->broker, application->sae, ROLE_APPLICATION, will, arrive,
                    application);
 }
 
-static void send_frame(gpointer data, const Publish *publish)
+void application_say(Application *application, KindId kind, const ProtobufCMessage *message)
 {
-    const Application *application = data;
-    if (broker_is_connected(application->broker, application->sae))
-        broker_publish(application->broker, publish->topic, publish->payload);
+    outbox_add(application->outbox, kind, PLATFORM, message);
+    flush(application);
 }
 
 void application_say(Application *application, KindId kind, const ProtobufCMessage *message)

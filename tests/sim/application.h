@@ -6,6 +6,7 @@
 
 #include "tests/sim/broker.h"
 #include "tests/sim/dice.h"
+#include "topics/dispatch.h"
 
 // One request, and what came of it.
 typedef struct {
@@ -22,17 +23,22 @@ typedef struct {
     Broker *broker;
     Dice dice;
     Outbox *outbox;
-    GTree *asks;           // request ID → Ask
-    GTree *session_states; // ID → WireSessionState
+    Dispatcher *dispatcher;
+    Authentication *authentication; // or NULL
+    GTree *asks;                    // request ID → Ask
+    GTree *session_states;          // ID → WireSessionState
 } Application;
 
-Application *application_new(Agenda *agenda, Broker *broker, const char *sae, guint64 seed);
+Application *application_new(Agenda *agenda, Broker *broker, const char *sae, guint64 seed,
+                             gboolean is_authenticated);
 void application_free(Application *application);
 
 void application_connect(Application *application);
 
 // A request that says who asks, for whom, and what; its ID is made up. Belongs to the application.
 Ask *application_ask(Application *application, const WireRequest *request);
+// Says something to the platform.
+void application_say(Application *application, KindId kind, const ProtobufCMessage *message);
 // Says it again now.
 void application_repeat(Application *application, const Ask *ask);
 

@@ -2,6 +2,7 @@
 
 #include "tests/sim/node.h"
 
+#include "tests/sim/certifier.h"
 #include "tests/sim/lagging.h"
 #include "topics/presence.h"
 
@@ -56,6 +57,7 @@ static void node_clear(Node *node)
 {
     node->ops->stop(node);
     node->core = NULL;
+    g_clear_pointer(&node->authentication, authentication_free);
     g_clear_pointer(&node->store, store_free);
     g_queue_clear_full(&node->inbox, arrival_free);
     g_ptr_array_set_size(node->held, 0);
@@ -164,7 +166,10 @@ static void receive_all(Node *node)
     while ((arrival = g_queue_pop_head(&node->inbox))) {
         gsize n_bytes = 0;
         const guint8 *bytes = g_bytes_get_data(arrival->payload, &n_bytes);
-        node->ops->core->receive(node->core, arrival->topic, bytes, n_bytes, node_now(node));
+        Refusal refusal =
+            node->ops->core->receive(node->core, arrival->topic, bytes, n_bytes, node_now(node));
+        if (node->received)
+            node->received(node->owner, node, arrival->topic, arrival->payload, refusal);
         arrival_free(arrival);
     }
 }
@@ -220,8 +225,12 @@ static void arrive(gpointer member, const char *topic, GBytes *payload)
 static GBytes *pack_presence(const Node *node, gboolean alive)
 {
     guint64 incarnation = outbox_incarnation(node->ops->core->outbox(node->core));
-    return presence_pack(node->id, node->role, incarnation, node->n_connections, alive,
-                         node_now(node));
+    Identity plain = {node->id, node->role, incarnation, NULL};
+    if (!node->authentication)
+        return presence_pack(&plain, node->n_connections, alive, NULL, node_now(node));
+    g_autoptr(Credentials) credentials = certifier_new(node->id, node->role);
+    return presence_pack(authentication_identity(node->authentication), node->n_connections, alive,
+                         credentials, node_now(node));
 }
 
 void node_connect(Node *node)
@@ -249,6 +258,15 @@ static void connect_later(gpointer owner, gpointer data)
         node_connect(owner);
 }
 
+static void authenticate(Node *node)
+{
+    guint64 incarnation = outbox_incarnation(node->ops->core->outbox(node->core));
+    node->authentication = authentication_new(node->id, node->role, incarnation, &node->random);
+    authentication_set_credentials(node->authentication, certifier_new(node->id, node->role),
+                                   node_now(node));
+    node->ops->core->authenticate(node->core, node->authentication);
+}
+
 gboolean node_start(Node *node, GError **error)
 {
     g_assert_null(node->core);
@@ -259,6 +277,8 @@ gboolean node_start(Node *node, GError **error)
         g_clear_pointer(&node->store, store_free);
         return FALSE;
     }
+    if (node->is_authenticated)
+        authenticate(node);
     node->n_connections = 0;
     node_wake(node);
     agenda_add(node->agenda, agenda_now(node->agenda) + CONNECT_US, connect_later, node,

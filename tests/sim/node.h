@@ -12,6 +12,10 @@
 
 typedef struct Node Node;
 
+// Told what became of a publish that a process has looked at.
+typedef void (*NodeReceivedFn)(gpointer owner, const Node *node, const char *topic, GBytes *payload,
+                               Refusal refusal);
+
 // A core as its process sees it, and how it comes and goes.
 typedef struct {
     // Makes core and, for an agent, driver, over the node's store. NULL when the store is refused.
@@ -47,7 +51,10 @@ struct Node {
     StoreDisk *disk;
     Store *store;
     gpointer core; // NULL: not running
-    guint64 life;  // what was put down for an earlier one is dropped
+    Random random; // for what authenticates it
+    gboolean is_authenticated;
+    Authentication *authentication;
+    guint64 life; // what was put down for an earlier one is dropped
     guint64 n_connections;
     gint64 skew_us;    // of its clock
     gint64 lag_us;     // how long it takes to get to what has arrived
@@ -57,8 +64,10 @@ struct Node {
     CrashPoint crash;  // of pass `crash_pass`
     guint64 crash_pass;
     Breach breach;
-    gint64 restart_us; // after a crash; 0: stays down
-    guint64 n_passes;  // in all lives
+    gint64 restart_us;       // after a crash; 0: stays down
+    guint64 n_passes;        // in all lives
+    NodeReceivedFn received; // or NULL
+    gpointer owner;          // of that
 };
 
 Node *node_new(Agenda *agenda, Broker *broker, const char *id, Role role, const NodeOps *ops,

@@ -231,8 +231,13 @@ static void add_node(World *world, const char *id, Role role, const Site *site)
     setup->site = site;
     setup->dice = dice_make(dice_fork(world->seed, id));
     setup->random = dice_random(&setup->dice);
-    g_ptr_array_add(world->nodes, node_new(world->agenda, world->broker, id, role,
-                                           site ? &agent_node_ops : &platform_ops, setup));
+    Node *node = node_new(world->agenda, world->broker, id, role,
+                          site ? &agent_node_ops : &platform_ops, setup);
+    node->random = setup->random;
+    node->is_authenticated = world->hooks.is_authenticated;
+    node->received = world->hooks.received;
+    node->owner = world->owner;
+    g_ptr_array_add(world->nodes, node);
 }
 
 static void add_site(World *world, const Site *site)
@@ -240,8 +245,9 @@ static void add_site(World *world, const Site *site)
     add_node(world, site->config.id, ROLE_AGENT, site);
     for (guint i = 0; i < site->config.applications->len; i++) {
         const AgentApplication *application = site->config.applications->pdata[i];
-        g_ptr_array_add(world->applications, application_new(world->agenda, world->broker,
-                                                             application->sae, world->seed));
+        g_ptr_array_add(world->applications,
+                        application_new(world->agenda, world->broker, application->sae, world->seed,
+                                        world->hooks.is_authenticated));
     }
 }
 

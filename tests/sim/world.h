@@ -23,6 +23,10 @@ typedef struct {
     BrokerOps broker;
     // The driver of an agent that starts, instead of the one given; owned.
     Driver *(*wrap_driver)(gpointer owner, Node *node, Driver *driver);
+    // A process has looked at a publish.
+    NodeReceivedFn received;
+    // Whether frames are authenticated between their ends; if not, whoever publishes is believed.
+    gboolean is_authenticated;
 } WorldHooks;
 
 // One call of an application at its KME.

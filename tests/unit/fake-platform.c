@@ -3,12 +3,17 @@
 #include "tests/unit/fake-platform.h"
 
 #include "schemas/status.h"
+#include "topics/dispatch.h"
+#include "topics/mqtt/credentials-file.h"
+#include "topics/mqtt/daemon.h"
 
 struct FakePlatform {
     FakePlatformKnobs knobs;
     EventBase *base;
     Session *session;
     Outbox *outbox;
+    Dispatcher *dispatcher;
+    Authentication *authentication;
     GThread *thread;
     gint is_stopping; // atomic
 };
@@ -125,28 +130,50 @@ static void answer_handover(FakePlatform *platform, const char *to, const WireHa
         say_phase(platform, to, message->id, (Qkdnf__V1__HandoverPhase)phase);
 }
 
+static void on_request(gpointer data, const Sender *sender, gconstpointer message)
+{
+    answer_request(data, sender->id, message);
+}
+
+static void on_discover(gpointer data, const Sender *sender, gconstpointer message)
+{
+    answer_discover(data, sender->id, message);
+}
+
+static void on_register(gpointer data, const Sender *sender, gconstpointer message)
+{
+    answer_register(data, sender->id, message);
+}
+
+static void on_session(gpointer data, const Sender *sender, gconstpointer message)
+{
+    answer_session(data, sender->id, message);
+}
+
+static void on_handover(gpointer data, const Sender *sender, gconstpointer message)
+{
+    answer_handover(data, sender->id, message);
+}
+
+static Role role_of(gpointer data, const char *member)
+{
+    return ROLE_APPLICATION;
+}
+
+static const DispatchTable dispatch = {.handlers = {[KIND_REQUEST] = on_request,
+                                                    [KIND_DISCOVER] = on_discover,
+                                                    [KIND_REGISTER] = on_register,
+                                                    [KIND_SESSION] = on_session,
+                                                    [KIND_HANDOVER] = on_handover},
+                                       .role_of = role_of};
+
 static void on_arrived(gpointer data, const char *text, const guint8 *payload, gsize n_bytes)
 {
     FakePlatform *platform = data;
-    Topic topic;
-    Refusal refusal;
-    g_assert_true(topic_parse(text, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
-    g_assert_nonnull(frame);
-    for (gsize i = 0; i < frame->n_messages; i++) {
-        gconstpointer message = frame->messages[i];
-        if (topic.kind == KIND_REQUEST)
-            answer_request(platform, topic.from, message);
-        else if (topic.kind == KIND_DISCOVER)
-            answer_discover(platform, topic.from, message);
-        else if (topic.kind == KIND_REGISTER)
-            answer_register(platform, topic.from, message);
-        else if (topic.kind == KIND_SESSION)
-            answer_session(platform, topic.from, message);
-        else if (topic.kind == KIND_HANDOVER)
-            answer_handover(platform, topic.from, message);
-    }
-    outbox_flush(platform->outbox, g_get_real_time(), send_publish, platform);
+    gint64 now_us = g_get_real_time();
+    Refusal refusal = dispatcher_receive(platform->dispatcher, text, payload, n_bytes, now_us);
+    g_assert_cmpstr(refusal_name(refusal), ==, refusal_name(REFUSAL_NONE));
+    outbox_flush(platform->outbox, now_us, send_publish, platform);
 }
 
 static void on_connected(gpointer data) {}
@@ -172,8 +199,17 @@ FakePlatform *fake_platform_new(LiveBroker *broker)
     FakePlatform *platform = g_new0(FakePlatform, 1);
     platform->base = event_base_new();
     platform->outbox = outbox_new("platform", 1);
-    platform->session = session_new(platform->base, &connection, "platform", ROLE_PLATFORM, 1,
-                                    &listener, platform, &error);
+    platform->dispatcher = dispatcher_new("platform", &dispatch, platform);
+    platform->authentication = authentication_new("platform", ROLE_PLATFORM, 1, daemon_random());
+    authentication_set_credentials(platform->authentication,
+                                   credentials_load(&connection, "platform", &error),
+                                   g_get_real_time());
+    g_assert_no_error(error);
+    outbox_set_authentication(platform->outbox, platform->authentication);
+    dispatcher_set_authentication(platform->dispatcher, platform->authentication);
+    platform->session =
+        session_new(platform->base, &connection, authentication_identity(platform->authentication),
+                    &listener, platform, &error);
     g_assert_no_error(error);
     platform->thread = g_thread_new("platform", platform_run, platform);
     return platform;
@@ -184,7 +220,9 @@ void fake_platform_free(FakePlatform *platform)
     g_atomic_int_set(&platform->is_stopping, 1);
     g_thread_join(platform->thread);
     session_free(platform->session);
+    dispatcher_free(platform->dispatcher);
     outbox_free(platform->outbox);
+    authentication_free(platform->authentication);
     event_base_free(platform->base);
     g_free(platform->knobs.kme_url);
     g_free(platform);

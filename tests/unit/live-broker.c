@@ -87,10 +87,15 @@ static char *live_path(LiveBroker *broker, const char *name, const char *suffix)
     return path;
 }
 
+// A test may be whoever it likes.
+#define ALL_ROLES                                                                                  \
+    (ROLE_BIT(ROLE_PLATFORM) | ROLE_BIT(ROLE_AGENT) | ROLE_BIT(ROLE_APPLICATION) |                 \
+     ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MONITOR))
+
 Connection live_broker_connection(LiveBroker *broker, const char *id)
 {
     g_autoptr(GError) error = NULL;
-    pki_issue(broker->ca, id, PKI_USAGE_CLIENT, broker->dir, &error);
+    pki_issue(broker->ca, id, PKI_USAGE_CLIENT, ALL_ROLES, broker->dir, &error);
     g_assert_no_error(error);
     return (Connection){
         .url = broker->url,
@@ -104,7 +109,7 @@ static void write_config(LiveBroker *broker)
 {
     static const char *const monitors[] = {LIVE_MONITOR, NULL};
     g_autoptr(GError) error = NULL;
-    pki_issue(broker->ca, "broker", PKI_USAGE_SERVER, broker->dir, &error);
+    pki_issue(broker->ca, "broker", PKI_USAGE_SERVER, 0, broker->dir, &error);
     g_assert_no_error(error);
     BrokerConfig config = {
         .address = "127.0.0.1",

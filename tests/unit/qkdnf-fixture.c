@@ -21,7 +21,7 @@ void qkdnf_fixture_set_up(QkdnfFixture *f, gconstpointer data)
     f->broker = live_broker_new();
     live_broker_connection(f->broker, "bank-a");
     live_broker_connection(f->broker, "bank-b");
-    pki_issue(f->broker->ca, "kme", PKI_USAGE_SERVER, f->broker->dir, &error);
+    pki_issue(f->broker->ca, "kme", PKI_USAGE_SERVER, 0, f->broker->dir, &error);
     g_assert_no_error(error);
     f->platform = fake_platform_new(f->broker);
     kme_fixture_set_up(&f->kme, f->broker->dir);

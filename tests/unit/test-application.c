@@ -143,8 +143,8 @@ static void test_time_is_up(Fixture *f, gconstpointer data)
 static void be_born(Fixture *f, const char *member, guint64 incarnation, guint64 connection,
                     gboolean alive)
 {
-    g_autoptr(GBytes) payload =
-        presence_pack(member, ROLE_PLATFORM, incarnation, connection, alive, START);
+    g_autoptr(GBytes) payload = presence_pack(&(Identity){member, ROLE_PLATFORM, incarnation, NULL},
+                                              connection, alive, NULL, START);
     g_autofree char *topic = topic_format(KIND_PRESENCE, member, ID_ALL);
     gsize n_bytes;
     const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);

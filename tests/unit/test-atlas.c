@@ -32,7 +32,8 @@ static gboolean send(Atlas *atlas, const char *from, KindId kind, const Protobuf
 static gboolean send_presence(Atlas *atlas, const char *member, Role role, guint64 connection,
                               gboolean alive)
 {
-    g_autoptr(GBytes) frame = presence_pack(member, role, 1, connection, alive, 1700000000000000);
+    g_autoptr(GBytes) frame = presence_pack(&(Identity){member, role, 1, NULL}, connection, alive,
+                                            NULL, 1700000000000000);
     g_autofree char *topic = topic_format(KIND_PRESENCE, member, ID_ALL);
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(frame, &n_bytes);

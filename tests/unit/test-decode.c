@@ -46,7 +46,7 @@ static void test_a_publish(void)
         decode_outbox(outbox),
         "{\"topic\":\"qkdnf/v1/outcome/vienna/platform\",\"kind\":\"outcome\",\"from\":\"vienna\","
         "\"to\":\"platform\",\"incarnation\":7,\"sequence\":1,\"sent_at_us\":1700000000000000,"
-        "\"expires_at_us\":1700000030000000,\"messages\":["
+        "\"expires_at_us\":1700000030000000,\"receiver\":0,\"messages\":["
         "{\"request\":\"r1\",\"attempt\":2,\"status\":\"STATUS_NO_ROUTE\","
         "\"text\":\"no \\\"way\\\" – none\",\"stage\":\"OUTCOME_STAGE_ORDER\"},"
         "{\"request\":\"r2\",\"attempt\":2,\"status\":99,"

@@ -37,8 +37,8 @@ static void bus_set_up(Bus *bus, gconstpointer data)
     bus->base = event_base_new();
     Connection connection = live_broker_connection(bus->broker, "vienna");
     g_autoptr(GError) error = NULL;
-    bus->vienna =
-        session_new(bus->base, &connection, "vienna", ROLE_AGENT, 1, &listener, bus, &error);
+    bus->vienna = session_new(bus->base, &connection, &(Identity){"vienna", ROLE_AGENT, 1, NULL},
+                              &listener, bus, &error);
     g_assert_no_error(error);
     live_wait(bus->base, &bus->n_connected, 1);
 }

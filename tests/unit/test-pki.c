@@ -43,7 +43,7 @@ static void place_tear_down(Place *place, gconstpointer data)
 static void issue(const Place *place, const char *id, PkiUsage usage)
 {
     g_autoptr(GError) error = NULL;
-    pki_issue(place->ca, id, usage, place->dir, &error);
+    pki_issue(place->ca, id, usage, ROLE_BIT(ROLE_AGENT), place->dir, &error);
     g_assert_no_error(error);
 }
 
@@ -129,7 +129,8 @@ static void test_what_is_valid_is_kept(Place *place, gconstpointer data)
     g_autofree char *ca_before = contents(place, PKI_CA_CERTIFICATE_FILE);
     g_autoptr(PkiCa) again = pki_create_ca(place->dir, NULL);
     g_assert_nonnull(again);
-    g_assert_true(pki_issue(again, "vienna", PKI_USAGE_CLIENT, place->dir, NULL));
+    g_assert_true(
+        pki_issue(again, "vienna", PKI_USAGE_CLIENT, ROLE_BIT(ROLE_AGENT), place->dir, NULL));
     g_autofree char *after = contents(place, "vienna.crt");
     g_autofree char *ca_after = contents(place, PKI_CA_CERTIFICATE_FILE);
     g_assert_cmpstr(before, ==, after);
@@ -139,7 +140,7 @@ static void test_what_is_valid_is_kept(Place *place, gconstpointer data)
 static void expect_refused(const PkiCa *ca, const char *id, const char *dir, const char *why)
 {
     g_autoptr(GError) error = NULL;
-    g_assert_false(pki_issue(ca, id, PKI_USAGE_CLIENT, dir, &error));
+    g_assert_false(pki_issue(ca, id, PKI_USAGE_CLIENT, ROLE_BIT(ROLE_AGENT), dir, &error));
     if (!strstr(error->message, why))
         g_error("\"%s\" does not say \"%s\"", error->message, why);
 }

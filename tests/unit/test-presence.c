@@ -74,7 +74,8 @@ static void test_any_order(void)
 
 static void test_packed(void)
 {
-    g_autoptr(GBytes) payload = presence_pack("vienna", ROLE_AGENT, 5, 2, TRUE, 99);
+    g_autoptr(GBytes) payload =
+        presence_pack(&(Identity){"vienna", ROLE_AGENT, 5, NULL}, 2, TRUE, NULL, 99);
     static const Topic topic = {KIND_PRESENCE, "vienna", ID_ALL};
     Refusal refusal = REFUSAL_NONE;
     g_autoptr(Frame) frame =

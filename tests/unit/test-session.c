@@ -79,7 +79,8 @@ static Member *member_new(EventBase *base, const Connection *connection, const c
     Member *member = g_new0(Member, 1);
     member->base = base;
     member->topics = g_ptr_array_new_with_free_func(g_free);
-    member->session = session_new(base, connection, id, role, 7, &listener, member, &error);
+    member->session =
+        session_new(base, connection, &(Identity){id, role, 7, NULL}, &listener, member, &error);
     g_assert_no_error(error);
     return member;
 }
@@ -312,7 +313,8 @@ static void expect_error(const Connection *connection, const char *id, const cha
 {
     g_autoptr(EventBase) base = event_base_new();
     g_autoptr(GError) error = NULL;
-    g_assert_null(session_new(base, connection, id, ROLE_AGENT, 1, &listener, NULL, &error));
+    g_assert_null(session_new(base, connection, &(Identity){id, ROLE_AGENT, 1, NULL}, &listener,
+                              NULL, &error));
     g_assert_nonnull(error);
     if (!strstr(error->message, text))
         g_error("\"%s\" does not say \"%s\"", error->message, text);

@@ -54,7 +54,7 @@ static gboolean certify_roles(Course *course, const char *url, const char *ca_fi
     g_autoptr(PkiCa) ca = pki_create_ca(pki, error);
     for (guint i = 0; ca && i < N_FLOOR_ROLES; i++) {
         const char *id = floor_ids[i];
-        if (!pki_issue(ca, id, PKI_USAGE_CLIENT, pki, error))
+        if (!pki_issue(ca, id, PKI_USAGE_CLIENT, 0, pki, error))
             return FALSE;
         course->roles[i] = (FloorRole){
             id,

@@ -62,10 +62,11 @@ static gboolean make_dirs(const char *dir, const Description *description, GErro
     return TRUE;
 }
 
-static gboolean issue_all(const PkiCa *ca, const char *dir, char *const *ids, GError **error)
+static gboolean issue_all(const PkiCa *ca, const char *dir, char *const *ids, Role role,
+                          GError **error)
 {
     for (; *ids; ids++) {
-        if (!pki_issue(ca, *ids, PKI_USAGE_CLIENT, dir, error))
+        if (!pki_issue(ca, *ids, PKI_USAGE_CLIENT, ROLE_BIT(role), dir, error))
             return FALSE;
     }
     return TRUE;
@@ -74,12 +75,13 @@ static gboolean issue_all(const PkiCa *ca, const char *dir, char *const *ids, GE
 static gboolean issue_provider(const PkiCa *ca, const char *dir, const AgentConfig *agent,
                                GError **error)
 {
-    if (!pki_issue(ca, agent->id, PKI_USAGE_CLIENT, dir, error) ||
-        !pki_issue(ca, agent->kme_id, PKI_USAGE_SERVER, dir, error))
+    if (!pki_issue(ca, agent->id, PKI_USAGE_CLIENT, ROLE_BIT(ROLE_AGENT), dir, error) ||
+        !pki_issue(ca, agent->kme_id, PKI_USAGE_SERVER, 0, dir, error))
         return FALSE;
     for (guint i = 0; i < agent->applications->len; i++) {
         const AgentApplication *application = agent->applications->pdata[i];
-        if (!pki_issue(ca, application->sae, PKI_USAGE_CLIENT, dir, error))
+        if (!pki_issue(ca, application->sae, PKI_USAGE_CLIENT, ROLE_BIT(ROLE_APPLICATION), dir,
+                       error))
             return FALSE;
     }
     return TRUE;
@@ -89,10 +91,11 @@ static gboolean make_pki(const char *dir, const Description *description, GError
 {
     g_autofree char *pki = g_build_filename(dir, "pki", NULL);
     g_autoptr(PkiCa) ca = pki_create_ca(pki, error);
-    if (!ca || !pki_issue(ca, DEPLOYMENT_BROKER, PKI_USAGE_SERVER, pki, error) ||
-        !pki_issue(ca, description->platform.id, PKI_USAGE_CLIENT, pki, error) ||
-        !issue_all(ca, pki, description->platform.operators, error) ||
-        !issue_all(ca, pki, description->monitors, error))
+    if (!ca || !pki_issue(ca, DEPLOYMENT_BROKER, PKI_USAGE_SERVER, 0, pki, error) ||
+        !pki_issue(ca, description->platform.id, PKI_USAGE_CLIENT, ROLE_BIT(ROLE_PLATFORM), pki,
+                   error) ||
+        !issue_all(ca, pki, description->platform.operators, ROLE_OPERATOR, error) ||
+        !issue_all(ca, pki, description->monitors, ROLE_MONITOR, error))
         return FALSE;
     for (guint i = 0; i < description->providers->len; i++) {
         if (!issue_provider(ca, pki, &provider_at(description, i)->agent, error))

@@ -3,6 +3,7 @@
 #include "tools/qkdnf/inquiry.h"
 
 #include "agents/application/application.h"
+#include "topics/mqtt/credentials-file.h"
 #include "topics/mqtt/daemon.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 typedef struct {
     const Inquiry *inquiry;
     Application *core;
+    Authentication *authentication;
     Session *session;
     struct event_base *base;
     char *trouble; // why the bus is not there
@@ -99,23 +101,35 @@ static void clear(Ask *ask)
     // What is not over yet ends with it.
     session_free(ask->session);
     application_free(ask->core);
+    authentication_free(ask->authentication);
     event_base_free(ask->base);
     g_free(ask->trouble);
 }
 
-ProtobufCMessage *inquiry_ask(Access *access, const Inquiry *inquiry, GError **error)
+static gboolean open_session(Ask *ask, const Access *access, GError **error)
 {
     static const SessionListener listener = {on_connected, on_disconnected, on_arrived};
+    gint64 now_us = daemon_now_us();
+    Role role = strcmp(ask->inquiry->as, ACCESS_OPERATORS) == 0 ? ROLE_OPERATOR : ROLE_APPLICATION;
+    Credentials *credentials = credentials_load(&access->connection, access->id, error);
+    if (!credentials)
+        return FALSE;
+    ask->core = application_new(access->id, ask->inquiry->member, (guint64)now_us);
+    ask->authentication = authentication_new(access->id, role, (guint64)now_us, daemon_random());
+    authentication_set_credentials(ask->authentication, credentials, now_us);
+    application_authenticate(ask->core, ask->authentication);
+    ask->session = session_new(ask->base, &access->connection,
+                               authentication_identity(ask->authentication), &listener, ask, error);
+    return ask->session != NULL;
+}
+
+ProtobufCMessage *inquiry_ask(Access *access, const Inquiry *inquiry, GError **error)
+{
     if (!access_resolve(access, inquiry->as, error))
         return NULL;
-    Role role = strcmp(inquiry->as, ACCESS_OPERATORS) == 0 ? ROLE_OPERATOR : ROLE_APPLICATION;
-    guint64 incarnation = (guint64)daemon_now_us();
     Ask ask = {
         .inquiry = inquiry, .base = event_base_new(), .trouble = g_strdup("not connected yet")};
-    ask.core = application_new(access->id, inquiry->member, incarnation);
-    ask.session = session_new(ask.base, &access->connection, access->id, role, incarnation,
-                              &listener, &ask, error);
-    if (ask.session) {
+    if (open_session(&ask, access, error)) {
         put_question(&ask);
         wait_for_answer(&ask);
     }

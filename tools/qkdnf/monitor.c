@@ -90,8 +90,9 @@ gboolean monitor_run(Access *access, const MonitorOps *ops, gpointer data, GErro
         return FALSE;
     signal(SIGPIPE, SIG_IGN);
     Monitor monitor = {.base = event_base_new(), .ops = ops, .data = data};
-    Session *session = session_new(monitor.base, &access->connection, access->id, ROLE_MONITOR, 1,
-                                   &listener, &monitor, error);
+    Session *session =
+        session_new(monitor.base, &access->connection,
+                    &(Identity){access->id, ROLE_MONITOR, 1, NULL}, &listener, &monitor, error);
     if (session)
         watch(&monitor, session);
     if (monitor.failure)

@@ -2,7 +2,7 @@
 
 #include "topics/mqtt/client.h"
 
-#include "topics/presence.h"
+#include "topics/mqtt/credentials-file.h"
 
 #include <MQTTClient.h>
 #include <pthread.h>
@@ -32,9 +32,10 @@ struct Client {
     char *key;
     int keep_alive_s;
     char *id;
-    Role role;
-    guint64 incarnation;
+    guint8 share[SHARE_BYTES];
+    Identity identity; // of the two above
     guint64 n_connections;
+    Credentials *credentials; // as they were in their files when it connected; NULL: not signed
     char **filters;
     GArray *sockets;
     const ClientListener *listener;
@@ -156,7 +157,18 @@ static void create_paho(Client *client, Role role)
     MQTTClient_setPublished(client->paho, client, on_published);
 }
 
-Client *client_new(const Connection *connection, const char *id, Role role, guint64 incarnation,
+static void copy_identity(Client *client, const Identity *identity)
+{
+    client->id = g_strdup(identity->id);
+    client->identity = *identity;
+    client->identity.id = client->id;
+    if (!identity->share)
+        return;
+    memcpy(client->share, identity->share, SHARE_BYTES);
+    client->identity.share = client->share;
+}
+
+Client *client_new(const Connection *connection, const Identity *identity,
                    const ClientListener *listener, gpointer data, GError **error)
 {
     Peer peer;
@@ -169,15 +181,13 @@ Client *client_new(const Connection *connection, const char *id, Role role, guin
     client->certificate = g_strdup(connection->certificate);
     client->key = g_strdup(connection->key);
     client->keep_alive_s = keep_alive_s > 0 ? (int)MIN(keep_alive_s, G_MAXUINT16) : KEEP_ALIVE_S;
-    client->id = g_strdup(id);
-    client->role = role;
-    client->incarnation = incarnation;
-    client->filters = topic_filters(id, role);
+    copy_identity(client, identity);
+    client->filters = topic_filters(identity->id, identity->role);
     client->sockets = g_array_new(FALSE, FALSE, sizeof(int));
     client->listener = listener;
     client->listener_data = data;
     pthread_mutex_init(&client->mutex, NULL);
-    create_paho(client, role);
+    create_paho(client, identity->role);
     return client;
 }
 
@@ -204,6 +214,7 @@ void client_free(Client *client)
     g_free(client->ca);
     g_free(client->certificate);
     g_free(client->key);
+    credentials_free(client->credentials);
     g_free(client->id);
     g_free(client->tls_error);
     g_free(client);
@@ -211,13 +222,13 @@ void client_free(Client *client)
 
 static gboolean announces_itself(const Client *client)
 {
-    return (kind_get(KIND_PRESENCE)->from & ROLE_BIT(client->role)) != 0;
+    return (kind_get(KIND_PRESENCE)->from & ROLE_BIT(client->identity.role)) != 0;
 }
 
 static GBytes *pack_presence(const Client *client, gboolean alive)
 {
-    return presence_pack(client->id, client->role, client->incarnation, client->n_connections,
-                         alive, g_get_real_time());
+    return presence_pack(&client->identity, client->n_connections, alive, client->credentials,
+                         g_get_real_time());
 }
 
 static void add_content_type(MQTTProperties *properties)
@@ -333,9 +344,24 @@ static char *connect_failure(Client *client, int reason, gint64 took_us)
                            text);
 }
 
+// They may have been renewed. NULL, or why they cannot be used.
+static char *load_credentials(Client *client)
+{
+    g_autoptr(GError) error = NULL;
+    g_clear_pointer(&client->credentials, credentials_free);
+    if (!client->identity.share || !announces_itself(client))
+        return NULL;
+    Connection files = {.ca = client->ca, .certificate = client->certificate, .key = client->key};
+    client->credentials = credentials_load(&files, client->id, &error);
+    return client->credentials ? NULL : g_strdup(error->message);
+}
+
 char *client_connect(Client *client)
 {
     client_disconnect(client);
+    char *unusable = load_credentials(client);
+    if (unusable)
+        return unusable;
     client->n_connections++;
     g_free(client_take_tls_error(client));
     gint64 since_us = g_get_monotonic_time();

@@ -24,7 +24,7 @@ typedef struct {
 #define CLIENT_UNACKNOWLEDGED_MAX 1000
 
 // Copies what it is given but the listener. NULL when the URL is unusable.
-Client *client_new(const Connection *connection, const char *id, Role role, guint64 incarnation,
+Client *client_new(const Connection *connection, const Identity *identity,
                    const ClientListener *listener, gpointer data, GError **error);
 void client_free(Client *client);
 

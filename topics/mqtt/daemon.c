@@ -3,6 +3,7 @@
 #include "topics/mqtt/daemon.h"
 
 #include "topics/base/log.h"
+#include "topics/mqtt/credentials-file.h"
 
 #include <openssl/rand.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 typedef struct {
     const DaemonSetup *setup;
     Session *session;
+    Authentication *authentication; // NULL: without
     struct event *timer;
     struct event *on_int;
     struct event *on_term;
@@ -155,12 +157,23 @@ static void on_signal(evutil_socket_t number, short what, void *data)
     self->is_stopping = TRUE;
 }
 
+static gboolean load_credentials(Daemon *self, GError **error)
+{
+    if (!self->authentication)
+        return TRUE;
+    Credentials *credentials = credentials_load(self->setup->connection, self->setup->id, error);
+    if (!credentials)
+        return FALSE;
+    authentication_set_credentials(self->authentication, credentials, daemon_now_us());
+    return TRUE;
+}
+
 static void on_hangup(evutil_socket_t number, short what, void *data)
 {
     Daemon *self = data;
     const DaemonSetup *setup = self->setup;
     g_autoptr(GError) error = NULL;
-    if (!setup->reload || setup->reload(setup->server, &error))
+    if ((!setup->reload || setup->reload(setup->server, &error)) && load_credentials(self, &error))
         log_line(G_LOG_LEVEL_MESSAGE, "reloaded", NULL);
     else
         log_line(G_LOG_LEVEL_WARNING, "not reloaded", "cause", error->message, NULL);
@@ -242,6 +255,9 @@ static void daemon_stop(Daemon *self)
     if (self->was_ready)
         notify_manager("STOPPING=1");
     session_free(self->session);
+    if (self->authentication)
+        self->setup->core_ops->authenticate(self->setup->core, NULL);
+    authentication_free(self->authentication);
     event_free(self->timer);
     event_free(self->on_int);
     event_free(self->on_term);
@@ -250,15 +266,39 @@ static void daemon_stop(Daemon *self)
     g_free(self->last_cause);
 }
 
-gboolean daemon_run(const DaemonSetup *setup, GError **error)
+static gboolean daemon_authenticate(Daemon *self, const Identity *identity, GError **error)
+{
+    const DaemonSetup *setup = self->setup;
+    if (!setup->core_ops->authenticate)
+        return TRUE;
+    self->authentication =
+        authentication_new(identity->id, identity->role, identity->incarnation, daemon_random());
+    if (!load_credentials(self, error) ||
+        (setup->pre_shared && !pre_shared_load(setup->pre_shared, self->authentication, error)))
+        return FALSE;
+    setup->core_ops->authenticate(setup->core, self->authentication);
+    return TRUE;
+}
+
+static gboolean daemon_connect(Daemon *self, GError **error)
 {
     static const SessionListener listener = {on_connected, on_disconnected, on_arrived};
+    const DaemonSetup *setup = self->setup;
     guint64 incarnation = outbox_incarnation(setup->core_ops->outbox(setup->core));
+    Identity plain = {setup->id, setup->role, incarnation, NULL};
+    if (!daemon_authenticate(self, &plain, error))
+        return FALSE;
+    const Identity *identity =
+        self->authentication ? authentication_identity(self->authentication) : &plain;
+    self->session = session_new(setup->base, setup->connection, identity, &listener, self, error);
+    return self->session != NULL;
+}
+
+gboolean daemon_run(const DaemonSetup *setup, GError **error)
+{
     Daemon self = {0};
     daemon_start(&self, setup);
-    self.session = session_new(setup->base, setup->connection, setup->id, setup->role, incarnation,
-                               &listener, &self, error);
-    gboolean is_well = self.session && daemon_loop(&self, error);
+    gboolean is_well = daemon_connect(&self, error) && daemon_loop(&self, error);
     daemon_stop(&self);
     return is_well;
 }

@@ -13,12 +13,13 @@ typedef struct {
     const char *id;
     Role role;
     const Connection *connection;
+    const char *pre_shared; // the directory of keys that it shares with others; or NULL
     const CoreOps *core_ops;
     gpointer core;
     // The pass is durable: what was held back for that may go (HTTP answers). May be NULL.
     void (*committed)(gpointer server);
-    // The operator has changed certificate files, and says so with SIGHUP. On failure everything
-    // stays as it was. May be NULL.
+    // The operator has changed certificate files, and says so with SIGHUP: those of the bus are
+    // read again by the daemon itself. On failure everything stays as it was. May be NULL.
     gboolean (*reload)(gpointer server, GError **error);
     gpointer server; // passed to both
     Store *store;
@@ -32,7 +33,8 @@ Store *daemon_open_store(const DaemonSettings *settings, const char *owner, GErr
 // Runs until SIGINT or SIGTERM (returns TRUE), or until something of ours fails for good, such as a
 // commit (FALSE; nothing of that pass was published). Tells the service manager through sd_notify's
 // protocol when the bus is reached first, and prints one line on standard output then:
-// "ready ID". Certificates of the bus are read with every connection, so that they need no reload.
+// "ready ID". Certificates of the bus are read with every connection, and with SIGHUP: presence is
+// then signed anew.
 // Logs refusals once per sender, kind and reason, rate-limited, and
 // how many publishes were dropped while the bus was there.
 gboolean daemon_run(const DaemonSetup *setup, GError **error);

@@ -202,12 +202,11 @@ static void line_start(Line *line)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-Line *line_new(const Connection *connection, const char *id, Role role, guint64 incarnation,
-               GError **error)
+Line *line_new(const Connection *connection, const Identity *identity, GError **error)
 {
     static const ClientListener listener = {on_arrived, on_acknowledged, on_lost};
     Line *line = g_new0(Line, 1);
-    line->client = client_new(connection, id, role, incarnation, &listener, line, error);
+    line->client = client_new(connection, identity, &listener, line, error);
     if (!line->client) {
         g_free(line);
         return NULL;

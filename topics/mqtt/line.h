@@ -17,8 +17,7 @@
 typedef struct Line Line;
 
 // Copies what it is given and starts to connect. NULL when the URL is unusable.
-Line *line_new(const Connection *connection, const char *id, Role role, guint64 incarnation,
-               GError **error);
+Line *line_new(const Connection *connection, const Identity *identity, GError **error);
 
 // Disconnects, which makes the broker publish the will, and frees. Leaves a line that hangs on a
 // dead network to its own thread after a second. Takes NULL.

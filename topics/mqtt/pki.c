@@ -2,8 +2,8 @@
 
 #include "topics/mqtt/pki.h"
 
+#include "topics/certificate.h"
 #include "topics/mqtt/pem.h"
-#include "topics/topic.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -47,15 +47,30 @@ static gboolean set_serial(X509 *certificate)
     return number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate));
 }
 
+static gboolean add_entry(X509_NAME *subject, int nid, const char *text)
+{
+    return X509_NAME_add_entry_by_NID(subject, nid, MBSTRING_UTF8, (const guchar *)text, -1, -1,
+                                      0) == 1;
+}
+
+static gboolean name_subject(X509_NAME *subject, const char *name, Roles roles)
+{
+    for (guint role = ROLE_PLATFORM; role <= ROLE_OPERATOR; role++) {
+        if ((roles & ROLE_BIT(role)) &&
+            !add_entry(subject, NID_organizationalUnitName, certificate_role_unit((Role)role)))
+            return FALSE;
+    }
+    return add_entry(subject, NID_commonName, name);
+}
+
 // Version, serial number, subject, validity and key; for which `issuer` signs.
-static X509 *draft(const char *name, int days, EVP_PKEY *key, const X509 *issuer)
+static X509 *draft(const char *name, Roles roles, int days, EVP_PKEY *key, const X509 *issuer)
 {
     g_autoptr(X509) certificate = X509_new();
     if (!certificate || !X509_set_version(certificate, X509_VERSION_3) || !set_serial(certificate))
         return NULL;
     X509_NAME *subject = X509_get_subject_name(certificate);
-    if (!X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, (guchar *)name, -1, -1,
-                                    0) ||
+    if (!name_subject(subject, name, roles) ||
         !X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject) ||
         !X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATE_S) ||
         !X509_time_adj_ex(X509_getm_notAfter(certificate), days, 0, NULL) ||
@@ -110,7 +125,7 @@ static PkiCa *create_ca(const char *certificate_path, const char *key_path, GErr
     };
     g_autoptr(PkiCa) ca = g_new0(PkiCa, 1);
     ca->key = EVP_EC_gen("P-256");
-    ca->certificate = ca->key ? draft(CA_NAME, CA_DAYS, ca->key, NULL) : NULL;
+    ca->certificate = ca->key ? draft(CA_NAME, 0, CA_DAYS, ca->key, NULL) : NULL;
     if (!ca->certificate || !add_extensions(ca->certificate, ca->certificate, extensions) ||
         !X509_sign(ca->certificate, ca->key, EVP_sha256())) {
         pem_set_error(error, "cannot create a certification authority");
@@ -153,7 +168,7 @@ PkiCa *pki_create_ca(const char *dir, GError **error)
     return create_ca(certificate_path, key_path, error);
 }
 
-static gboolean create_pair(const PkiCa *ca, const char *id, PkiUsage usage,
+static gboolean create_pair(const PkiCa *ca, const char *id, PkiUsage usage, Roles roles,
                             const char *certificate_path, const char *key_path, GError **error)
 {
     static const char *const purposes[] = {
@@ -173,7 +188,7 @@ static gboolean create_pair(const PkiCa *ca, const char *id, PkiUsage usage,
         {0, NULL},
     };
     g_autoptr(EVP_PKEY) key = EVP_EC_gen("P-256");
-    g_autoptr(X509) certificate = key ? draft(id, DAYS, key, ca->certificate) : NULL;
+    g_autoptr(X509) certificate = key ? draft(id, roles, DAYS, key, ca->certificate) : NULL;
     if (!certificate || !add_extensions(certificate, ca->certificate, extensions) ||
         !X509_sign(certificate, ca->key, EVP_sha256())) {
         pem_set_error(error, "cannot issue a certificate for %s", id);
@@ -182,22 +197,28 @@ static gboolean create_pair(const PkiCa *ca, const char *id, PkiUsage usage,
     return write_pair(certificate, key, certificate_path, key_path, error);
 }
 
-static gboolean check_pair(const PkiCa *ca, const char *id, const char *certificate_path,
-                           const char *key_path, GError **error)
+static gboolean check_pair(const PkiCa *ca, const char *id, Roles roles,
+                           const char *certificate_path, const char *key_path, GError **error)
 {
     if (!pem_check_identity(certificate_path, key_path, id, error))
         return FALSE;
     g_autoptr(X509) certificate = pem_load_certificate(certificate_path, error);
     if (!certificate)
         return FALSE;
-    if (X509_verify(certificate, ca->key) == 1 && is_in_time(certificate))
+    if (X509_verify(certificate, ca->key) != 1 || !is_in_time(certificate)) {
+        pem_set_error(error, "%s was not issued by this authority, or is out of its time",
+                      certificate_path);
+        return FALSE;
+    }
+    if ((certificate_roles(certificate) & roles) == roles)
         return TRUE;
-    pem_set_error(error, "%s was not issued by this authority, or is out of its time",
-                  certificate_path);
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s does not certify all the roles that %s has", certificate_path, id);
     return FALSE;
 }
 
-gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, const char *dir, GError **error)
+gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, Roles roles, const char *dir,
+                   GError **error)
 {
     // A member of the name that stands for all would read as its own what is for monitors.
     if (!id_is_valid(id)) {
@@ -210,6 +231,6 @@ gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, const char *
     g_autofree char *key_path = g_build_filename(dir, key_name, NULL);
     if (g_file_test(certificate_path, G_FILE_TEST_EXISTS) ||
         g_file_test(key_path, G_FILE_TEST_EXISTS))
-        return check_pair(ca, id, certificate_path, key_path, error);
-    return create_pair(ca, id, usage, certificate_path, key_path, error);
+        return check_pair(ca, id, roles, certificate_path, key_path, error);
+    return create_pair(ca, id, usage, roles, certificate_path, key_path, error);
 }

@@ -6,7 +6,7 @@
 // that strict verifiers and browsers accept. What is there and valid is kept; nothing is ever
 // overwritten.
 
-#include <glib.h>
+#include "topics/kind.h"
 
 // The names of the authority's files.
 #define PKI_CA_CERTIFICATE_FILE "ca.crt"
@@ -24,9 +24,10 @@ typedef enum {
 PkiCa *pki_create_ca(const char *dir, GError **error);
 void pki_ca_free(PkiCa *ca);
 
-// Writes ID.crt and ID.key into `dir` for the common name `id`, good for a year. Also TRUE when
-// they are there already; FALSE when what is there is not `id`'s by this authority, or has expired.
-gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, const char *dir,
+// Writes ID.crt and ID.key into `dir` for the common name `id`, good for a year, and for acting on
+// the bus in these roles (topics/certificate.h). Also TRUE when they are there already; FALSE when
+// what is there is not `id`'s by this authority, is for other roles, or has expired.
+gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, Roles roles, const char *dir,
                    GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PkiCa, pki_ca_free)

@@ -124,13 +124,13 @@ static gboolean connection_check(const Connection *connection, const char *id, G
     return ca && pem_check_identity(connection->certificate, connection->key, id, error);
 }
 
-Session *session_new(struct event_base *base, const Connection *connection, const char *id,
-                     Role role, guint64 incarnation, const SessionListener *listener, gpointer data,
+Session *session_new(struct event_base *base, const Connection *connection,
+                     const Identity *identity, const SessionListener *listener, gpointer data,
                      GError **error)
 {
-    if (!connection_check(connection, id, error))
+    if (!connection_check(connection, identity->id, error))
         return NULL;
-    g_autoptr(Line) line = line_new(connection, id, role, incarnation, error);
+    g_autoptr(Line) line = line_new(connection, identity, error);
     if (!line)
         return NULL;
     Session *session = g_new0(Session, 1);

@@ -20,6 +20,7 @@ typedef struct {
     char *certificate;    // PEM file: this member's chain; its common name is the member ID
     char *key;            // PEM file: PKCS#8
     guint64 keep_alive_s; // 0: 10; a dead network is noticed after about as long
+    char *crl;            // PEM file: revoked certificates of members; or NULL
 } Connection;
 
 // Must not free the session.
@@ -40,8 +41,8 @@ void session_prepare_process(void);
 // Starts to connect in the background. Fails only on what no retry can mend: an unusable URL, a
 // certificate or key file that cannot be read, a certificate that is not `id`'s. A monitor is never
 // announced: it has neither birth nor death.
-Session *session_new(struct event_base *base, const Connection *connection, const char *id,
-                     Role role, guint64 incarnation, const SessionListener *listener, gpointer data,
+Session *session_new(struct event_base *base, const Connection *connection,
+                     const Identity *identity, const SessionListener *listener, gpointer data,
                      GError **error);
 
 // Disconnects cleanly (which announces the death, too) and frees, in less than two seconds whatever
