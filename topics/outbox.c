@@ -87,6 +87,13 @@ static OpenFrame *frame_open(Outbox *outbox, KindId kind, const char *to)
     return frame;
 }
 
+// Whoever waits repeats itself: once is enough.
+static gboolean is_held_already(const OpenFrame *frame, GBytes *message)
+{
+    return frame->held_at_us > 0 &&
+           g_ptr_array_find_with_equal_func(frame->messages, message, g_bytes_equal, NULL);
+}
+
 void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMessage *message)
 {
     g_assert(message->descriptor == kind_get(kind)->message);
@@ -98,6 +105,8 @@ void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMess
     if (!frame || frame->messages->len == FRAME_MAX_MESSAGES ||
         frame->n_bytes + g_bytes_get_size(packed) > FRAME_FULL_BYTES)
         frame = frame_open(outbox, kind, to);
+    if (is_held_already(frame, packed))
+        return;
     frame->n_bytes += g_bytes_get_size(packed);
     g_ptr_array_add(frame->messages, g_steal_pointer(&packed));
 }

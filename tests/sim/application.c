@@ -138,12 +138,6 @@ void application_say(Application *application, KindId kind, const ProtobufCMessa
     flush(application);
 }
 
-void application_say(Application *application, KindId kind, const ProtobufCMessage *message)
-{
-    outbox_add(application->outbox, kind, PLATFORM, message);
-    outbox_flush(application->outbox, agenda_now(application->agenda), send_frame, application);
-}
-
 void application_repeat(Application *application, const Ask *ask)
 {
     application_say(application, KIND_REQUEST, &ask->wire->base);

@@ -37,8 +37,6 @@ void application_connect(Application *application);
 
 // A request that says who asks, for whom, and what; its ID is made up. Belongs to the application.
 Ask *application_ask(Application *application, const WireRequest *request);
-// Says something to the platform.
-void application_say(Application *application, KindId kind, const ProtobufCMessage *message);
 // Says it again now.
 void application_repeat(Application *application, const Ask *ask);
 

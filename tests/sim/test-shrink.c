@@ -5,7 +5,7 @@
 #include "tests/sim/shrink.h"
 
 // Every broken promise is found out within so many seeds, and then needs no more faults than this.
-#define SEEDS_MAX  40
+#define SEEDS_MAX  60
 #define FAULTS_MAX 8
 
 static Trial find_failing(Breach breach)

@@ -292,7 +292,8 @@ TrialResult trial_run(const Trial *trial)
     Run run = {.trial = trial};
     // Without, what only a member could do reaches the cores by chance: a changed value, a frame
     // that comes twice.
-    hooks.is_authenticated = !dice_chance(&dice, PLAIN_PERCENT);
+    Dice coin = dice_make(dice_fork(trial->seed, "authentication"));
+    hooks.is_authenticated = !dice_chance(&coin, PLAIN_PERCENT);
     run.world = world_new(network_random(&dice), trial->seed, &hooks, &run);
     run.world->on_fetched = on_fetched;
     for (guint i = 0; i < run.world->nodes->len; i++)
