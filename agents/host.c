@@ -90,6 +90,7 @@ static gboolean serve(AgentSettings *settings, const char *path, Agent *agent, S
         .id = settings->agent.id,
         .role = ROLE_AGENT,
         .connection = &settings->daemon.broker,
+        .pre_shared = settings->daemon.pre_shared,
         .core_ops = &agent_ops,
         .core = agent,
         .committed = committed,

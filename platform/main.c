@@ -27,6 +27,7 @@ static gboolean run(const PlatformSettings *settings, GError **error)
         .id = id,
         .role = ROLE_PLATFORM,
         .connection = &settings->daemon.broker,
+        .pre_shared = settings->daemon.pre_shared,
         .core_ops = &federation_ops,
         .core = federation,
         .store = store,

@@ -4,9 +4,11 @@
 
 #include "tests/unit/chance.h"
 #include "topics/mqtt/credentials-file.h"
+#include "topics/mqtt/pem.h"
 #include "topics/mqtt/pki.h"
 
 #include <glib/gstdio.h>
+#include <openssl/pem.h>
 #include <string.h>
 
 #define NOW    (g_get_real_time())
@@ -405,7 +407,93 @@ static void test_pre_shared(Place *place, gconstpointer data)
     }
 }
 
+static void assert_key_file(const Place *place, const char *name, gsize n_bytes, int mode,
+                            const char *fault)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = g_build_filename(place->dir, "keys", NULL);
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+    g_autofree char *bytes = g_strnfill(n_bytes, 'k');
+    Random random = chance_random(&(Chance){1});
+    g_autoptr(Authentication) member = authentication_new("vienna", ROLE_AGENT, 1, &random);
+    g_mkdir(dir, 0700);
+    g_assert_true(g_file_set_contents_full(path, bytes, (gssize)n_bytes, G_FILE_SET_CONTENTS_NONE,
+                                           mode, NULL));
+    g_assert_cmpint(pre_shared_load(dir, member, &error), ==, !fault);
+    g_assert_true(!fault || strstr(error->message, fault));
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
+static void test_pre_shared_files(Place *place, gconstpointer data)
+{
+    assert_key_file(place, "graz", 32, 0600, NULL);
+    assert_key_file(place, "graz", 32, 0640, "mode 0600");
+    assert_key_file(place, "graz", 31, 0600, "32 to 1024 random bytes");
+    assert_key_file(place, "Graz", 32, 0600, "a member's ID");
+}
+
 // --- certificates --------------------------------------------------------------------------------
+
+// The authority's list of revoked certificates, with one on it.
+static void write_list(const char *dir, const char *id)
+{
+    g_autofree char *ca_path = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
+    g_autofree char *key_path = g_build_filename(dir, PKI_CA_KEY_FILE, NULL);
+    g_autofree char *path = g_strdup_printf("%s/%s.crt", dir, id);
+    g_autofree char *crl_path = g_build_filename(dir, "ca.crl", NULL);
+    g_autoptr(X509) ca = pem_load_certificate(ca_path, NULL);
+    g_autoptr(X509) certificate = pem_load_certificate(path, NULL);
+    g_autoptr(EVP_PKEY) key = pem_load_key(key_path, NULL);
+    X509_CRL *list = X509_CRL_new();
+    X509_REVOKED *revoked = X509_REVOKED_new();
+    ASN1_TIME *before = X509_gmtime_adj(NULL, -60), *after = X509_gmtime_adj(NULL, 86400);
+    X509_CRL_set_version(list, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(list, X509_get_subject_name(ca));
+    X509_CRL_set1_lastUpdate(list, before);
+    X509_CRL_set1_nextUpdate(list, after);
+    X509_REVOKED_set_serialNumber(revoked, X509_get_serialNumber(certificate));
+    X509_REVOKED_set_revocationDate(revoked, before);
+    X509_CRL_add0_revoked(list, revoked);
+    g_assert_cmpint(X509_CRL_sign(list, key, EVP_sha256()), >, 0);
+    g_autoptr(BIO) bio = BIO_new_file(crl_path, "w");
+    g_assert_cmpint(PEM_write_bio_X509_CRL(bio, list), ==, 1);
+    ASN1_TIME_free(before);
+    ASN1_TIME_free(after);
+    X509_CRL_free(list);
+}
+
+static Credentials *credentials_with_list(const char *dir, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *authority = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
+    g_autofree char *certificate = g_strdup_printf("%s/%s.crt", dir, id);
+    g_autofree char *key = g_strdup_printf("%s/%s.key", dir, id);
+    g_autofree char *crl = g_build_filename(dir, "ca.crl", NULL);
+    Connection connection = {.ca = authority, .certificate = certificate, .key = key, .crl = crl};
+    Credentials *credentials = credentials_load(&connection, id, &error);
+    g_assert_no_error(error);
+    return credentials;
+}
+
+// Known or not, who is revoked is not believed any more; all others are.
+static void test_revocation(Place *place, gconstpointer data)
+{
+    g_autoptr(Authentication) vienna = member_new(place, "vienna", ROLE_AGENT, 1);
+    g_autoptr(Authentication) graz = member_new(place, "graz", ROLE_AGENT, 2);
+    g_autoptr(Authentication) linz = member_new(place, "linz", ROLE_AGENT, 2);
+    introduce(place, vienna, graz);
+    introduce(place, linz, graz);
+    write_list(place->dir, "vienna");
+    authentication_set_credentials(graz, credentials_with_list(place->dir, "graz"), place->now_us);
+    GBytes *frame = say(place, vienna, KIND_FILLED, "graz", 1);
+    g_assert_cmpstr(look_at(place, graz, KIND_FILLED, "vienna", "graz", frame), ==, "certificate");
+    g_assert_cmpstr(meet(place, graz, vienna, credentials_of(place->dir, "vienna", ALL)), ==,
+                    "certificate");
+    frame = say(place, linz, KIND_FILLED, "graz", 1);
+    g_assert_cmpstr(look_at(place, graz, KIND_FILLED, "linz", "graz", frame), ==, "none");
+    g_assert_null(say(place, graz, KIND_FILLED, "vienna", 1));
+}
 
 static void test_expiry(Place *place, gconstpointer data)
 {
@@ -438,6 +526,8 @@ int main(int argc, char **argv)
     ADD("what-is-irrelevant", test_what_is_irrelevant);
     ADD("several-programs", test_several_programs);
     ADD("pre-shared", test_pre_shared);
+    ADD("pre-shared-files", test_pre_shared_files);
+    ADD("revocation", test_revocation);
     ADD("expiry", test_expiry);
     return g_test_run();
 }

@@ -15,6 +15,7 @@ static const Setting connection_settings[] = {
      .expects = "a PEM file's path"},
     {"key", SETTING_TEXT, OF(Connection, key), PATH, .required = TRUE,
      .expects = "a PEM file's path"},
+    {"crl", SETTING_TEXT, OF(Connection, crl), PATH, .expects = "a PEM file's path"},
     {"keep_alive_s", SETTING_UINT, OF(Connection, keep_alive_s), .min = 1, .max = 3600,
      .fallback = "10"},
     {NULL},
@@ -24,6 +25,7 @@ static const SettingTable connection_table = {connection_settings, sizeof(Connec
 static const Setting daemon_settings[] = {
     {"broker", SETTING_SECTION, OF(DaemonSettings, broker), .required = TRUE,
      .table = &connection_table},
+    {"pre_shared", SETTING_TEXT, OF(DaemonSettings, pre_shared), PATH, .expects = "a directory"},
     {"store", SETTING_TEXT, OF(DaemonSettings, store), PATH, .required = TRUE, .expects = "a path"},
     {"store_synchronous", SETTING_CHOICE, OF(DaemonSettings, store_synchronous),
      .choices = store_sync_names},

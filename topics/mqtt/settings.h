@@ -11,6 +11,7 @@ typedef struct {
     Connection broker;
     char *store;           // the SQLite file
     int store_synchronous; // StoreSync
+    char *pre_shared;      // a directory of keys (credentials-file.h); NULL: there are none
 } DaemonSettings;
 
 extern const SettingTable daemon_settings_table;
