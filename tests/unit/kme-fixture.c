@@ -2,6 +2,8 @@
 
 #include "tests/unit/kme-fixture.h"
 
+#include <string.h>
+
 const KeyLimits fake_limits = {
     .key_size_bits = 256,
     .min_key_size_bits = 64,
@@ -34,6 +36,7 @@ static void record(KmeFixture *f, guint64 call, char *text)
 
 static void fake_status(gpointer agent, guint64 call, const KeyCaller *caller, const char *target)
 {
+    memcpy(((KmeFixture *)agent)->certificate, caller->certificate, CERTIFICATE_SHA256_BYTES);
     record(agent, call, g_strdup_printf("status %s %s", caller->sae, target));
 }
 

@@ -2,6 +2,7 @@
 
 #include "tests/unit/certificates.h"
 #include "tests/unit/kme-fixture.h"
+#include "topics/mqtt/pem.h"
 
 #include <signal.h>
 #include <string.h>
@@ -19,6 +20,17 @@ static char *make_certificates(void)
     certificates_add(dir, "foreign", "stranger", "bank-a");
     certificates_encrypt_key(dir, "kme", "encrypted");
     return dir;
+}
+
+// What the agent compares with what a home provider states.
+static void test_the_certificate_is_passed_on(KmeFixture *f, gconstpointer dir)
+{
+    g_autoptr(Exchange) status = kme_get(f, "bank-c", "/api/v1/keys/bank-b/status");
+    g_autofree char *path = g_build_filename(dir, "bank-c.crt", NULL);
+    g_autoptr(X509) certificate = pem_load_certificate(path, NULL);
+    guint8 sha256[CERTIFICATE_SHA256_BYTES];
+    g_assert_cmpint(X509_digest(certificate, EVP_sha256(), sha256, NULL), ==, 1);
+    g_assert_cmpmem(f->certificate, sizeof f->certificate, sha256, sizeof sha256);
 }
 
 static void test_every_form(KmeFixture *f, gconstpointer dir)
@@ -376,6 +388,7 @@ int main(int argc, char **argv)
     curl_global_init(CURL_GLOBAL_ALL);
     char *dir = make_certificates();
     add("/kme-server/every-form", dir, test_every_form);
+    add("/kme-server/the-certificate-is-passed-on", dir, test_the_certificate_is_passed_on);
     add("/kme-server/errors-do-not-reach-the-agent", dir, test_errors_do_not_reach_the_agent);
     add("/kme-server/other-methods", dir, test_other_methods);
     add("/kme-server/get-with-body", dir, test_get_with_body);
