@@ -72,7 +72,7 @@ def test_the_report(demo):
     assert demo.left() == [] and demo.pids() == []
 
 
-def test_a_session_through_a_cut_and_a_death(demo):
+def test_a_session_through_everything(demo):
     report = demo.path / "session.json"
     code, out, err = demo.run("--report", report)
     assert code == 0, (out, err)
@@ -80,7 +80,10 @@ def test_a_session_through_a_cut_and_a_death(demo):
     session = found["session"]
     assert session["keys"] > 20 and session["none_missing"] is True, session
     assert (session["failed_get_keys"], session["wrong_keys"]) == (0, 0), session
-    assert [event["what"] for event in session["events"]] == ["border cut", "provider killed"]
+    assert [event["what"] for event in session["events"]] == ["border cut", "provider killed",
+                                                             "handover", "handover"], session
+    there, back = session["events"][2:]
+    assert (there["old"], there["new"]) == (back["new"], back["old"]), session
     assert all(event["old"] != event["new"] for event in session["events"]), session
     assert len(found["session_reroutes"]) >= 2 and found["detours"] >= 1, found
     assert demo.left() == [] and demo.pids() == []

@@ -212,6 +212,55 @@ static void kill_a_provider(const Act *act, const json_t *topology)
     demo_tell(act->demo, "  no provider of its way can be gone around: none is killed");
 }
 
+// --- handover ------------------------------------------------------------------------------------
+
+static void on_phase(void *data, const struct qkdnf_handover_state *state)
+{
+    const Act *act = data;
+    if (state->phase == QKDNF_HANDOVER_PREPARED)
+        consumer_move(act->consumer, state->kme_url, *state->kme_id ? state->kme_id : NULL);
+}
+
+static gboolean is_home(const Act *act, const char *provider)
+{
+    const json_t *user = exchange_find_sae(act->demo->federation, act->from, NULL);
+    return strcmp(json_read_text(user, "qkdn"), provider) == 0;
+}
+
+// FALSE when it was refused.
+static gboolean hand_over(Act *act, const char *from, const char *to)
+{
+    struct qkdnf_handover handover = {.provider = to, .timeout_ms = 15000};
+    struct qkdnf_handover_state *state =
+        qkdnf_handover_wait(act->application, &handover, NULL, on_phase, act);
+    gboolean is_refused = state->phase == QKDNF_HANDOVER_REFUSED;
+    if (state->phase == QKDNF_HANDOVER_RELEASED)
+        remember(act, "handover", act->from, from, to);
+    else if (!is_refused || is_home(act, to))
+        demo_complain(act->demo, "handover of %s to %s: %s: %s", act->from, to,
+                      qkdnf_handover_phase_name(state->phase), state->text);
+    qkdnf_handover_state_free(state);
+    return !is_refused;
+}
+
+static void move_there_and_back(Act *act)
+{
+    const json_t *qkdns = json_object_get(act->demo->federation, "qkdns");
+    const char *home = "";
+    for (gsize i = 0; i < json_array_size(qkdns); i++) {
+        const char *provider = json_read_text(json_array_get(qkdns, i), "id");
+        home = is_home(act, provider) ? provider : home;
+    }
+    for (gsize i = 0; i < json_array_size(qkdns); i++) {
+        const char *provider = json_read_text(json_array_get(qkdns, i), "id");
+        if (!is_home(act, provider) && hand_over(act, home, provider)) {
+            hand_over(act, provider, home);
+            return;
+        }
+    }
+    demo_tell(act->demo, "  no provider serves users of %s: no handover", home);
+}
+
 // --- all of it -----------------------------------------------------------------------------------
 
 static gboolean open_session(Act *act)
@@ -287,6 +336,7 @@ static void perform(Act *act)
     if (topology) {
         cut_a_border(act, topology);
         kill_a_provider(act, topology);
+        move_there_and_back(act);
     } else {
         demo_complain(demo, "%s", error->message);
     }

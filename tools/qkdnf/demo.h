@@ -36,5 +36,5 @@ void demo_show_requests(Demo *demo);
 // them.
 void demo_show_cuts(Demo *demo);
 // A session between the users of two networks, from which both fetch keys all the time: a border on
-// its way is cut, and a provider on its way is killed.
+// its way is cut, a provider on its way is killed, and its user moves to another network and back.
 void demo_show_session(Demo *demo);
