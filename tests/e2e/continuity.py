@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions that run through everything: at both ends keys are fetched all the time, over plain ETSI
-GS QKD 014, while a border is cut, and a provider on the way, the platform and the broker are killed
-with SIGKILL. No call may fail, no key may be missing,
+GS QKD 014, while a border is cut, a provider on the way, the platform and the broker are killed with
+SIGKILL, and the user moves to another provider and back. No call may fail, no key may be missing,
 come twice or differ, and the numbers of a session's keys run on. DIR/federation.json is all that is
 known of the federation. Argument: the build directory."""
 
@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -195,6 +196,20 @@ class World:
         os.kill(pid, signal.SIGKILL)
         fabric.wait_until(f"{victim} to be there again", lambda: self.pids()[victim] != pid)
 
+    def hand_over(self, provider):
+        """The user is told by its program that asks when it may come, and comes."""
+        program = subprocess.Popen(
+            [self.fed.qkdnf, "session", "move", "--federation", str(self.fed.dir), "--as",
+             self.mover.id, "--to-provider", provider, "--json"],
+            stdout=subprocess.PIPE, text=True, preexec_fn=fabric.die_with_parent)
+        phases = []
+        with program:
+            for line in program.stdout:
+                phases.append(json.loads(line)["phase"])
+                if phases[-1] == "PREPARED":
+                    self.mover.move(self.fed.qkdns[provider]["kme"])
+        assert program.returncode == 0 and phases[-1] == "RELEASED", (provider, phases)
+
     def run(self):
         self.calm()
         first, second = self.path()[:2]
@@ -208,6 +223,9 @@ class World:
         for victim in (transit, "platform", "broker"):
             with self.disturbance(f"{victim} killed"):
                 self.kill(victim)
+        for provider in ("vienna", self.mover.home):
+            with self.disturbance(f"{self.mover.id} moved to {provider}"):
+                self.hand_over(provider)
 
 
 # --- what must be true ---
@@ -222,12 +240,12 @@ def test_no_get_key_has_failed(world):
     for what, start, end in world.happened:
         slowest = max(stream.slowest(start, end) for stream in world.streams)
         print(f"# {what}: slowest get key {1000 * slowest:.0f} ms, goes on after {end - start:.1f} s")
-    assert len(world.happened) == 5
+    assert len(world.happened) == 7
 
 
 def test_both_ends_have_the_same_keys_once(world):
     for stream in world.streams:
-        assert len(stream.ours) > 5 * CALM_KEYS
+        assert len(stream.ours) > 7 * CALM_KEYS
         assert stream.ours == stream.theirs
         none([key for key, n in collections.Counter(stream.ours).items() if n > 1])
         print(f"# {stream.initiator.id} to {stream.target.id}: {len(stream.ours)} keys")
