@@ -12,6 +12,7 @@ typedef enum {
     BY_LINK,
     BY_PROVIDER,
     BY_SAE,
+    BY_INITIATOR, // an application that asked for it itself
     BY_LEFT_LINK, // a border link that was left for another way, and may be taken again
 } AffectedBy;
 

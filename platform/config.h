@@ -33,7 +33,7 @@ typedef struct {
     guint64 stale_ms;     // an agent that was silent for this long is taken for gone
     guint64 drain_ms;     // what runs over a member that withdraws may end by itself for this long
     guint64 reapply_ms;   // a provider that was refused, or has left, is heard again after this
-    guint64 max_sessions; // that one application takes part in
+    guint64 max_sessions; // of one application as initiator, until they are forgotten
     guint64 max_session_buffer;
     guint64 max_session_rate_bps;
     guint64 session_drain_ms; // how long targets may fetch what a closed session left

@@ -74,10 +74,10 @@ static Verdict check_sender(const Federation *federation, const Sender *sender,
     if (!stream_may_command(federation, sender, open->initiator))
         return request_refuse(STATUS_NOT_ALLOWED, "'%s' may not open for '%s'", sender->id,
                               open->initiator);
-    if (affected_count(federation->streaming, BY_SAE, open->initiator) >=
+    // Those that others opened with it are charged to these.
+    if (affected_count(federation->streaming, BY_INITIATOR, open->initiator) >=
         federation->config->max_sessions)
-        return request_refuse(STATUS_BUSY,
-                              "'%s' takes part in %" G_GUINT64_FORMAT " sessions already",
+        return request_refuse(STATUS_BUSY, "'%s' has %" G_GUINT64_FORMAT " sessions already",
                               open->initiator, federation->config->max_sessions);
     return (Verdict){STATUS_OK, NULL};
 }

@@ -29,6 +29,7 @@ Stream *stream_new(Federation *federation, const WireSessionOpen *open, const Wi
     stream->left_links = g_ptr_array_new_with_free_func(g_free);
     stream->mend_us = MEND_FIRST_US;
     g_tree_insert(federation->streams, stream->id, stream);
+    affected_add(federation->streaming, BY_INITIATOR, open->initiator, stream->id);
     affected_add(federation->streaming, BY_SAE, open->initiator, stream->id);
     for (gsize i = 0; i < open->n_targets; i++)
         affected_add(federation->streaming, BY_SAE, open->targets[i], stream->id);
@@ -57,6 +58,7 @@ void stream_drop(Federation *federation, Stream *stream)
         timers_disarm(federation->timers, timers[i], stream->id);
     stream_drop_ways(federation, stream, -1);
     stream_forget_left_links(federation, stream);
+    affected_remove(federation->streaming, BY_INITIATOR, stream->open->initiator, stream->id);
     affected_remove(federation->streaming, BY_SAE, stream->open->initiator, stream->id);
     for (gsize i = 0; i < stream->open->n_targets; i++)
         affected_remove(federation->streaming, BY_SAE, stream->open->targets[i], stream->id);

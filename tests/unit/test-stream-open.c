@@ -139,7 +139,22 @@ static void test_busy(void)
     }
     stream_fixture_ask(&asked, 4);
     assert_answer(stream_fixture_open(fixture, &asked, "sae-a"), STATUS_BUSY,
-                  "'sae-a' takes part in 3 sessions already");
+                  "'sae-a' has 3 sessions already");
+}
+
+// Those that others open with it are no use of its own share.
+static void test_busy_as_a_target(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Asked asked;
+    for (guint i = 1; i <= 3; i++) {
+        stream_fixture_ask(&asked, i);
+        asked.open.initiator = (char *)"sae-b";
+        asked.targets[0] = (char *)"sae-a";
+        assert_answer(stream_fixture_open(fixture, &asked, "sae-b"), STATUS_OK, "");
+    }
+    stream_fixture_ask(&asked, 4);
+    assert_answer(stream_fixture_open(fixture, &asked, "sae-a"), STATUS_OK, "");
 }
 
 static guint n_seen(StreamFixture *fixture, const char *who, Role role, const char *session,
@@ -176,6 +191,33 @@ static void test_list(void)
     g_assert_cmpuint(n_seen(fixture, "ops", ROLE_OPERATOR, "", ""), ==, 2);
     g_assert_cmpuint(n_seen(fixture, "ops", ROLE_OPERATOR, id, ""), ==, 1);
     g_assert_cmpuint(n_seen(fixture, "ops", ROLE_OPERATOR, id, "sae-b"), ==, 0);
+}
+
+// What does not fit is said to be missing, and can be asked for one by one.
+static void test_list_too_long(void)
+{
+    static const GraphLink rich[] = {{"a-d", "a", "d", 1000000}};
+    g_autoptr(StreamFixture) fixture = stream_fixture_new(rich, G_N_ELEMENTS(rich));
+    Asked asked;
+    for (guint i = 1; i <= 2000; i++) {
+        stream_fixture_ask(&asked, i);
+        asked.qos.rate_bps = asked.qos.buffer = 1;
+        stream_fixture_open(fixture, &asked, "sae-a");
+        stream_fixture_clear(fixture);
+    }
+    WireSessionList list = WIRE_SESSION_LIST_INIT;
+    WireSession wire = WIRE_SESSION_INIT;
+    wire.id = (char *)"list";
+    wire.command_case = QKDNF__V1__SESSION__COMMAND_LIST;
+    wire.list = &list;
+    const WireSessionState *state =
+        stream_fixture_command(fixture, &wire, &(Sender){"sae-a", ROLE_APPLICATION, 1});
+    g_autofree char *text =
+        g_strdup_printf("%zu of 2000 sessions: the others do not fit", state->n_sessions);
+    assert_answer(state, STATUS_OK, text);
+    g_assert_cmpuint(state->n_sessions, >, 500);
+    g_assert_cmpuint(protobuf_c_message_get_packed_size(&state->base), <, 256 * 1024);
+    g_assert_cmpuint(n_seen(fixture, "sae-a", ROLE_APPLICATION, asked.id, ""), ==, 1);
 }
 
 static void close_from(StreamFixture *fixture, const char *who, Role role, const char *session,
@@ -225,7 +267,9 @@ int main(int argc, char **argv)
     g_test_add_func("/stream-open/nothing-to-offer", test_nothing_to_offer);
     g_test_add_func("/stream-open/open-again", test_open_again);
     g_test_add_func("/stream-open/busy", test_busy);
+    g_test_add_func("/stream-open/busy-as-a-target", test_busy_as_a_target);
     g_test_add_func("/stream-open/list", test_list);
+    g_test_add_func("/stream-open/list-too-long", test_list_too_long);
     g_test_add_func("/stream-open/close", test_close);
     g_test_add_func("/stream-open/no-command", test_no_command);
     return g_test_run();
