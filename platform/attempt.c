@@ -32,8 +32,7 @@ static void order_parts(Federation *federation, Request *request)
 static gboolean may_pass(const Federation *federation, const Request *request, Status status)
 {
     if (request->last_failure == 0)
-        return status == STATUS_NO_ROUTE &&
-               federation->now < federation->started_us + FEDERATION_SETTLE_US;
+        return status == STATUS_NO_ROUTE && federation_is_settling(federation);
     return request->last_failure == STATUS_EXPIRED || request->last_failure == STATUS_INTERNAL;
 }
 

@@ -94,6 +94,9 @@ struct Federation {
     Affected *streaming;      // sessions, by all that concerns them
 };
 
+// It has just started: who is not there may be in a moment.
+gboolean federation_is_settling(const Federation *federation);
+
 void federation_send(Federation *federation, KindId kind, const char *to,
                      const ProtobufCMessage *message);
 
@@ -256,3 +259,5 @@ void stream_on_link_back(Federation *federation, const char *link);
 void stream_on_member_lost(Federation *federation, const Provider *member, const char *cause);
 void stream_on_member_back(Federation *federation, const Provider *member);
 void stream_on_resource(Federation *federation, const Provider *member);
+// The application is not registered any more.
+void stream_end_all(Federation *federation, const char *sae);

@@ -79,6 +79,7 @@ void directory_update(Federation *federation, Provider *home)
         store_delete_text(federation->store, "application", gone->pdata[i]);
         store_delete_text(federation->store, "attachment", gone->pdata[i]);
         visit_end_all(federation, gone->pdata[i]);
+        stream_end_all(federation, gone->pdata[i]);
         g_tree_remove(federation->applications, gone->pdata[i]);
     }
 }

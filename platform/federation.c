@@ -83,6 +83,11 @@ Refusal federation_receive(Federation *federation, const char *topic, const guin
     return dispatcher_receive(federation->dispatcher, topic, payload, n_bytes, now_us);
 }
 
+gboolean federation_is_settling(const Federation *federation)
+{
+    return federation->now < federation->started_us + FEDERATION_SETTLE_US;
+}
+
 // --- time ----------------------------------------------------------------------------------------
 
 static void on_timer(Federation *federation, TimerId timer, const char *id)

@@ -7,6 +7,12 @@
 
 #include <string.h>
 
+// What is still missing is looked for again and again, also where nothing is held down.
+#define REVERT_MIN_US G_TIME_SPAN_SECOND
+
+// Links that never come back are not remembered for ever.
+#define LEFT_LINKS_MAX 64
+
 // --- what is wrong -------------------------------------------------------------------------------
 
 static const StreamWay *find_unusable(Federation *federation, const Stream *stream, guint number)
@@ -19,14 +25,10 @@ static const StreamWay *find_unusable(Federation *federation, const Stream *stre
     return NULL;
 }
 
-static gboolean is_settling(const Federation *federation)
-{
-    return federation->now < federation->started_us + FEDERATION_SETTLE_US;
-}
-
 char *stream_find_loss(Federation *federation, const Stream *stream)
 {
-    const StreamWay *way = is_settling(federation) ? NULL : find_unusable(federation, stream, 0);
+    const StreamWay *way =
+        federation_is_settling(federation) ? NULL : find_unusable(federation, stream, 0);
     if (!way)
         return NULL;
     g_autofree char *path = g_strjoinv(" - ", way->providers);
@@ -36,19 +38,21 @@ char *stream_find_loss(Federation *federation, const Stream *stream)
 
 // --- links that were left ------------------------------------------------------------------------
 
-void stream_leave_link(Federation *federation, Stream *stream, const char *link)
-{
-    if (g_ptr_array_find_with_equal_func(stream->left_links, link, g_str_equal, NULL))
-        return;
-    g_ptr_array_add(stream->left_links, g_strdup(link));
-    affected_add(federation->streaming, BY_LEFT_LINK, link, stream->id);
-}
-
 static void forget_left_link(Federation *federation, Stream *stream, guint index)
 {
     affected_remove(federation->streaming, BY_LEFT_LINK, stream->left_links->pdata[index],
                     stream->id);
     g_ptr_array_remove_index(stream->left_links, index);
+}
+
+void stream_leave_link(Federation *federation, Stream *stream, const char *link)
+{
+    if (g_ptr_array_find_with_equal_func(stream->left_links, link, g_str_equal, NULL))
+        return;
+    if (stream->left_links->len >= LEFT_LINKS_MAX)
+        forget_left_link(federation, stream, 0);
+    g_ptr_array_add(stream->left_links, g_strdup(link));
+    affected_add(federation->streaming, BY_LEFT_LINK, link, stream->id);
 }
 
 void stream_forget_left_links(Federation *federation, Stream *stream)
@@ -70,11 +74,11 @@ static gboolean has_stock(const Federation *federation, const char *id, guint64 
     return link && link_n_available(link) >= n_slots;
 }
 
-static void arm_revert(Federation *federation, const Stream *stream)
+void stream_arm_revert(Federation *federation, const Stream *stream)
 {
+    gint64 hold_down_us = (gint64)federation->config->hold_down_ms * G_TIME_SPAN_MILLISECOND;
     timers_arm(federation->timers, TIMER_REVERT, stream->id,
-               federation->now +
-                   (gint64)federation->config->hold_down_ms * G_TIME_SPAN_MILLISECOND);
+               federation->now + MAX(hold_down_us, REVERT_MIN_US));
 }
 
 static void leave_links(Federation *federation, Stream *stream, char **links, guint64 n_slots)
@@ -84,7 +88,7 @@ static void leave_links(Federation *federation, Stream *stream, char **links, gu
             stream_leave_link(federation, stream, *link);
         else if (!has_stock(federation, *link, n_slots)) {
             stream_leave_link(federation, stream, *link);
-            arm_revert(federation, stream);
+            stream_arm_revert(federation, stream);
         }
     }
 }
@@ -154,7 +158,7 @@ static gboolean switch_to_spare(Federation *federation, Stream *stream, StreamWa
         spare->is_spare = FALSE;
         say_rerouted(federation, stream, old_path, spare, cause);
         // The next spare way is looked for when all have what they need.
-        arm_revert(federation, stream);
+        stream_arm_revert(federation, stream);
         return TRUE;
     }
     return FALSE;
@@ -177,7 +181,7 @@ static gboolean search(Federation *federation, Stream *stream, const StreamWay *
 
 void stream_mend(Federation *federation, Stream *stream, guint number, const char *cause)
 {
-    if (is_settling(federation))
+    if (federation_is_settling(federation))
         return;
     const StreamWay *lost;
     while ((lost = find_unusable(federation, stream, number))) {
@@ -256,7 +260,7 @@ static gboolean lacks_spare(const Stream *stream)
 
 static void look_after(Federation *federation, AffectedBy by, const char *name, const char *cause)
 {
-    if (is_settling(federation))
+    if (federation_is_settling(federation))
         return;
     g_autoptr(GPtrArray) streams = find_streams(federation, by, name);
     for (guint i = streams->len; i > 0; i--) {
@@ -273,7 +277,7 @@ static void look_after(Federation *federation, AffectedBy by, const char *name, 
         Stream *stream = streams->pdata[i];
         renew_spares(federation, stream);
         if (lacks_spare(stream))
-            arm_revert(federation, stream);
+            stream_arm_revert(federation, stream);
         stream_save(federation, stream);
     }
 }
@@ -289,7 +293,7 @@ void stream_on_link_back(Federation *federation, const char *link)
     look_after(federation, BY_LINK, link, "a border link is back");
     g_auto(GStrv) ids = affected_find(federation->streaming, BY_LEFT_LINK, link);
     for (char **id = ids; *id; id++)
-        arm_revert(federation, stream_find(federation, *id));
+        stream_arm_revert(federation, stream_find(federation, *id));
 }
 
 void stream_on_member_lost(Federation *federation, const Provider *member, const char *cause)
@@ -312,6 +316,14 @@ void stream_on_resource(Federation *federation, const Provider *member)
 {
     g_autofree char *cause = g_strdup_printf("%s registered other resources", member->id);
     look_after(federation, BY_PROVIDER, member->id, cause);
+}
+
+void stream_end_all(Federation *federation, const char *sae)
+{
+    g_autofree char *text = g_strdup_printf("'%s' is not registered any more", sae);
+    g_auto(GStrv) ids = affected_find(federation->streaming, BY_SAE, sae);
+    for (char **id = ids; *id; id++)
+        stream_close(federation, stream_find(federation, *id), text);
 }
 
 // --- back again ----------------------------------------------------------------------------------
@@ -356,6 +368,6 @@ void stream_revert(Federation *federation, Stream *stream)
     }
     renew_spares(federation, stream);
     if (is_short || lacks_spare(stream))
-        arm_revert(federation, stream);
+        stream_arm_revert(federation, stream);
     stream_review(federation, stream);
 }

@@ -186,14 +186,20 @@ static void update_end(Federation *federation, Stream *stream)
     stream_arm_stage(federation, stream, federation->now + KEEP_US);
 }
 
+static void end_leg(Federation *federation, Stream *stream, StreamLeg *leg)
+{
+    stream_tell_leg(federation, stream, leg, LEG_PHASE(END));
+    if (stream_has_ended_legs(stream))
+        stream_arm_stage(federation, stream, federation->now + END_US);
+}
+
 void stream_end_legs(Federation *federation, Stream *stream)
 {
     for (guint i = 0; i < stream->legs->len; i++) {
         StreamLeg *leg = stream->legs->pdata[i];
         if (leg->wire->phase != LEG_PHASE(END))
-            stream_tell_leg(federation, stream, leg, LEG_PHASE(END));
+            end_leg(federation, stream, leg);
     }
-    stream_arm_stage(federation, stream, federation->now + END_US);
 }
 
 void stream_start_draining(Federation *federation, Stream *stream)
@@ -214,9 +220,10 @@ static void drain_targets(Federation *federation, Stream *stream)
 {
     for (guint i = 0; i < stream->legs->len; i++) {
         StreamLeg *leg = stream->legs->pdata[i];
-        stream_tell_leg(federation, stream, leg,
-                        is_initiator(stream, leg) || stream->delivered == 0 ? LEG_PHASE(END)
-                                                                            : LEG_PHASE(DRAIN));
+        if (is_initiator(stream, leg) || stream->delivered == 0)
+            end_leg(federation, stream, leg);
+        else
+            stream_tell_leg(federation, stream, leg, LEG_PHASE(DRAIN));
     }
 }
 
@@ -231,19 +238,23 @@ static void on_refusal(Federation *federation, Stream *stream, StreamLeg *leg,
     if (stream->next == 0) {
         g_autofree char *why = g_strdup(leg->refusal);
         stream_close(federation, stream, why);
-    } else {
-        stream_review(federation, stream);
+        return;
     }
+    // It could before: it is asked until it can again.
+    if (leg->is_answered)
+        say_again(federation, stream, leg);
+    stream_review(federation, stream);
 }
 
 static void on_end_answer(Federation *federation, Stream *stream, StreamLeg *leg,
                           const WireLegState *state)
 {
     leg->is_answered = TRUE;
-    if (leg->wire->phase == LEG_PHASE(FREEZE))
+    // A target may be frozen because it moves.
+    if (leg->wire->phase == LEG_PHASE(FREEZE) && is_initiator(stream, leg))
         drain_targets(federation, stream);
     else if (leg->wire->phase == LEG_PHASE(DRAIN) && state->n_stored == 0)
-        stream_tell_leg(federation, stream, leg, LEG_PHASE(END));
+        end_leg(federation, stream, leg);
     update_end(federation, stream);
     stream_save(federation, stream);
 }

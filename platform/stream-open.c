@@ -89,8 +89,7 @@ static void admit(Federation *federation, const Sender *sender, const char *id,
     wire_free(qos);
     Status status = stream_take_ways(federation, stream);
     // Who is there is known in a moment: the sender asks again.
-    gboolean is_too_early = status == STATUS_NO_ROUTE &&
-                            federation->now < federation->started_us + FEDERATION_SETTLE_US;
+    gboolean is_too_early = status == STATUS_NO_ROUTE && federation_is_settling(federation);
     if (status == STATUS_OK) {
         start(federation, stream);
         answer_ok(federation, sender, id, stream);

@@ -65,6 +65,7 @@ void stream_save(Federation *federation, const Stream *stream)
     state.qos = stream->qos;
     state.phase = (Qkdnf__V1__SessionPhase)stream->phase;
     state.text = stream->text ? stream->text : (char *)"";
+    state.failure = stream->failure ? stream->failure : (char *)"";
     state.opened_at_us = (guint64)stream->opened_at_us;
     state.stage_ends_at_us = (guint64)stream->stage_ends_at_us;
     state.next = stream->next;
@@ -120,6 +121,7 @@ static void restore(Federation *federation, const Platform__State__Session *stat
     Stream *stream = stream_new(federation, state->open, state->qos);
     stream->phase = (StreamPhase)state->phase;
     stream->text = g_strdup(state->text);
+    stream->failure = state->failure[0] ? g_strdup(state->failure) : NULL;
     stream->opened_at_us = (gint64)state->opened_at_us;
     stream->stage_ends_at_us = (gint64)state->stage_ends_at_us;
     stream->next = state->next;
@@ -133,6 +135,8 @@ static gboolean is_whole(const Platform__State__Session *state)
     gboolean is = state && state->open && state->qos && state->open->n_targets > 0;
     for (gsize i = 0; is && i < state->n_legs; i++)
         is = state->legs[i]->leg != NULL;
+    for (gsize i = 0; is && i < state->n_ways; i++)
+        is = state->ways[i]->target < state->open->n_targets;
     return is;
 }
 

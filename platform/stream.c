@@ -128,6 +128,15 @@ static gboolean has_been_full(const Stream *stream)
     return stream_granted(stream) >= stream->qos->buffer;
 }
 
+// Agents for whom somebody waits report again and again: that does not put off the next try.
+static void arm_mend(Federation *federation, Stream *stream, gint64 at_us)
+{
+    if (stream->is_mend_armed)
+        return;
+    stream->is_mend_armed = TRUE;
+    timers_arm(federation->timers, TIMER_MEND, stream->id, at_us);
+}
+
 static void update_phase(Federation *federation, Stream *stream)
 {
     g_autofree char *trouble = find_trouble(federation, stream);
@@ -141,7 +150,7 @@ static void update_phase(Federation *federation, Stream *stream)
         enter(federation, stream, STREAM_ACTIVE, NULL);
     }
     if (stream->phase == STREAM_DEGRADED)
-        timers_arm(federation->timers, TIMER_MEND, stream->id, federation->now + stream->mend_us);
+        arm_mend(federation, stream, federation->now + stream->mend_us);
 }
 
 void stream_review(Federation *federation, Stream *stream)
@@ -198,6 +207,7 @@ static void end_stage(Federation *federation, Stream *stream)
 
 static void mend(Federation *federation, Stream *stream)
 {
+    stream->is_mend_armed = FALSE;
     stream->mend_us = MIN(2 * stream->mend_us, MEND_MAX_US);
     stream_mend(federation, stream, 0, "looked for again");
     stream_retry_blocks(federation, stream);
@@ -226,9 +236,8 @@ void stream_resume(Federation *federation, Stream *stream)
     if (stream->phase == STREAM_CLOSED)
         return;
     // Who is there is not known yet: what looks broken now is looked at in a moment.
-    timers_arm(federation->timers, TIMER_MEND, stream->id, federation->now + MEND_MAX_US);
-    if (stream->left_links->len > 0)
-        timers_arm(federation->timers, TIMER_REVERT, stream->id,
-                   federation->now +
-                       (gint64)federation->config->hold_down_ms * G_TIME_SPAN_MILLISECOND);
+    arm_mend(federation, stream, federation->now + FEDERATION_SETTLE_US);
+    // Nobody says later what has failed while there was no platform.
+    if (stream->left_links->len > 0 || stream->qos->protected_)
+        stream_arm_revert(federation, stream);
 }

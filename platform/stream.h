@@ -73,6 +73,7 @@ typedef struct Stream {
     gint64 lost_us;          // since when it has been without a way; 0: it has one
     gint64 repeat_us;        // until what its agents have not answered is said again
     gint64 mend_us;          // until what has failed is tried again
+    gboolean is_mend_armed;  // that time runs
 } Stream;
 
 // --- life (stream.c) -----------------------------------------------------------------------------
@@ -194,6 +195,8 @@ guint stream_n_ways(const Stream *stream, guint target, gboolean is_spare);
 char *stream_find_loss(Federation *federation, const Stream *stream);
 // Leaves the ways that cannot take `number` keys, where there are others.
 void stream_mend(Federation *federation, Stream *stream, guint number, const char *cause);
+// Looks for a better way, and for a spare one that is missing, after the hold-down.
+void stream_arm_revert(Federation *federation, const Stream *stream);
 void stream_revert(Federation *federation, Stream *stream);
 void stream_leave_link(Federation *federation, Stream *stream, const char *link);
 void stream_forget_left_links(Federation *federation, Stream *stream);

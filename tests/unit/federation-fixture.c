@@ -79,6 +79,11 @@ void federation_fixture_free(FederationFixture *fixture)
 void federation_fixture_restart(FederationFixture *fixture, GError **error)
 {
     g_assert_true(store_commit(fixture->store, NULL));
+    federation_fixture_crash(fixture, error);
+}
+
+void federation_fixture_crash(FederationFixture *fixture, GError **error)
+{
     g_clear_pointer(&fixture->federation, federation_free);
     g_clear_pointer(&fixture->store, store_free);
     fixture->store = store_new_memory(fixture->disk);

@@ -23,6 +23,8 @@ void federation_fixture_free(FederationFixture *fixture);
 
 // The platform commits, dies and starts again; it may refuse to.
 void federation_fixture_restart(FederationFixture *fixture, GError **error);
+// It dies before it commits.
+void federation_fixture_crash(FederationFixture *fixture, GError **error);
 
 // A request of "sae-a" to the targets, separated by commas, for keys of 256 bits; owned by the
 // federation.

@@ -54,18 +54,32 @@ void stream_fixture_free(StreamFixture *fixture)
     g_free(fixture);
 }
 
-void stream_fixture_restart(StreamFixture *fixture)
+static void come_back(StreamFixture *fixture, gint64 now)
 {
-    g_autoptr(GError) error = NULL;
-    gint64 now = core(fixture)->now;
-    federation_fixture_restart(fixture->federation, &error);
-    g_assert_no_error(error);
     core(fixture)->now = now;
     graph_register(core(fixture)->topology, fixture->links, fixture->n_links);
     GPtrArray *providers = core(fixture)->topology->providers;
     for (guint i = 0; i < providers->len; i++)
         directory_update(core(fixture), providers->pdata[i]);
     settle(fixture);
+}
+
+void stream_fixture_restart(StreamFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 now = core(fixture)->now;
+    federation_fixture_restart(fixture->federation, &error);
+    g_assert_no_error(error);
+    come_back(fixture, now);
+}
+
+void stream_fixture_crash(StreamFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 now = core(fixture)->now;
+    federation_fixture_crash(fixture->federation, &error);
+    g_assert_no_error(error);
+    come_back(fixture, now);
 }
 
 void stream_fixture_ask(Asked *asked, guint number)
@@ -221,11 +235,16 @@ static void act(StreamFixture *fixture, const Said *said)
         answer_leg(fixture, said);
 }
 
+void stream_fixture_step(StreamFixture *fixture)
+{
+    act(fixture, fixture->said->pdata[fixture->n_acted_on++]);
+}
+
 void stream_fixture_run(StreamFixture *fixture)
 {
     stream_fixture_hear(fixture);
     while (fixture->n_acted_on < fixture->said->len) {
-        act(fixture, fixture->said->pdata[fixture->n_acted_on++]);
+        stream_fixture_step(fixture);
         stream_fixture_hear(fixture);
     }
 }

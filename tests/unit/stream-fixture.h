@@ -32,6 +32,8 @@ StreamFixture *stream_fixture_new(const GraphLink *links, gsize n_links);
 void stream_fixture_free(StreamFixture *fixture);
 // The platform dies and starts again, and its members are back at once.
 void stream_fixture_restart(StreamFixture *fixture);
+// And before it has committed what it did since it was last heard.
+void stream_fixture_crash(StreamFixture *fixture);
 
 // A session of "sae-a" with "sae-d": 8 keys of 256 bits in stock at 1000 bit/s.
 typedef struct {
@@ -49,7 +51,10 @@ const WireSessionState *stream_fixture_command(StreamFixture *fixture, const Wir
 
 // Takes in what the core has to say.
 void stream_fixture_hear(StreamFixture *fixture);
-// And has the agents act on it until nobody has anything more to say.
+// Has the agents act on the next thing that was said.
+void stream_fixture_step(StreamFixture *fixture);
+// Takes in what the core has to say, and has the agents act on it until nobody has anything more to
+// say.
 void stream_fixture_run(StreamFixture *fixture);
 // Only what is said from here on is known afterwards.
 void stream_fixture_wait(StreamFixture *fixture, gint64 for_us);

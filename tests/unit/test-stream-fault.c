@@ -168,6 +168,128 @@ static void test_hold_down(void)
     assert_rerouted(fixture, "s1:a-b-d");
 }
 
+// Where nothing is held down, a spare way that cannot be had is not looked for all the time.
+static void test_no_hold_down(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Federation *federation = fixture->federation->federation;
+    Stream *stream = start(fixture, 1, 0, TRUE);
+    stream_fixture_wait(fixture, G_TIME_SPAN_SECOND);
+    fixture->federation->config.hold_down_ms = 0;
+    stream_fixture_link(fixture, "a-e", FALSE);
+    stream_fixture_link(fixture, "a-c", FALSE);
+    g_assert_cmpuint(stream_n_ways(stream, 0, TRUE), ==, 0);
+    g_assert_cmpint(timers_next(federation->timers), >, federation->now);
+    stream_revert(federation, stream);
+    g_assert_cmpint(timers_next(federation->timers), >, federation->now);
+    stream_fixture_link(fixture, "a-e", TRUE);
+    stream_fixture_wait(fixture, 2 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stream_n_ways(stream, 0, TRUE), ==, 1);
+}
+
+// Nobody is moved for that, and what was reserved for it is given back.
+static void test_a_spare_alone_is_lost(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start(fixture, 1, 0, TRUE);
+    guint64 reserved = find_link(fixture, "b-d")->reserved_bps;
+    stream_fixture_clear(fixture);
+    stream_fixture_link(fixture, "c-d", FALSE);
+    assert_rerouted(fixture, "");
+    g_assert_cmpuint(stream_n_ways(stream, 0, TRUE), ==, 1);
+    g_assert_cmpuint(find_link(fixture, "a-c")->reserved_bps, ==, 0);
+    g_assert_cmpuint(find_link(fixture, "e-f")->reserved_bps, ==, reserved);
+    g_assert_cmpuint(find_link(fixture, "b-d")->reserved_bps, ==, reserved);
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+}
+
+static void test_a_spare_is_lost_without_the_platform(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    start(fixture, 1, 0, TRUE);
+    stream_fixture_restart(fixture);
+    find_link(fixture, "c-d")->ends[0].is_up = FALSE;
+    stream_fixture_wait(fixture, 31 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(find_link(fixture, "a-c")->reserved_bps, ==, 0);
+    g_assert_cmpuint(find_link(fixture, "e-f")->reserved_bps, >, 0);
+}
+
+static Stream *start_on_two_paths(StreamFixture *fixture)
+{
+    Asked asked;
+    stream_fixture_ask(&asked, 1);
+    asked.qos.paths = 2;
+    return stream_fixture_start(fixture, &asked);
+}
+
+static void test_two_paths(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start_on_two_paths(fixture);
+    g_assert_cmpuint(stream_n_ways(stream, 0, FALSE), ==, 2);
+    g_assert_cmpuint(find_link(fixture, "a-c")->reserved_bps, >, 0);
+    stream_fixture_link(fixture, "a-c", FALSE);
+    g_assert_cmpuint(stream_n_ways(stream, 0, FALSE), ==, 2);
+    g_assert_cmpuint(find_link(fixture, "a-c")->reserved_bps, ==, 0);
+    g_assert_cmpuint(find_link(fixture, "e-f")->reserved_bps, >, 0);
+    // One path is not enough: it would see the keys.
+    stream_fixture_link(fixture, "a-e", FALSE);
+    g_assert_cmpint(stream->phase, ==, STREAM_DEGRADED);
+    stream_fixture_clear(fixture);
+    fixture->delivered = 4;
+    stream_fixture_leg_state(fixture, stream, "sae-a", "a", QKDNF__V1__LEG_PHASE__LEG_PHASE_SERVE,
+                             1);
+    stream_fixture_run(fixture);
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_ORDER), ==, 0);
+    stream_fixture_link(fixture, "a-c", TRUE);
+    stream_fixture_wait(fixture, 20 * G_TIME_SPAN_SECOND);
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+    g_assert_cmpuint(stream_granted(stream), ==, 12);
+}
+
+// Only the ways to a target that has lost its own are changed.
+static void test_several_targets(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Asked asked;
+    stream_fixture_ask(&asked, 1);
+    asked.open.n_targets = 2;
+    asked.targets[1] = (char *)"sae-f";
+    Stream *stream = stream_fixture_start(fixture, &asked);
+    g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
+    guint64 reserved = find_link(fixture, "a-e")->reserved_bps;
+    g_assert_cmpuint(reserved, >, 0);
+    stream_fixture_clear(fixture);
+    stream_fixture_link(fixture, "b-d", FALSE);
+    assert_rerouted(fixture, "s1:a-c-d");
+    g_assert_cmpuint(find_link(fixture, "a-e")->reserved_bps, ==, reserved);
+    stream_fixture_clear(fixture);
+    stream_fixture_link(fixture, "e-f", FALSE);
+    assert_rerouted(fixture, "s1:a-c-d-f");
+    // Both of its ways are on these links now.
+    g_assert_cmpuint(find_link(fixture, "a-c")->reserved_bps, ==, 2 * reserved);
+    stream_close(fixture->federation->federation, stream, "enough");
+    for (guint i = 0; i < G_N_ELEMENTS(links); i++)
+        g_assert_cmpuint(find_link(fixture, links[i].id)->reserved_bps, ==, 0);
+}
+
+// A provider does not offer a border any more, and offers it again.
+static void test_other_resources(void)
+{
+    static const GraphLink less[] = {{"a-b", "a", "b", 900}};
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Federation *federation = fixture->federation->federation;
+    Provider *b = topology_find(federation->topology, "b");
+    start(fixture, 1, 0, FALSE);
+    stream_fixture_clear(fixture);
+    topology_register(federation->topology, b, graph_resource("b", less, G_N_ELEMENTS(less)));
+    directory_update(federation, b);
+    stream_on_resource(federation, b);
+    stream_fixture_hear(fixture);
+    assert_rerouted(fixture, "s1:a-c-d");
+    g_assert_cmpuint(find_link(fixture, "a-b")->reserved_bps, ==, 0);
+}
+
 static void test_exhaustion(void)
 {
     g_autoptr(StreamFixture) fixture = fixture_new();
@@ -194,6 +316,13 @@ int main(int argc, char **argv)
     g_test_add_func("/stream-fault/a-member-is-gone", test_a_member_is_gone);
     g_test_add_func("/stream-fault/no-way-and-back", test_no_way_and_back);
     g_test_add_func("/stream-fault/hold-down", test_hold_down);
+    g_test_add_func("/stream-fault/no-hold-down", test_no_hold_down);
+    g_test_add_func("/stream-fault/a-spare-alone-is-lost", test_a_spare_alone_is_lost);
+    g_test_add_func("/stream-fault/a-spare-is-lost-without-the-platform",
+                    test_a_spare_is_lost_without_the_platform);
+    g_test_add_func("/stream-fault/two-paths", test_two_paths);
+    g_test_add_func("/stream-fault/several-targets", test_several_targets);
+    g_test_add_func("/stream-fault/other-resources", test_other_resources);
     g_test_add_func("/stream-fault/exhaustion", test_exhaustion);
     return g_test_run();
 }
