@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions that run through everything: at both ends keys are fetched all the time, over plain ETSI
 GS QKD 014, while a border is cut, a provider on the way, the platform and the broker are killed with
-SIGKILL, and the user moves to another provider and back. No call may fail, no key may be missing,
-come twice or differ, and the numbers of a session's keys run on. DIR/federation.json is all that is
-known of the federation. Argument: the build directory."""
+SIGKILL, and the user moves to another provider and, while the platform is killed again, back. No
+call may fail, no key may be missing, come twice or differ, and the numbers of a session's keys run
+on. DIR/federation.json is all that is known of the federation. Argument: the build directory."""
 
 import collections
 import contextlib
@@ -196,8 +196,9 @@ class World:
         os.kill(pid, signal.SIGKILL)
         fabric.wait_until(f"{victim} to be there again", lambda: self.pids()[victim] != pid)
 
-    def hand_over(self, provider):
-        """The user is told by its program that asks when it may come, and comes."""
+    def hand_over(self, provider, victim):
+        """The user is told by its program that asks when it may come, and comes. Before it does, a
+        victim may be killed."""
         program = subprocess.Popen(
             [self.fed.qkdnf, "session", "move", "--federation", str(self.fed.dir), "--as",
              self.mover.id, "--to-provider", provider, "--json"],
@@ -206,6 +207,8 @@ class World:
         with program:
             for line in program.stdout:
                 phases.append(json.loads(line)["phase"])
+                if phases[-1] == "PREPARED" and victim:
+                    self.kill(victim)
                 if phases[-1] == "PREPARED":
                     self.mover.move(self.fed.qkdns[provider]["kme"])
         assert program.returncode == 0 and phases[-1] == "RELEASED", (provider, phases)
@@ -223,9 +226,10 @@ class World:
         for victim in (transit, "platform", "broker"):
             with self.disturbance(f"{victim} killed"):
                 self.kill(victim)
-        for provider in ("vienna", self.mover.home):
-            with self.disturbance(f"{self.mover.id} moved to {provider}"):
-                self.hand_over(provider)
+        for provider, victim in (("vienna", None), (self.mover.home, "platform")):
+            meanwhile = f", the {victim} killed meanwhile" if victim else ""
+            with self.disturbance(f"{self.mover.id} moved to {provider}{meanwhile}"):
+                self.hand_over(provider, victim)
 
 
 # --- what must be true ---
