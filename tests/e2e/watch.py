@@ -88,6 +88,17 @@ def test_bench_reports_floor_and_requests(fed):
     assert report["traffic"]["request"]["n"] > 0 and report["machine"]["n_cpus"] > 0, report
 
 
+def test_bench_reroutes(fed):
+    report = json.loads(fed.run("bench", "reroute", "--sessions", "100", "--runs", "1",
+                                "--json"))
+    assert [(way["store"], way["protected"]) for way in report["core"]] == [
+        ("memory", False), ("memory", True), ("sqlite", False), ("sqlite", True)]
+    for way in report["core"]:
+        assert [time["sessions"] for time in way["times"]] == [1, 100]
+        assert all(time["cpu_us"] > 0 for time in way["times"]) and way["exponent"] > 0, way
+    assert "needs no federation" in fed.run("bench", "reroute", "x", code=2)
+
+
 def test_bench_compares_stores(fed):
     description = str(fabric.ROOT / "tools" / "demo" / "fast-links.yaml")
     report = json.loads(fed.run("bench", "durability", description, "--rounds", "5", "--runs", "1",

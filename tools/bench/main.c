@@ -3,6 +3,7 @@
 // qkdnf bench: measures, beside the floor, in one run on one machine.
 
 #include "tools/bench/durability.h"
+#include "tools/bench/reroute.h"
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/stage.h"
 
@@ -16,20 +17,24 @@
 
 #define N_MAX 1000000
 
-enum { OPTION_FEDERATION = 1, OPTION_ROUNDS, OPTION_RUNS, OPTION_GAP };
+enum { OPTION_FEDERATION = 1, OPTION_ROUNDS, OPTION_RUNS, OPTION_GAP, OPTION_SESSIONS };
 
 typedef json_t *(*MeasureFn)(const char *dir, const BenchSettings *settings, GError **error);
 
+typedef json_t *(*MeasureAloneFn)(const BenchSettings *settings, GError **error);
+
 typedef struct {
     const char *name;
-    MeasureFn run; // NULL: it runs its federations itself
+    MeasureFn run;            // NULL: it runs its federations itself
+    MeasureAloneFn run_alone; // of what needs none; or NULL
     char *(*format)(const json_t *report);
 } Measure;
 
 static const Measure measures[] = {
-    {"request", bench_request, bench_format_table},
-    {"floor", bench_floor, bench_format_table},
-    {"durability", NULL, durability_format_table},
+    {"request", bench_request, NULL, bench_format_table},
+    {"floor", bench_floor, NULL, bench_format_table},
+    {"durability", NULL, NULL, durability_format_table},
+    {"reroute", NULL, bench_reroute, reroute_format_table},
 };
 
 typedef struct {
@@ -46,6 +51,7 @@ static const struct argp_option options[] = {
     {"rounds", OPTION_ROUNDS, "N", 0, "of each run (default: 200)", 0},
     {"runs", OPTION_RUNS, "N", 0, "whose median is reported (default: 3)", 0},
     {"gap-us", OPTION_GAP, "N", 0, "mean pause between rounds (default: 2000)", 0},
+    {"sessions", OPTION_SESSIONS, "N", 0, "of reroute: at most so many (default: 10000)", 0},
     {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };
@@ -70,7 +76,24 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
             arguments->measure = &measures[i];
     }
     if (!arguments->measure)
-        argp_error(state, "expected request, floor or durability, not '%s'", value);
+        argp_error(state, "expected request, floor, durability or reroute, not '%s'", value);
+}
+
+static void check_arguments(struct argp_state *state, Arguments *arguments)
+{
+    const Measure *measure = arguments->measure;
+    if (measure && measure->run_alone) {
+        if (arguments->file || arguments->federation)
+            argp_error(state, "%s: needs no federation", measure->name);
+        return;
+    }
+    if (!arguments->file && !arguments->federation)
+        arguments->federation = g_getenv("QKDNF_FEDERATION");
+    if (!measure || !arguments->file == !arguments->federation)
+        argp_error(state, "expected what to measure, and either a description or --federation");
+    if (!measure->run && !arguments->file)
+        argp_error(state, "%s: expected a description, of which it runs two federations",
+                   measure->name);
 }
 
 static error_t parse_option(int option, char *value, struct argp_state *state)
@@ -89,6 +112,9 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
     case OPTION_GAP:
         parse_number(state, "--gap-us", value, &arguments->settings.gap_us);
         return 0;
+    case OPTION_SESSIONS:
+        parse_number(state, "--sessions", value, &arguments->settings.n_sessions);
+        return 0;
     case 'j':
         arguments->json = TRUE;
         return 0;
@@ -96,13 +122,7 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
         parse_argument(state, arguments, value);
         return 0;
     case ARGP_KEY_END:
-        if (!arguments->file && !arguments->federation)
-            arguments->federation = g_getenv("QKDNF_FEDERATION");
-        if (!arguments->measure || !arguments->file == !arguments->federation)
-            argp_error(state, "expected what to measure, and either a description or --federation");
-        if (!arguments->measure->run && !arguments->file)
-            argp_error(state, "%s: expected a description, of which it runs two federations",
-                       arguments->measure->name);
+        check_arguments(state, arguments);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -112,12 +132,14 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|floor|durability [FILE]",
+    .args_doc = "request|floor|durability FILE\nreroute",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
         "describes or that runs; or what it costs that every promise is on disk before it is made "
-        "(durability), on the disk of $TMPDIR.",
+        "(durability), on the disk of $TMPDIR; or how long it takes to move sessions to another "
+        "way "
+        "when a border link fails (reroute), without a federation.",
 };
 
 static int fail(int exit_code, const GError *error)
@@ -150,6 +172,13 @@ static int measure(gpointer data, const char *dir)
     return show(data, report, error);
 }
 
+static int measure_alone(Arguments *arguments)
+{
+    g_autoptr(GError) error = NULL;
+    json_t *report = arguments->measure->run_alone(&arguments->settings, &error);
+    return show(arguments, report, error);
+}
+
 static int measure_running(Arguments *arguments)
 {
     g_autoptr(GError) error = NULL;
@@ -175,12 +204,15 @@ static int measure_described(Arguments *arguments)
 
 int main(int argc, char **argv)
 {
-    Arguments arguments = {.settings = {.n_rounds = 200, .n_runs = 3, .gap_us = 2000}};
+    Arguments arguments = {
+        .settings = {.n_rounds = 200, .n_runs = 3, .gap_us = 2000, .n_sessions = 10000}};
     session_prepare_process();
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version = "qkdnf " QKDNF_VERSION;
     g_set_prgname("qkdnf bench");
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     signal(SIGPIPE, SIG_IGN);
+    if (arguments.measure->run_alone)
+        return measure_alone(&arguments);
     return arguments.federation ? measure_running(&arguments) : measure_described(&arguments);
 }

@@ -1,0 +1,34 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// A federation core at work without a bus: west and east with a near way between them, by north,
+// and a far one, by south and then southeast. Agents and applications are played by hand, and do at
+// once what they are told, in no time that counts. Frames are not authenticated.
+
+#include "platform/federation.h"
+
+typedef struct Rig Rig;
+
+typedef struct {
+    const char *store; // the path of a SQLite file; NULL: in memory
+    guint n_sessions;  // that will be opened
+    gboolean is_protected;
+} RigSettings;
+
+// NULL when the store cannot be made, or a session is not opened.
+Rig *rig_new(const RigSettings *settings, GError **error);
+void rig_free(Rig *rig);
+
+typedef struct {
+    gint64 wall_us;
+    gint64 cpu_us; // of this process
+} RigTime;
+
+// The link between west and north fails: one pass of the platform's loop, from the report of the
+// fault until all that follows is durable and packed for the bus. How long it took.
+RigTime rig_cut(Rig *rig);
+
+// Sessions that were moved to another way since they were opened.
+guint rig_n_rerouted(const Rig *rig);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rig, rig_free)
