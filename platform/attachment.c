@@ -45,11 +45,12 @@ const WireNode *attachment_find_access(const Provider *provider, const char *nod
 static void set(Application *application, Provider *provider, const char *node)
 {
     Attachment *attachment = &application->attachment;
-    g_autofree char *old = attachment->node;
     gboolean is_home =
         provider == application->home && strcmp(node, application->registration->node) == 0;
     attachment->provider = is_home ? NULL : provider;
+    char *old = g_steal_pointer(&attachment->node);
     attachment->node = is_home ? NULL : g_strdup(node);
+    g_free(old); // which `node` may be
 }
 
 static void save(Federation *federation, const Application *application)

@@ -26,6 +26,7 @@ static char *make_certificates(void)
 static void test_the_certificate_is_passed_on(KmeFixture *f, gconstpointer dir)
 {
     g_autoptr(Exchange) status = kme_get(f, "bank-c", "/api/v1/keys/bank-b/status");
+    g_assert_cmpint(status->code, ==, 200);
     g_autofree char *path = g_build_filename(dir, "bank-c.crt", NULL);
     g_autoptr(X509) certificate = pem_load_certificate(path, NULL);
     guint8 sha256[CERTIFICATE_SHA256_BYTES];
