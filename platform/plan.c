@@ -74,6 +74,7 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
         .excluded_providers = request->excluded_providers,
         .excluded_links = request->excluded_links,
         .planned = plan->planned,
+        .leaves_reserve = !request->session,
     };
     roaming_lead_home(&query, from, to);
     return query;
@@ -355,7 +356,8 @@ static gboolean has_routes_for(Federation *federation, const Request *request, g
 
 static guint64 link_wait_ms(const Plan *plan, const Link *link)
 {
-    guint64 needed = GPOINTER_TO_SIZE(g_hash_table_lookup(plan->planned, link));
+    gpointer planned = g_hash_table_lookup(plan->planned, link);
+    guint64 needed = GPOINTER_TO_SIZE(planned) + link->reserved_slots;
     guint64 available = link_n_available(link), bps = link_fill_bps(link);
     if (available >= needed || bps == 0)
         return 1;

@@ -34,11 +34,17 @@ static int compare_visits(gconstpointer a, gconstpointer b, gpointer data)
     return (int)x->state - (int)y->state;
 }
 
+// What of the stock is for others.
+static guint64 taken_from(const RouteQuery *query, const Link *link)
+{
+    gpointer planned = query->planned ? g_hash_table_lookup(query->planned, link) : NULL;
+    return GPOINTER_TO_SIZE(planned) + (query->leaves_reserve ? link->reserved_slots : 0);
+}
+
 static guint64 available_to(const RouteQuery *query, const Link *link)
 {
     guint64 available = link_n_available(link);
-    gpointer planned = query->planned ? g_hash_table_lookup(query->planned, link) : NULL;
-    return available - MIN(available, GPOINTER_TO_SIZE(planned));
+    return available - MIN(available, taken_from(query, link));
 }
 
 static gboolean is_excluded(GHashTable *set, const char *id)
@@ -49,10 +55,9 @@ static gboolean is_excluded(GHashTable *set, const char *id)
 // Whether what is short now can come to be in stock.
 static gboolean will_have(const RouteQuery *query, Link *link)
 {
-    gsize planned =
-        query->planned ? GPOINTER_TO_SIZE(g_hash_table_lookup(query->planned, link)) : 0;
     guint64 capacity = link_capacity(link);
-    return link_fill_bps(link) > 0 && (capacity == 0 || planned + query->n_slots <= capacity);
+    return link_fill_bps(link) > 0 &&
+           (capacity == 0 || taken_from(query, link) + query->n_slots <= capacity);
 }
 
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from)

@@ -14,8 +14,9 @@ typedef struct {
     const char *to_node;
     const Provider *via[2]; // providers that the path must lead through, in this order
     guint n_via;
-    guint64 n_slots;  // needed on every link
-    guint64 rate_bps; // needed on every link beside what is reserved there; 0: none
+    guint64 n_slots;         // needed on every link
+    guint64 rate_bps;        // needed on every link beside what is reserved there; 0: none
+    gboolean leaves_reserve; // what is in stock for the next blocks of sessions is not for it
     gboolean ignores_stock;
     gboolean can_wait;              // where more key arrives, a link may be short of stock
     GHashTable *excluded_providers; // set of IDs, or NULL

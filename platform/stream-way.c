@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ways of sessions through the federation, and the capacity that is reserved on them.
+// The ways of sessions through the federation, and what is reserved on them: of each link the
+// capacity that the rate takes, and of its stock one block, which requests of applications leave
+// there. A buffer so has its next block while the link is slow or others are greedy.
 
 #include "platform/handover.h"
 #include "platform/handover.h"
@@ -81,20 +83,26 @@ static void note_way(Federation *federation, const Stream *stream, const StreamW
         note(federation->streaming, BY_PROVIDER, *provider, stream->id);
 }
 
+static Reserve reserve_of(const FederationConfig *config, const WireSessionQos *qos)
+{
+    guint block = stream_block_size(config, qos->buffer);
+    return (Reserve){stream_rate_bps(config, qos), stream_slots(config, qos, block)};
+}
+
 void stream_add_way(Federation *federation, Stream *stream, StreamWay *way)
 {
     g_ptr_array_add(stream->ways, way);
-    gint64 rate_bps = (gint64)stream_rate_bps(federation->config, stream->qos);
+    Reserve reserve = reserve_of(federation->config, stream->qos);
     for (char **link = way->links; *link; link++)
-        topology_reserve(federation->topology, *link, rate_bps);
+        topology_reserve(federation->topology, *link, &reserve);
     note_way(federation, stream, way, affected_add);
 }
 
 void stream_drop_way(Federation *federation, Stream *stream, StreamWay *way)
 {
-    gint64 rate_bps = (gint64)stream_rate_bps(federation->config, stream->qos);
+    Reserve reserve = reserve_of(federation->config, stream->qos);
     for (char **link = way->links; *link; link++)
-        topology_reserve(federation->topology, *link, -rate_bps);
+        topology_give_back(federation->topology, *link, &reserve);
     note_way(federation, stream, way, affected_remove);
     g_ptr_array_remove(stream->ways, way);
 }
@@ -177,6 +185,8 @@ static Status take_ways_to(Federation *federation, Stream *stream, guint target,
     query.excluded_providers = excluded;
     query.rate_bps = stream_rate_bps(federation->config, stream->qos);
     query.n_slots = stream_slots(federation->config, stream->qos, number);
+    // One that is new gets nothing of what others live on.
+    query.leaves_reserve = stream->opened_at_us == 0;
     return take_routes(federation, stream, target, &query, n_paths_of(stream) + with_spare);
 }
 

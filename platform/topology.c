@@ -50,7 +50,7 @@ Topology *topology_new(void)
     topology->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     topology->links_by_id = g_hash_table_new(g_str_hash, g_str_equal);
     topology->given_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    topology->reserved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    topology->reserved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return topology;
 }
 
@@ -97,6 +97,18 @@ static guint64 take_given_out(Topology *topology, const char *id)
     return next;
 }
 
+static Reserve find_reserve(const Topology *topology, const char *id)
+{
+    const Reserve *reserve = g_hash_table_lookup(topology->reserved, id);
+    return reserve ? *reserve : (Reserve){0};
+}
+
+static void link_set_reserve(Link *link, const Reserve *reserve)
+{
+    link->reserved_bps = reserve->bps;
+    link->reserved_slots = reserve->n_slots;
+}
+
 static Link *link_find_or_add(Topology *topology, const char *id)
 {
     Link *link = topology_find_link(topology, id);
@@ -105,7 +117,8 @@ static Link *link_find_or_add(Topology *topology, const char *id)
     link = g_new0(Link, 1);
     link->id = g_strdup(id);
     link->next = take_given_out(topology, id);
-    link->reserved_bps = GPOINTER_TO_SIZE(g_hash_table_lookup(topology->reserved, id));
+    Reserve reserve = find_reserve(topology, id);
+    link_set_reserve(link, &reserve);
     link->index = topology->links->len;
     g_ptr_array_add(topology->links, link);
     g_hash_table_insert(topology->links_by_id, link->id, link);
@@ -331,18 +344,32 @@ void topology_register(Topology *topology, Provider *provider, WireResource *res
     provider->resource = resource;
 }
 
-void topology_reserve(Topology *topology, const char *id, gint64 change_bps)
+static void set_reserve(Topology *topology, const char *id, const Reserve *reserve)
 {
-    gsize reserved = GPOINTER_TO_SIZE(g_hash_table_lookup(topology->reserved, id));
-    g_assert(change_bps >= 0 || reserved >= (gsize)-change_bps);
-    reserved += (gsize)change_bps;
-    if (reserved > 0)
-        g_hash_table_insert(topology->reserved, g_strdup(id), GSIZE_TO_POINTER(reserved));
+    if (reserve->bps > 0 || reserve->n_slots > 0)
+        g_hash_table_insert(topology->reserved, g_strdup(id), g_memdup2(reserve, sizeof *reserve));
     else
         g_hash_table_remove(topology->reserved, id);
     Link *link = topology_find_link(topology, id);
     if (link)
-        link->reserved_bps = reserved;
+        link_set_reserve(link, reserve);
+}
+
+void topology_reserve(Topology *topology, const char *id, const Reserve *reserve)
+{
+    Reserve all = find_reserve(topology, id);
+    all.bps += reserve->bps;
+    all.n_slots += reserve->n_slots;
+    set_reserve(topology, id, &all);
+}
+
+void topology_give_back(Topology *topology, const char *id, const Reserve *reserve)
+{
+    Reserve all = find_reserve(topology, id);
+    g_assert(all.bps >= reserve->bps && all.n_slots >= reserve->n_slots);
+    all.bps -= reserve->bps;
+    all.n_slots -= reserve->n_slots;
+    set_reserve(topology, id, &all);
 }
 
 gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock)

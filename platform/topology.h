@@ -35,10 +35,17 @@ typedef struct {
 struct Link {
     char *id;
     LinkEnd ends[2];
-    guint64 next;         // the first slot that was not given out
-    guint64 reserved_bps; // of what arrives, for sessions
-    guint index;          // in topology->links
+    guint64 next;           // the first slot that was not given out
+    guint64 reserved_bps;   // of what arrives, for sessions
+    guint64 reserved_slots; // of what is in stock, for their next blocks
+    guint index;            // in topology->links
 };
+
+// What sessions have set aside of a link.
+typedef struct {
+    guint64 bps;
+    guint64 n_slots;
+} Reserve;
 
 typedef struct {
     GPtrArray *providers; // Provider, in the order of registration
@@ -46,7 +53,7 @@ typedef struct {
     GHashTable *by_id;    // provider ID → Provider
     GHashTable *links_by_id;
     GHashTable *given_out; // ID of a link that has no end now → what its `next` was
-    GHashTable *reserved; // link ID → what of its capacity is reserved, whether it is there or not
+    GHashTable *reserved;  // link ID → Reserve, whether the link is there or not
 } Topology;
 
 Topology *topology_new(void);
@@ -65,8 +72,10 @@ void topology_register(Topology *topology, Provider *provider, WireResource *res
 // What was given out of a link's slots before a restart, known before its ends register again.
 void topology_restore_link(Topology *topology, const char *link, guint64 next);
 
-// Sets so much more of a link's capacity aside, or less, whether it is registered now or not.
-void topology_reserve(Topology *topology, const char *link, gint64 change_bps);
+// Sets so much of a link's capacity and stock aside, whether it is registered now or not; and gives
+// back what was.
+void topology_reserve(Topology *topology, const char *link, const Reserve *reserve);
+void topology_give_back(Topology *topology, const char *link, const Reserve *reserve);
 
 // Takes in a stock report. FALSE when the provider has no such link.
 gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock);

@@ -110,6 +110,82 @@ static void test_nothing_to_offer(void)
     g_assert_cmpint(state->status, ==, STATUS_NO_ROUTE);
 }
 
+// --- what requests of applications leave
+// ----------------------------------------------------------
+
+static const WireReply *ask_plainly(StreamFixture *fixture, guint number, guint n_keys)
+{
+    g_autofree char *id = g_strdup_printf("11234567-89ab-4cde-8f01-%012u", number);
+    WireRequest wire = WIRE_REQUEST_INIT;
+    wire.id = id;
+    wire.initiator = (char *)"sae-a";
+    wire.n_targets = 1;
+    wire.targets = (char *[]){(char *)"sae-d"};
+    wire.number = n_keys;
+    wire.size_bits = 256;
+    wire.timeout_ms = 1000;
+    request_on_request(fixture->federation->federation, &(Sender){"sae-a", ROLE_APPLICATION, 1},
+                       &wire);
+    stream_fixture_run(fixture);
+    return stream_fixture_last(fixture, KIND_REPLY)->message;
+}
+
+static void assert_short(const WireReply *reply, guint available_number)
+{
+    g_assert_cmpint(reply->status, ==, STATUS_INSUFFICIENT_KEY);
+    g_assert_cmpuint(reply->available_number, ==, available_number);
+}
+
+static void test_a_block_is_left(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    fixture->federation->config.max_kept = 100;
+    Asked asked;
+    stream_fixture_ask(&asked, 1);
+    Stream *stream = stream_fixture_start(fixture, &asked);
+    // Two keys and what authenticates them.
+    g_assert_cmpuint(graph_link(fixture->federation->federation->topology, "b-d")->reserved_slots,
+                     ==, 3);
+    graph_link(fixture->federation->federation->topology, "b-d")->next = 900 - 5;
+    const WireReply *reply = ask_plainly(fixture, 1, 2);
+    assert_short(reply, 1);
+    // When as many have come as it lacks.
+    g_assert_cmpuint(reply->available_in_ms, >, 1000);
+    g_assert_cmpint(ask_plainly(fixture, 2, 1)->status, ==, STATUS_OK);
+    assert_short(ask_plainly(fixture, 3, 1), 0);
+    stream_fixture_restart(fixture);
+    assert_short(ask_plainly(fixture, 4, 1), 0);
+    // The session itself lives on it.
+    stream = stream_fixture_find(fixture, 1);
+    fixture->delivered = 2;
+    stream_fixture_leg_state(fixture, stream, "sae-a", "a", QKDNF__V1__LEG_PHASE__LEG_PHASE_SERVE,
+                             1);
+    stream_fixture_run(fixture);
+    g_assert_cmpuint(stream_granted(stream), ==, 10);
+    graph_link(fixture->federation->federation->topology, "b-d")->next = 900 - 3;
+    assert_short(ask_plainly(fixture, 5, 1), 0);
+    stream_close(fixture->federation->federation, stream, "enough");
+    g_assert_cmpint(ask_plainly(fixture, 6, 1)->status, ==, STATUS_OK);
+    g_assert_cmpuint(graph_link(fixture->federation->federation->topology, "b-d")->reserved_slots,
+                     ==, 0);
+}
+
+// Four blocks of three slots, and the one that the other session has.
+static void test_a_new_one_leaves_a_block(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Asked asked;
+    stream_fixture_ask(&asked, 1);
+    stream_fixture_start(fixture, &asked);
+    graph_link(fixture->federation->federation->topology, "b-d")->next = 900 - 14;
+    stream_fixture_ask(&asked, 2);
+    const WireSessionState *state = stream_fixture_open(fixture, &asked, "sae-a");
+    g_assert_cmpint(state->status, ==, STATUS_INSUFFICIENT_KEY);
+    g_assert_cmpuint(state->offer->buffer, <, 8);
+    graph_link(fixture->federation->federation->topology, "b-d")->next = 900 - 15;
+    assert_answer(stream_fixture_open(fixture, &asked, "sae-a"), STATUS_OK, "");
+}
+
 static void test_open_again(void)
 {
     g_autoptr(StreamFixture) fixture = fixture_new();
@@ -265,6 +341,8 @@ int main(int argc, char **argv)
     g_test_add_func("/stream-open/bad-input", test_bad_input);
     g_test_add_func("/stream-open/offer", test_offer);
     g_test_add_func("/stream-open/nothing-to-offer", test_nothing_to_offer);
+    g_test_add_func("/stream-open/a-block-is-left", test_a_block_is_left);
+    g_test_add_func("/stream-open/a-new-one-leaves-a-block", test_a_new_one_leaves_a_block);
     g_test_add_func("/stream-open/open-again", test_open_again);
     g_test_add_func("/stream-open/busy", test_busy);
     g_test_add_func("/stream-open/busy-as-a-target", test_busy_as_a_target);
