@@ -11,6 +11,7 @@
 typedef enum {
     BY_LINK,
     BY_PROVIDER,
+    BY_RELEASE, // a provider that has not answered what became of it
     BY_SAE,
     BY_INITIATOR, // an application that asked for it itself
     BY_LEFT_LINK, // a border link that was left for another way, and may be taken again

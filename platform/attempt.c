@@ -277,7 +277,7 @@ static void on_release_outcome(Federation *federation, Request *request, const c
     Part *part = find_part(request->releases, agent, outcome->attempt);
     if (!part)
         return;
-    g_ptr_array_remove(request->releases, part);
+    request_drop_release(federation, request, part);
     if (request->releases->len == 0 && request_is_final(request)) {
         timers_disarm(federation->timers, TIMER_REPEAT, request->id);
         request_save(federation, request);
@@ -315,20 +315,8 @@ void request_on_member_lost(Federation *federation, const char *member)
 
 gboolean request_concerns(const Federation *federation, const char *member)
 {
-    GHashTableIter each;
-    gpointer value;
-    g_hash_table_iter_init(&each, federation->requests);
-    while (g_hash_table_iter_next(&each, NULL, &value)) {
-        const Request *request = value;
-        for (guint i = 0; i < request->releases->len; i++) {
-            if (strcmp(((Part *)request->releases->pdata[i])->agent, member) == 0)
-                return TRUE;
-        }
-        if (request->state == REQUEST_ORDERED &&
-            find_part(request->parts, member, request->attempt))
-            return TRUE;
-    }
-    return FALSE;
+    return affected_count(federation->running, BY_PROVIDER, member) > 0 ||
+           affected_count(federation->running, BY_RELEASE, member) > 0;
 }
 
 void request_on_link_lost(Federation *federation, const char *link)

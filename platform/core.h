@@ -89,7 +89,7 @@ struct Federation {
     GHashTable *requests;     // ID → Request
     GHashTable *n_running;    // sender → how many of its requests are under way
     GHashTable *n_kept;       // sender → how many of its requests are in memory and store
-    Affected *running;        // requests with orders under way, by provider and link
+    Affected *running;        // requests with something under way, by provider and link
     GTree *streams;           // session ID → Stream
     Affected *streaming;      // sessions, by all that concerns them
 };

@@ -187,6 +187,19 @@ static gboolean holds_keys(const WireOrder *order)
     return FALSE;
 }
 
+static void add_release(Federation *federation, Request *request, const char *agent,
+                        const WireRelease *release)
+{
+    g_ptr_array_add(request->releases, part_new(agent, NULL, release));
+    affected_add(federation->running, BY_RELEASE, agent, request->id);
+}
+
+void request_drop_release(Federation *federation, Request *request, Part *release)
+{
+    affected_remove(federation->running, BY_RELEASE, release->agent, request->id);
+    g_ptr_array_remove(request->releases, release);
+}
+
 void request_release_attempt(Federation *federation, Request *request,
                              Qkdnf__V1__Disposition disposition)
 {
@@ -202,7 +215,7 @@ void request_release_attempt(Federation *federation, Request *request,
         release.disposition = disposition;
         release.n_burn = is_void ? ranges->len : 0;
         release.burn = (WireSlotRange **)ranges->pdata;
-        g_ptr_array_add(request->releases, part_new(part->agent, NULL, &release));
+        add_release(federation, request, part->agent, &release);
         federation_send(federation, KIND_RELEASE, part->agent, &release.base);
     }
     request->repeat_us = REQUEST_REPEAT_FIRST_US;
@@ -364,6 +377,8 @@ static void request_forget(Federation *federation, Request *request)
         timers_arm(federation->timers, TIMER_FORGET, request->id, federation->now + KEEP_US);
         return;
     }
+    while (request->releases->len > 0)
+        request_drop_release(federation, request, request->releases->pdata[0]);
     timers_disarm(federation->timers, TIMER_REPEAT, request->id);
     store_delete_text(federation->store, "request", request->id);
     count(federation->n_kept, request->sender, -1);
@@ -386,6 +401,9 @@ void request_on_timer(Federation *federation, TimerId timer, const char *id)
 // After a restart: goes on where it was. Agents take what they have done already for what it is.
 void request_resume(Federation *federation, Request *request)
 {
+    for (guint i = 0; i < request->releases->len; i++)
+        affected_add(federation->running, BY_RELEASE, ((Part *)request->releases->pdata[i])->agent,
+                     request->id);
     if (request_is_final(request)) {
         timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     } else {

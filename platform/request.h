@@ -79,6 +79,8 @@ void request_arm_repeat(Federation *federation, Request *request);
 // Tells everyone who took part in the attempt, but for those whom a grant does not concern.
 void request_release_attempt(Federation *federation, Request *request,
                              Qkdnf__V1__Disposition disposition);
+// It is answered, or given up.
+void request_drop_release(Federation *federation, Request *request, Part *release);
 // Subject and duration are the request's.
 void request_event(Federation *federation, const Request *request, const EventHead *what);
 
