@@ -319,17 +319,6 @@ gboolean request_concerns(const Federation *federation, const char *member)
            affected_count(federation->running, BY_RELEASE, member) > 0;
 }
 
-void request_on_link_lost(Federation *federation, const char *link)
-{
-    g_auto(GStrv) ids = affected_find(federation->running, BY_LINK, link);
-    for (char **id = ids; *id; id++) {
-        Request *request = g_hash_table_lookup(federation->requests, *id);
-        if (request->session && request->state == REQUEST_ORDERED &&
-            plan_is_possible(federation, request))
-            attempt_failed(federation, request, STATUS_EXPIRED, link, "this border link is down");
-    }
-}
-
 GHashTable *request_companions(const Federation *federation, const char *member)
 {
     GHashTable *companions = g_hash_table_new(g_str_hash, g_str_equal);

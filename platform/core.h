@@ -89,7 +89,7 @@ struct Federation {
     GHashTable *requests;     // ID → Request
     GHashTable *n_running;    // sender → how many of its requests are under way
     GHashTable *n_kept;       // sender → how many of its requests are in memory and store
-    Affected *running;        // requests with something under way, by provider and link
+    Affected *running;        // requests with something under way, by provider
     GTree *streams;           // session ID → Stream
     Affected *streaming;      // sessions, by all that concerns them
 };
@@ -235,16 +235,15 @@ gboolean request_load(Federation *federation, GError **error);
 void request_on_request(gpointer federation, const Sender *sender, gconstpointer message);
 void request_on_outcome(gpointer federation, const Sender *sender, gconstpointer message);
 void request_on_timer(Federation *federation, TimerId timer, const char *id);
-// A member is gone: its part in running attempts will not be done.
+// A member is gone: its part in running attempts will not be done. (A border link that is down
+// stops no attempt under way: its slots are in stock at both ends, and what is made of them goes
+// over the bus. Only new attempts go another way; who cannot do its part answers that, and that is
+// enough.)
 void request_on_member_lost(Federation *federation, const char *member);
 // It has a part in a running attempt, or has not answered what became of one.
 gboolean request_concerns(const Federation *federation, const char *member);
 // IDs of those that have a part in a running attempt together with it.
 GHashTable *request_companions(const Federation *federation, const char *member);
-// A border link does not work any more: keys of sessions that are under way over it go another way
-// at once, if there is one. What applications asked for is left to the slots that both ends hold:
-// to give these up would cost stock that others need.
-void request_on_link_lost(Federation *federation, const char *link);
 
 // stream.c and its parts
 void stream_free(gpointer stream);

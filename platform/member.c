@@ -227,7 +227,6 @@ static void report_link(Federation *federation, const Member *member, const Wire
                      link->ends[1].provider->id, was_up ? "down" : "up");
     if (was_up) {
         stream_on_link_lost(federation, link->id);
-        request_on_link_lost(federation, link->id);
     } else {
         stream_on_link_back(federation, link->id);
     }

@@ -299,12 +299,6 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     return part_new(draft->agent, &order, NULL);
 }
 
-gboolean plan_is_possible(Federation *federation, const Request *request)
-{
-    g_auto(Plan) plan = {0};
-    return find_all_routes(federation, request, FALSE, &plan) == STATUS_OK;
-}
-
 Status plan_make(Federation *federation, Request *request)
 {
     g_auto(Plan) plan = {0};

@@ -31,18 +31,13 @@ static const guint edges[N_REQUEST_STATES] = {
         TO(REQUEST_ROUTED) | TO(REQUEST_GRANTED) | TO(REQUEST_REJECTED) | TO(REQUEST_EXPIRED),
 };
 
-// Whoever has a part in what is under way, and the border links that it crosses.
+// Whoever has a part in what is under way.
 static void note_running(Federation *federation, const Request *request,
                          void (*note)(Affected *, AffectedBy, const char *, const char *))
 {
-    for (guint i = 0; i < request->parts->len; i++) {
-        const Part *part = request->parts->pdata[i];
-        note(federation->running, BY_PROVIDER, part->agent, request->id);
-        g_autoptr(GPtrArray) ranges = part_ranges(part->order);
-        for (guint j = 0; j < ranges->len; j++)
-            note(federation->running, BY_LINK, ((WireSlotRange *)ranges->pdata[j])->link,
-                 request->id);
-    }
+    for (guint i = 0; i < request->parts->len; i++)
+        note(federation->running, BY_PROVIDER, ((Part *)request->parts->pdata[i])->agent,
+             request->id);
 }
 
 void request_enter(Federation *federation, Request *request, RequestState state)

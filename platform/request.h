@@ -106,9 +106,6 @@ WireReply *request_grant_reply(Federation *federation, const Request *request);
 // OK, or why not, and then nothing was given out.
 Status plan_make(Federation *federation, Request *request);
 
-// Whether there is a way for it now.
-gboolean plan_is_possible(Federation *federation, const Request *request);
-
 // Slots of a border link that so many keys take.
 guint64 plan_slots(guint number, guint size_bits);
 // Exactly so many routes (route.h), or NULL.

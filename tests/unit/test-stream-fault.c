@@ -72,6 +72,8 @@ static void test_only_those_concerned_are_touched(void)
     assert_rerouted(fixture, "s3:a-c-d");
 }
 
+// Both ends of a link that is down hold the slots that were given out: nothing is made twice, and
+// only what comes next goes another way.
 static void test_what_is_under_way(void)
 {
     g_autoptr(StreamFixture) fixture = fixture_new();
@@ -80,15 +82,37 @@ static void test_what_is_under_way(void)
     fixture->delivered = 4;
     stream_fixture_leg_state(fixture, stream, "sae-a", "a", QKDNF__V1__LEG_PHASE__LEG_PHASE_SERVE,
                              1);
+    stream_fixture_run(fixture);
+    g_assert_cmpuint(stream_granted(stream), ==, 8);
     stream_fixture_clear(fixture);
     stream_fixture_link(fixture, "b-d", FALSE);
-    const WireOrder *order = stream_fixture_last(fixture, KIND_ORDER)->message;
-    g_assert_cmpuint(order->attempt, ==, 1);
-    g_assert_cmpstr(order->branches[0]->providers[1], ==, "c");
-    g_assert_cmpuint(stream_fixture_count(fixture, KIND_RELEASE), ==, 6);
+    assert_rerouted(fixture, "s1:a-c-d");
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_ORDER), ==, 0);
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_RELEASE), ==, 0);
     fixture->mute = NULL;
+    stream_fixture_wait(fixture, G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stream_granted(stream), ==, 12);
+    g_assert_cmpuint(find_link(fixture, "c-d")->next, ==, 0);
+    fixture->delivered = 6;
+    stream_fixture_leg_state(fixture, stream, "sae-a", "a", QKDNF__V1__LEG_PHASE__LEG_PHASE_SERVE,
+                             1);
+    stream_fixture_run(fixture);
+    g_assert_cmpuint(stream_granted(stream), ==, 14);
+    g_assert_cmpuint(find_link(fixture, "c-d")->next, ==, 3);
+}
+
+// Who cannot do its part says so, and the next attempt is made at once, without it.
+static void test_what_cannot_be_done(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Stream *stream = start(fixture, 1, 0, FALSE);
+    fixture->fails = "b";
+    fixture->delivered = 4;
+    stream_fixture_leg_state(fixture, stream, "sae-a", "a", QKDNF__V1__LEG_PHASE__LEG_PHASE_SERVE,
+                             1);
     stream_fixture_run(fixture);
     g_assert_cmpuint(stream_granted(stream), ==, 12);
+    g_assert_cmpuint(find_link(fixture, "c-d")->next, ==, 6);
     g_assert_cmpint(stream->phase, ==, STREAM_ACTIVE);
 }
 
@@ -317,6 +341,7 @@ int main(int argc, char **argv)
     g_test_add_func("/stream-fault/only-those-concerned-are-touched",
                     test_only_those_concerned_are_touched);
     g_test_add_func("/stream-fault/what-is-under-way", test_what_is_under_way);
+    g_test_add_func("/stream-fault/what-cannot-be-done", test_what_cannot_be_done);
     g_test_add_func("/stream-fault/protected", test_protected);
     g_test_add_func("/stream-fault/a-member-is-gone", test_a_member_is_gone);
     g_test_add_func("/stream-fault/no-way-and-back", test_no_way_and_back);
