@@ -13,7 +13,6 @@ int main(int argc, char **argv)
     g_set_prgname("qkdnf-agent");
     DaemonOptions options =
         daemon_options_parse(argc, argv, "The agent of one provider in a QKDN federation");
-    // Before anything secret is read.
     daemon_init("qkdnf-agent");
     g_autoptr(GError) error = NULL;
     g_autoptr(Settings) settings = settings_load(&agent_settings_table, options.config);

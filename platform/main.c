@@ -42,6 +42,7 @@ int main(int argc, char **argv)
 {
     g_set_prgname("qkdnf-platform");
     DaemonOptions options = daemon_options_parse(argc, argv, "The platform of a QKDN federation");
+    daemon_init("qkdnf-platform");
     g_autoptr(GError) error = NULL;
     g_autoptr(Settings) settings = settings_load(&platform_settings_table, options.config);
     if (settings_root(settings))
@@ -50,6 +51,5 @@ int main(int argc, char **argv)
         return daemon_fail(2, error);
     if (options.check_only)
         return printf("%s: valid\n", options.config) < 0;
-    daemon_init("qkdnf-platform");
     return run(settings_root(settings), &error) ? 0 : daemon_fail(1, error);
 }

@@ -8,6 +8,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // A core that sends itself one message and writes down in which order what happens to it.
@@ -149,6 +152,18 @@ static void test_time_goes_on(void)
     g_assert_cmpint(ABS(second_us - g_get_real_time()), <, G_USEC_PER_SEC);
 }
 
+// As daemon_init() has left it.
+static void test_gives_up_what_it_does_not_need(void)
+{
+    struct rlimit limit = {G_MAXUINT, 0};
+    g_assert_cmpint(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), ==, 0);
+    g_assert_cmpint(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), ==, 1);
+    g_assert_cmpint(getrlimit(RLIMIT_CORE, &limit), ==, 0);
+    g_assert_cmpuint(limit.rlim_cur, ==, 1);
+    g_assert_cmpuint(limit.rlim_max, ==, 1);
+    g_assert_cmpuint(umask(077), ==, 077);
+}
+
 int main(int argc, char **argv)
 {
     daemon_init("test-daemon");
@@ -156,5 +171,6 @@ int main(int argc, char **argv)
     g_test_add_func("/daemon/commits-before-it-publishes", test_commits_before_it_publishes);
     g_test_add_func("/daemon/ends-where-it-cannot-commit", test_ends_where_it_cannot_commit);
     g_test_add_func("/daemon/time-goes-on", test_time_goes_on);
+    g_test_add_func("/daemon/gives-up-what-it-does-not-need", test_gives_up_what_it_does_not_need);
     return g_test_run();
 }

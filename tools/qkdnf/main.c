@@ -90,7 +90,7 @@ static int run_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    // Some verbs hold keys. One byte, as in daemon_init().
+    // Some verbs hold keys. One byte, as in topics/mqtt/privilege.c.
     setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
     session_prepare_process();
     argp_program_version = "qkdnf " QKDNF_VERSION;

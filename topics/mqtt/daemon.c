@@ -4,12 +4,12 @@
 
 #include "topics/base/log.h"
 #include "topics/mqtt/credentials-file.h"
+#include "topics/mqtt/privilege.h"
 
 #include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -48,8 +48,7 @@ void daemon_init(const char *program)
     session_prepare_process();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    // One byte, because a limit of nothing still lets a core dump go to a pipe.
-    setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
+    privilege_give_up();
 }
 
 gint64 daemon_now_us(void)
@@ -297,6 +296,7 @@ static gboolean daemon_connect(Daemon *self, GError **error)
 gboolean daemon_run(const DaemonSetup *setup, GError **error)
 {
     Daemon self = {0};
+    privilege_report();
     daemon_start(&self, setup);
     gboolean is_well = daemon_connect(&self, error) && daemon_loop(&self, error);
     daemon_stop(&self);

@@ -46,5 +46,6 @@ gint64 daemon_now_us(void);
 const Random *daemon_random(void);
 
 // Structured log lines `TIME LEVEL message key=value ...` on standard error, or the journal when
-// started by it; no core dumps; where SIGPIPE or SIGXFSZ would kill, writing fails.
+// started by it; where SIGPIPE or SIGXFSZ would kill, writing fails; gives up what privilege.h
+// says. Before anything secret is read.
 void daemon_init(const char *program);
