@@ -15,6 +15,9 @@
 // How long a connection may lie idle, or a handshake, request or answer make no progress.
 #define IDLE_S 60
 
+// How long a handshake may take: whoever is not known to us yet holds no connection for longer.
+#define HANDSHAKE_S 5
+
 #define MAX_HEADER_BYTES 8192
 
 // Up to here a body is read only to be answered 413 with an Error; beyond it libevent itself
@@ -36,23 +39,55 @@ typedef struct {
     struct evconnlistener *socket; // NULL when the listener is gone
 } Gauge;
 
+// What an SSL object holds.
+typedef struct {
+    Gauge *gauge;
+    SSL *ssl;
+    struct event *deadline; // of its handshake
+} Hold;
+
 struct Listener {
     const KmeSettings *settings;
     struct evhttp *http;
     SSL_CTX *tls;
     Gauge *gauge;
-    int gauge_index; // where an SSL object holds the gauge
+    int hold_index; // where an SSL object keeps its hold
 };
 
-// Also called for SSL objects of others in this process, which hold no gauge.
+// Also called for SSL objects of others in this process, which hold nothing.
 static void on_ssl_free(void *ssl, void *held, CRYPTO_EX_DATA *ex, int index, long n, void *data)
 {
-    Gauge *gauge = held;
-    if (!gauge)
+    Hold *hold = held;
+    if (!hold)
         return;
+    Gauge *gauge = hold->gauge;
+    event_free(hold->deadline);
+    g_free(hold);
     if (gauge->n-- == gauge->max && gauge->socket)
         evconnlistener_enable(gauge->socket);
     g_rc_box_release(gauge);
+}
+
+// libevent then finds the connection closed, and frees it.
+static void on_handshake_deadline(evutil_socket_t fd, short what, void *data)
+{
+    const Hold *hold = data;
+    if (!SSL_is_init_finished(hold->ssl))
+        shutdown(SSL_get_fd(hold->ssl), SHUT_RDWR);
+}
+
+static void hold_connection(Listener *listener, struct event_base *base, SSL *ssl)
+{
+    Hold *hold = g_new(Hold, 1);
+    hold->gauge = g_rc_box_acquire(listener->gauge);
+    hold->ssl = ssl;
+    hold->deadline = evtimer_new(base, on_handshake_deadline, hold);
+    event_add(hold->deadline, &(struct timeval){HANDSHAKE_S, 0});
+    int held = SSL_set_ex_data(ssl, listener->hold_index, hold);
+    g_assert(held == 1);
+    // The clients in excess wait in the backlog of the socket.
+    if (++listener->gauge->n >= listener->gauge->max)
+        evconnlistener_disable(listener->gauge->socket);
 }
 
 // Must not return NULL: libevent would go on without TLS. OpenSSL fails here only without memory.
@@ -61,11 +96,7 @@ static struct bufferevent *on_accepted(struct event_base *base, void *data)
     Listener *listener = data;
     SSL *ssl = SSL_new(listener->tls);
     g_assert(ssl);
-    int held = SSL_set_ex_data(ssl, listener->gauge_index, g_rc_box_acquire(listener->gauge));
-    g_assert(held == 1);
-    // The clients in excess wait in the backlog of the socket.
-    if (++listener->gauge->n >= listener->gauge->max)
-        evconnlistener_disable(listener->gauge->socket);
+    hold_connection(listener, base, ssl);
     struct bufferevent *stream = bufferevent_openssl_socket_new(
         base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
     g_assert(stream);
@@ -143,7 +174,7 @@ Listener *listener_new(struct event_base *base, const KmeSettings *settings,
     listener->settings = settings;
     listener->gauge = g_rc_box_new0(Gauge);
     listener->gauge->max = (guint)settings->max_connections;
-    listener->gauge_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
+    listener->hold_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
     listener->http = http_new(base);
     evhttp_set_bevcb(listener->http, on_accepted, listener);
     evhttp_set_gencb(listener->http, on_request, data);

@@ -108,6 +108,7 @@ static void on_connected(gpointer data)
     if (self->was_ready)
         return;
     self->was_ready = TRUE;
+    privilege_report();
     printf("ready %s\n", setup->id);
     fflush(stdout);
     notify_manager("READY=1");
@@ -296,7 +297,6 @@ static gboolean daemon_connect(Daemon *self, GError **error)
 gboolean daemon_run(const DaemonSetup *setup, GError **error)
 {
     Daemon self = {0};
-    privilege_report();
     daemon_start(&self, setup);
     gboolean is_well = daemon_connect(&self, error) && daemon_loop(&self, error);
     daemon_stop(&self);
