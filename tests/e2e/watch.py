@@ -112,6 +112,15 @@ def test_bench_compares_stores(fed):
     assert "of which it runs two" in watch(fed, "bench", "durability", code=2)
 
 
+def test_bench_compares_tags_and_signatures(fed):
+    report = json.loads(fed.run("bench", "authentication", "--rounds", "5", "--runs", "1", "--json"))
+    figures = {name: figure["cpu_ns"] for name, figure in report["figures"].items()}
+    assert all(cpu_ns > 0 for cpu_ns in figures.values()) and len(figures) == 6, figures
+    ratio = figures["sign"] / figures["tag"]
+    assert abs(report["sign_over_tag"] - ratio) < 0.001, report
+    assert "needs no federation" in fed.run("bench", "authentication", "FILE", code=2)
+
+
 def main():
     description = fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml"
     tests = [value for name, value in globals().items() if name.startswith("test_")]

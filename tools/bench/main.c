@@ -2,6 +2,7 @@
 //
 // qkdnf bench: measures, beside the floor, in one run on one machine.
 
+#include "tools/bench/authentication.h"
 #include "tools/bench/durability.h"
 #include "tools/bench/reroute.h"
 #include "tools/qkdnf/access.h"
@@ -35,6 +36,7 @@ static const Measure measures[] = {
     {"floor", bench_floor, NULL, bench_format_table},
     {"durability", NULL, NULL, durability_format_table},
     {"reroute", NULL, bench_reroute, reroute_format_table},
+    {"authentication", NULL, bench_authentication, authentication_format_table},
 };
 
 typedef struct {
@@ -76,7 +78,9 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
             arguments->measure = &measures[i];
     }
     if (!arguments->measure)
-        argp_error(state, "expected request, floor, durability or reroute, not '%s'", value);
+        argp_error(state,
+                   "expected request, floor, durability, reroute or authentication, not '%s'",
+                   value);
 }
 
 static void check_arguments(struct argp_state *state, Arguments *arguments)
@@ -132,14 +136,14 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|floor|durability FILE\nreroute",
+    .args_doc = "request|floor|durability FILE\nreroute|authentication",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
         "describes or that runs; or what it costs that every promise is on disk before it is made "
-        "(durability), on the disk of $TMPDIR; or how long it takes to move sessions to another "
-        "way "
-        "when a border link fails (reroute), without a federation.",
+        "(durability), on the disk of $TMPDIR; or, without a federation, how long it takes to move "
+        "sessions to another way when a border link fails (reroute), or what it costs that frames "
+        "are authenticated (authentication).",
 };
 
 static int fail(int exit_code, const GError *error)
