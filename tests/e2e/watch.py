@@ -99,6 +99,17 @@ def test_bench_reroutes(fed):
     assert "needs no federation" in fed.run("bench", "reroute", "x", code=2)
 
 
+def test_bench_hands_over(fed):
+    description = str(fabric.ROOT / "tools" / "demo" / "published-networks.yaml")
+    report = json.loads(fed.run("bench", "handover", description, "--rounds", "20", "--runs", "1",
+                                "--json"))
+    assert report["home"] == "tokyo" and report["visited"] == "vienna", report
+    assert report["released"]["n"] == 2 and report["keys"] > 0, report
+    assert (report["prepared"]["p50_us"] < report["switched"]["p50_us"]
+            <= report["released"]["p50_us"]), report
+    assert report["n_missing"] == report["n_wrong"] == 0, report
+
+
 def test_bench_compares_stores(fed):
     description = str(fabric.ROOT / "tools" / "demo" / "fast-links.yaml")
     report = json.loads(fed.run("bench", "durability", description, "--rounds", "5", "--runs", "1",

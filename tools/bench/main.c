@@ -4,6 +4,7 @@
 
 #include "tools/bench/authentication.h"
 #include "tools/bench/durability.h"
+#include "tools/bench/handover.h"
 #include "tools/bench/reroute.h"
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/stage.h"
@@ -35,6 +36,7 @@ static const Measure measures[] = {
     {"request", bench_request, NULL, bench_format_table},
     {"floor", bench_floor, NULL, bench_format_table},
     {"durability", NULL, NULL, durability_format_table},
+    {"handover", bench_handover, NULL, handover_format_table},
     {"reroute", NULL, bench_reroute, reroute_format_table},
     {"authentication", NULL, bench_authentication, authentication_format_table},
 };
@@ -79,7 +81,8 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     }
     if (!arguments->measure)
         argp_error(state,
-                   "expected request, floor, durability, reroute or authentication, not '%s'",
+                   "expected request, floor, durability, handover, reroute or authentication, "
+                   "not '%s'",
                    value);
 }
 
@@ -136,14 +139,15 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|floor|durability FILE\nreroute|authentication",
+    .args_doc = "request|floor|durability|handover FILE\nreroute|authentication",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
-        "describes or that runs; or what it costs that every promise is on disk before it is made "
-        "(durability), on the disk of $TMPDIR; or, without a federation, how long it takes to move "
-        "sessions to another way when a border link fails (reroute), or what it costs that frames "
-        "are authenticated (authentication).",
+        "describes or that runs; how long an application takes to move to another provider and "
+        "what its user notices (handover); what it costs that every promise is on disk before it "
+        "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
+        "to move sessions to another way when a border link fails (reroute), or what it costs that "
+        "frames are authenticated (authentication).",
 };
 
 static int fail(int exit_code, const GError *error)
