@@ -97,6 +97,7 @@ static gboolean serve(AgentSettings *settings, const char *path, Agent *agent, S
         .reload = reload,
         .server = &host,
         .store = store,
+        .metrics = &settings->daemon.metrics,
         .base = base,
     };
     return daemon_run(&setup, error);

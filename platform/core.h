@@ -87,6 +87,7 @@ struct Federation {
     GHashTable *handovers_of; // SAE → GPtrArray of Handover, oldest first
     GPtrArray *stale;         // Stale: what was loaded and is to go
     GHashTable *requests;     // ID → Request
+    guint64 n_answered[64];   // requests, by status; more room than there are
     GHashTable *n_running;    // sender → how many of its requests are under way
     GHashTable *n_kept;       // sender → how many of its requests are in memory and store
     Affected *running;        // requests with something under way, by provider

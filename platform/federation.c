@@ -313,4 +313,9 @@ static void authenticate(gpointer core, Authentication *authentication)
     outbox_set_authentication(federation->outbox, authentication);
 }
 
-const CoreOps federation_ops = {receive, tick, connected, outbox, authenticate};
+static void measure(gconstpointer core, Metrics *metrics)
+{
+    federation_measure(core, metrics);
+}
+
+const CoreOps federation_ops = {receive, tick, connected, outbox, authenticate, measure};

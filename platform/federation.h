@@ -26,7 +26,9 @@ gint64 federation_tick(Federation *federation, gint64 now_us);
 // The bus is there, for the first time or again.
 void federation_connected(Federation *federation, gint64 now_us);
 Outbox *federation_outbox(Federation *federation);
-// These four, and what authenticates frames, for a shell.
+// What it counts of itself.
+void federation_measure(const Federation *federation, Metrics *metrics);
+// These five, and what authenticates frames, for a shell.
 extern const CoreOps federation_ops;
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Federation, federation_free)

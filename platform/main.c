@@ -31,6 +31,7 @@ static gboolean run(const PlatformSettings *settings, GError **error)
         .core_ops = &federation_ops,
         .core = federation,
         .store = store,
+        .metrics = &settings->daemon.metrics,
         .base = base,
     };
     gboolean ok = daemon_run(&setup, error);

@@ -248,6 +248,7 @@ static void request_finish(Federation *federation, Request *request, RequestStat
         stream_on_block_end(federation, request);
         return;
     }
+    federation->n_answered[reply->status]++;
     gboolean is_granted = state == REQUEST_GRANTED;
     request_event(federation, request,
                   &(EventHead){.severity = is_granted ? QKDNF__V1__SEVERITY__SEVERITY_INFO
@@ -296,6 +297,7 @@ static void turn_away(Federation *federation, const Sender *sender, const WireRe
     reply.id = wire->id;
     reply.status = verdict->status;
     reply.text = verdict->text;
+    federation->n_answered[reply.status]++;
     federation_send(federation, KIND_REPLY, sender->id, &reply.base);
 }
 

@@ -17,6 +17,7 @@
 #include "schemas/ledger.pb-c.h"
 #include "schemas/leg.pb-c.h"
 #include "schemas/membership.pb-c.h"
+#include "schemas/metrics.pb-c.h"
 #include "schemas/order.pb-c.h"
 #include "schemas/presence.pb-c.h"
 #include "schemas/relay.pb-c.h"
@@ -59,6 +60,7 @@ typedef Qkdnf__V1__Member WireMember;
 typedef Qkdnf__V1__MemberCommand WireMemberCommand;
 typedef Qkdnf__V1__MemberInfo WireMemberInfo;
 typedef Qkdnf__V1__MemberQuery WireMemberQuery;
+typedef Qkdnf__V1__Metrics WireMetrics;
 typedef Qkdnf__V1__Node WireNode;
 typedef Qkdnf__V1__Notice WireNotice;
 typedef Qkdnf__V1__Order WireOrder;
@@ -73,6 +75,7 @@ typedef Qkdnf__V1__Reply WireReply;
 typedef Qkdnf__V1__Request WireRequest;
 typedef Qkdnf__V1__Resource WireResource;
 typedef Qkdnf__V1__Roaming WireRoaming;
+typedef Qkdnf__V1__Sample WireSample;
 typedef Qkdnf__V1__SequenceRange WireSequenceRange;
 typedef Qkdnf__V1__Service WireService;
 typedef Qkdnf__V1__Services WireServices;
@@ -123,6 +126,7 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_MEMBER_INFO_INIT       QKDNF__V1__MEMBER_INFO__INIT
 #define WIRE_MEMBER_INIT            QKDNF__V1__MEMBER__INIT
 #define WIRE_MEMBER_QUERY_INIT      QKDNF__V1__MEMBER_QUERY__INIT
+#define WIRE_METRICS_INIT           QKDNF__V1__METRICS__INIT
 #define WIRE_NODE_INIT              QKDNF__V1__NODE__INIT
 #define WIRE_NOTICE_INIT            QKDNF__V1__NOTICE__INIT
 #define WIRE_ORDER_INIT             QKDNF__V1__ORDER__INIT
@@ -137,6 +141,7 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_REQUEST_INIT           QKDNF__V1__REQUEST__INIT
 #define WIRE_RESOURCE_INIT          QKDNF__V1__RESOURCE__INIT
 #define WIRE_ROAMING_INIT           QKDNF__V1__ROAMING__INIT
+#define WIRE_SAMPLE_INIT            QKDNF__V1__SAMPLE__INIT
 #define WIRE_SEQUENCE_RANGE_INIT    QKDNF__V1__SEQUENCE_RANGE__INIT
 #define WIRE_SERVICES_INIT          QKDNF__V1__SERVICES__INIT
 #define WIRE_SERVICE_INIT           QKDNF__V1__SERVICE__INIT

@@ -6,6 +6,7 @@
 // comes with each call, in microseconds since 1970-01-01 UTC, and never goes back.
 
 #include "topics/frame.h"
+#include "topics/metrics.h"
 #include "topics/outbox.h"
 
 // `core` is passed to each.
@@ -22,4 +23,6 @@ typedef struct {
     // By which frames are checked and sealed from now on; the shell's. Of the incarnation that the
     // outbox has. NULL for a core that does without.
     void (*authenticate)(gpointer core, Authentication *authentication);
+    // What it counts of itself. NULL for a core that counts nothing.
+    void (*measure)(gconstpointer core, Metrics *metrics);
 } CoreOps;

@@ -56,6 +56,7 @@ static const Kind kinds[N_KINDS] = {
     [KIND_VISIT]          = {"visit",          &qkdnf__v1__visit__descriptor,          PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 4 * KIB,   0,    "another provider's user is served here"},
     [KIND_VISIT_STATE]    = {"visit-state",    &qkdnf__v1__visit_state__descriptor,    AGENT,                          AT_WORK, PLATFORM,                       FALSE, FALSE, 0, 30000, 4 * KIB,   1000, "the answer to visit; a user at the door"},
     [KIND_EVENT]          = {"event",          &qkdnf__v1__event__descriptor,          PLATFORM | AGENT,               NEVER,   MONITOR,                        TRUE,  FALSE, 0, 60000, 8 * KIB,   0,    "what happened, for monitors and audit"},
+    [KIND_METRICS]        = {"metrics",        &qkdnf__v1__metrics__descriptor,        PLATFORM | AGENT,               NEVER,   MONITOR,                        TRUE,  FALSE, 0, 60000, 64 * KIB,  0,    "what a member counts of itself"},
 };
 // clang-format on
 

@@ -40,6 +40,7 @@ typedef enum {
     KIND_VISIT,
     KIND_VISIT_STATE,
     KIND_EVENT,
+    KIND_METRICS,
     N_KINDS,
 } KindId;
 

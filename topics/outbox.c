@@ -18,6 +18,7 @@ struct Outbox {
     GPtrArray *frames;    // OpenFrame, oldest first
     GHashTable *by_topic; // topic → the OpenFrame that still takes messages
     Authentication *authentication;
+    guint64 n_added[N_KINDS];
 };
 
 typedef struct {
@@ -107,6 +108,7 @@ void outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMess
         frame = frame_open(outbox, kind, to);
     if (is_held_already(frame, packed))
         return;
+    outbox->n_added[kind]++;
     frame->n_bytes += g_bytes_get_size(packed);
     g_ptr_array_add(frame->messages, g_steal_pointer(&packed));
 }
@@ -117,6 +119,11 @@ void outbox_clear(Outbox *outbox, KindId kind, const char *to)
     OpenFrame *frame = frame_open(outbox, kind, kind_get(kind)->to_all ? ID_ALL : to);
     // It takes no messages.
     g_hash_table_remove(outbox->by_topic, frame->topic);
+}
+
+guint64 outbox_n_added(const Outbox *outbox, KindId kind)
+{
+    return outbox->n_added[kind];
 }
 
 gboolean outbox_is_empty(const Outbox *outbox)

@@ -34,6 +34,8 @@ void outbox_clear(Outbox *outbox, KindId kind, const char *to);
 // What authenticates the frames from now on; the caller's. Without, they are as good as unsigned
 // letters. A frame to a member whose presence is not known yet stays in the outbox for a moment.
 void outbox_set_authentication(Outbox *outbox, Authentication *authentication);
+// How many messages of a kind were ever added.
+guint64 outbox_n_added(const Outbox *outbox, KindId kind);
 
 gboolean outbox_is_empty(const Outbox *outbox);
 

@@ -342,4 +342,9 @@ static void authenticate(gpointer core, Authentication *authentication)
     outbox_set_authentication(agent->outbox, authentication);
 }
 
-const CoreOps agent_ops = {receive, tick, connected, outbox, authenticate};
+static void measure(gconstpointer core, Metrics *metrics)
+{
+    agent_measure(core, metrics);
+}
+
+const CoreOps agent_ops = {receive, tick, connected, outbox, authenticate, measure};

@@ -22,6 +22,7 @@ typedef enum {
     KEY_VERDICT_UNAUTHORIZED, // 401, without a body
     KEY_VERDICT_UNAVAILABLE,  // 503, with a message
 } KeyVerdict;
+#define N_KEY_VERDICTS (KEY_VERDICT_UNAVAILABLE + 1)
 
 // One key on its way to an application.
 typedef struct {
@@ -82,7 +83,9 @@ void agent_connected(Agent *agent, gint64 now_us);
 // The configuration was changed: what the provider says of itself and federates may be another now.
 void agent_reconfigured(Agent *agent, gint64 now_us);
 Outbox *agent_outbox(Agent *agent);
-// These four, and what authenticates frames, for a shell.
+// What it counts of itself.
+void agent_measure(const Agent *agent, Metrics *metrics);
+// These five, and what authenticates frames, for a shell.
 extern const CoreOps agent_ops;
 
 // Before the first call. The answers of all calls go there.

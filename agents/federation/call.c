@@ -88,6 +88,8 @@ void call_remove(Agent *agent, Call *call)
 
 void call_answer(Agent *agent, guint64 number, const KeyAnswer *what)
 {
+    agent->n_calls[what->verdict]++;
+    agent->n_keys_delivered += what->keys ? what->keys->len : 0;
     agent->answer(agent->answer_data, number, what);
 }
 

@@ -99,6 +99,8 @@ struct Agent {
     gint64 knocks_since_us;
 
     // service
+    guint64 n_calls[N_KEY_VERDICTS]; // that were answered
+    guint64 n_keys_delivered;
     KeyAnswerFn answer;
     gpointer answer_data;
     GHashTable *calls;     // call number → Call

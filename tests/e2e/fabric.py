@@ -136,6 +136,13 @@ class Fabric:
                                  f"not {code}: {done.stdout}{done.stderr}")
         return done.stdout if code == 0 else done.stderr
 
+    def wait_for_key(self, n_slots=64):
+        """Waits until all ends of border links have so many slots in stock."""
+        wait_until("key on all borders", lambda: all(
+            end["n_open"] >= n_slots for link in json.loads(self.run(
+                "topology", "--federation", str(self.dir), "--json"))["border_links"]
+            for end in link["ends"]), 60)
+
     def request(self, *arguments):
         """One key request over the bus; its JSON report."""
         return json.loads(self.run("request", "--federation", str(self.dir), "--json", *arguments))

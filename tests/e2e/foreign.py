@@ -23,6 +23,7 @@ class Strangers(fabric.Fabric):
         shutil.copytree(CLIENTS, self.place)
         (self.place / "node_modules").symlink_to(MODULES)
         self.run("contract", "--dir", str(self.contract))
+        self.wait_for_key()
 
     def start(self, client, *arguments):
         return subprocess.Popen(

@@ -55,6 +55,7 @@ class Watched(fabric.Fabric):
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.wait_for(r"granted 0 ")
+        self.wait_for_key()
         fabric.wait_until("the tap", lambda: self.said)
 
     def _read(self):

@@ -120,11 +120,15 @@ static gboolean take_port(Ports *ports, char **url, const char *scheme, const ch
 static gboolean take_ports(Description *description, GError **error)
 {
     g_autoptr(Ports) ports = ports_new();
-    if (!take_port(ports, &description->broker_url, "mqtts", "the broker", error))
+    description->metrics_port = ports_take(ports, 0, error);
+    if (!description->metrics_port ||
+        !take_port(ports, &description->broker_url, "mqtts", "the broker", error))
         return FALSE;
     for (guint i = 0; i < description->providers->len; i++) {
         AgentConfig *agent = &provider_at(description, i)->agent;
-        if (!take_port(ports, &agent->kme_url, "https", agent->kme_id, error))
+        guint16 *metrics_port = &provider_at(description, i)->metrics_port;
+        *metrics_port = ports_take(ports, 0, error);
+        if (!*metrics_port || !take_port(ports, &agent->kme_url, "https", agent->kme_id, error))
             return FALSE;
     }
     return TRUE;
@@ -213,7 +217,8 @@ static gboolean write_platform(const char *dir, const Description *description, 
     PlatformSettings platform = {
         .daemon = {{description->broker_url, ca, certificate, key},
                    store,
-                   description->store_synchronous},
+                   description->store_synchronous,
+                   .metrics = {(char *)HOST, description->metrics_port}},
         .federation = description->platform,
     };
     return write_settings(&platform_settings_table, &platform, path, error);
@@ -235,7 +240,8 @@ static gboolean write_agent(const char *dir, const Description *description,
     AgentSettings settings = {
         .daemon = {{description->broker_url, ca, certificate, key},
                    store,
-                   description->store_synchronous},
+                   description->store_synchronous,
+                   .metrics = {(char *)HOST, provider->metrics_port}},
         .agent = *agent,
         .master_key = master_key,
         .kme = {listen, ca, kme_certificate, kme_key},

@@ -11,8 +11,9 @@
 #include "topics/base/store.h"
 
 typedef struct {
-    AgentConfig agent; // `kme_id` and `kme_url` are never NULL; port 0: any free one
-    QkdnSettings qkdn; // with its ends of border links, but for their secrets
+    AgentConfig agent;    // `kme_id` and `kme_url` are never NULL; port 0: any free one
+    QkdnSettings qkdn;    // with its ends of border links, but for their secrets
+    guint16 metrics_port; // of its agent; from deployment_make()
 } DescriptionProvider;
 
 // One end of a border link; points into `providers`.
@@ -35,6 +36,7 @@ typedef struct {
     char **monitors;       // member IDs
     int store_synchronous; // StoreSync, of the platform and all agents
     FederationConfig platform;
+    guint16 metrics_port; // of the platform; from deployment_make()
     GPtrArray *providers; // DescriptionProvider
     GPtrArray *borders;   // DescriptionBorder
 } Description;

@@ -38,11 +38,18 @@ static void add_saes(json_t *list, const char *dir, const AgentConfig *agent)
     }
 }
 
-static json_t *qkdn(const AgentConfig *agent, const Fleet *fleet)
+static json_t *metrics(guint16 port)
 {
-    return json_pack("{s:s, s:i, s:s, s:s}", "id", agent->id, "pid",
+    g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u/metrics", port);
+    return json_string(url);
+}
+
+static json_t *qkdn(const DescriptionProvider *provider, const Fleet *fleet)
+{
+    const AgentConfig *agent = &provider->agent;
+    return json_pack("{s:s, s:i, s:s, s:s, s:o}", "id", agent->id, "pid",
                      (int)fleet_pid(fleet, agent->id), "kme", agent->kme_url, "kme_id",
-                     agent->kme_id);
+                     agent->kme_id, "metrics", metrics(provider->metrics_port));
 }
 
 static json_t *make_manifest(const char *dir, const Description *description, const Fleet *fleet)
@@ -50,18 +57,19 @@ static json_t *make_manifest(const char *dir, const Description *description, co
     json_t *qkdns = json_array(), *saes = json_array();
     for (guint i = 0; i < description->providers->len; i++) {
         const DescriptionProvider *provider = description->providers->pdata[i];
-        json_array_append_new(qkdns, qkdn(&provider->agent, fleet));
+        json_array_append_new(qkdns, qkdn(provider, fleet));
         add_saes(saes, dir, &provider->agent);
     }
     const char *platform = description->platform.id;
     g_autofree char *ca = g_build_filename(dir, "pki", PKI_CA_CERTIFICATE_FILE, NULL);
-    return json_pack("{s:{s:s, s:i}, s:s, s:{s:s, s:i}, s:o, s:o, s:o, s:o}", //
+    return json_pack("{s:{s:s, s:i}, s:s, s:{s:s, s:i, s:o}, s:o, s:o, s:o, s:o}", //
                      "broker", "url", description->broker_url, "pid",
                      (int)fleet_pid(fleet, DEPLOYMENT_BROKER), //
                      "ca", ca,                                 //
-                     "platform", "id", platform, "pid", (int)fleet_pid(fleet, platform), "qkdns",
-                     qkdns, ACCESS_SAES, saes, ACCESS_MONITORS, members(dir, description->monitors),
-                     ACCESS_OPERATORS, members(dir, description->platform.operators));
+                     "platform", "id", platform, "pid", (int)fleet_pid(fleet, platform), "metrics",
+                     metrics(description->metrics_port), "qkdns", qkdns, ACCESS_SAES, saes,
+                     ACCESS_MONITORS, members(dir, description->monitors), ACCESS_OPERATORS,
+                     members(dir, description->platform.operators));
 }
 
 gboolean manifest_write(const char *dir, const Description *description, const Fleet *fleet,

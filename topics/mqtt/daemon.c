@@ -14,9 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-// A core that has nothing due is asked again after this long at the latest.
-#define TICK_MAX_US G_TIME_SPAN_MINUTE
-
 // The same refusal is logged once in this time; more different ones than this are not logged.
 #define REFUSAL_LOG_US  G_TIME_SPAN_MINUTE
 #define REFUSAL_LOG_MAX 1000
@@ -24,10 +21,16 @@
 // Nor are drops logged more often.
 #define DROPS_LOG_US G_TIME_SPAN_MINUTE
 
+// What is counted is said this often; a core that has nothing due is asked again then at the
+// latest.
+#define METRICS_US (10 * G_TIME_SPAN_SECOND)
+
 typedef struct {
     const DaemonSetup *setup;
     Session *session;
     Authentication *authentication; // NULL: without
+    Exporter *exporter;             // NULL: there is none
+    gint64 measured_us;             // when it was last said what is counted
     struct event *timer;
     struct event *on_int;
     struct event *on_term;
@@ -204,12 +207,67 @@ static void log_drops(Daemon *self, gint64 now_us)
     self->drops_logged_us = now_us;
 }
 
+// --- what is counted -----------------------------------------------------------------------------
+
+static const MetricInfo on_bus = {"qkdnf_on_bus", "1 while this member is on the bus.", FALSE,
+                                  NULL};
+static const MetricInfo taken_total = {"qkdnf_publishes_taken_total",
+                                       "Publishes that came and were taken.", TRUE, NULL};
+static const MetricInfo refused_total = {"qkdnf_publishes_refused_total",
+                                         "Publishes that came and were refused, by reason.", TRUE,
+                                         "reason"};
+static const MetricInfo dropped_total = {
+    "qkdnf_publishes_dropped_total", "Publishes that found no room, or no bus.", TRUE, "direction"};
+static const MetricInfo sent_total = {"qkdnf_messages_sent_total",
+                                      "Messages that were said, by kind.", TRUE, "kind"};
+
+static Metrics *daemon_measure(const Daemon *self)
+{
+    const DaemonSetup *setup = self->setup;
+    Metrics *metrics = metrics_new();
+    metrics_add(metrics, &on_bus, NULL, session_is_connected(self->session));
+    metrics_add(metrics, &taken_total, NULL, (double)self->n_refused[REFUSAL_NONE]);
+    for (guint i = REFUSAL_NONE + 1; i < N_REFUSALS; i++)
+        metrics_add(metrics, &refused_total, refusal_name((Refusal)i), (double)self->n_refused[i]);
+    metrics_add(metrics, &dropped_total, "in", (double)session_n_dropped_in(self->session));
+    metrics_add(metrics, &dropped_total, "out", (double)session_n_dropped_out(self->session));
+    const Outbox *outbox = setup->core_ops->outbox(setup->core);
+    for (guint id = 0; id < N_KINDS; id++) {
+        guint64 n = outbox_n_added(outbox, id);
+        if (n > 0)
+            metrics_add(metrics, &sent_total, kind_get(id)->name, (double)n);
+    }
+    if (setup->core_ops->measure)
+        setup->core_ops->measure(setup->core, metrics);
+    return metrics;
+}
+
+static char *format_metrics(gpointer data)
+{
+    g_autoptr(Metrics) metrics = daemon_measure(data);
+    return metrics_format(metrics);
+}
+
+static gboolean is_ready(gpointer data)
+{
+    return session_is_connected(((Daemon *)data)->session);
+}
+
+static void say_metrics(Daemon *self, gint64 now_us)
+{
+    if (now_us - self->measured_us < METRICS_US || !session_is_connected(self->session))
+        return;
+    self->measured_us = now_us;
+    g_autoptr(Metrics) metrics = daemon_measure(self);
+    metrics_send(metrics, self->setup->core_ops->outbox(self->setup->core), now_us);
+}
+
 // What the events before have changed becomes durable, then goes out.
 static gboolean daemon_pass(Daemon *self, GError **error)
 {
     const DaemonSetup *setup = self->setup;
     gint64 now_us = daemon_now_us();
-    gint64 delay_us = CLAMP(setup->core_ops->tick(setup->core, now_us) - now_us, 0, TICK_MAX_US);
+    gint64 delay_us = CLAMP(setup->core_ops->tick(setup->core, now_us) - now_us, 0, METRICS_US);
     event_add(self->timer, &(struct timeval){delay_us / G_USEC_PER_SEC, delay_us % G_USEC_PER_SEC});
     if (setup->store && !store_commit(setup->store, error)) {
         g_prefix_error(error, "cannot make the state of %s durable: ", setup->id);
@@ -217,10 +275,21 @@ static gboolean daemon_pass(Daemon *self, GError **error)
     }
     if (setup->committed)
         setup->committed(setup->server);
+    say_metrics(self, now_us);
     outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self->session);
     if (session_is_connected(self->session))
         log_drops(self, now_us);
     return TRUE;
+}
+
+static gboolean daemon_export(Daemon *self, GError **error)
+{
+    static const ExporterOps ops = {format_metrics, is_ready};
+    const ExporterSettings *settings = self->setup->metrics;
+    if (!settings || settings->port == 0)
+        return TRUE;
+    self->exporter = exporter_new(self->setup->base, settings, &ops, self, error);
+    return self->exporter != NULL;
 }
 
 static gboolean daemon_loop(Daemon *self, GError **error)
@@ -254,6 +323,7 @@ static void daemon_stop(Daemon *self)
 {
     if (self->was_ready)
         notify_manager("STOPPING=1");
+    exporter_free(self->exporter);
     session_free(self->session);
     if (self->authentication)
         self->setup->core_ops->authenticate(self->setup->core, NULL);
@@ -298,7 +368,8 @@ gboolean daemon_run(const DaemonSetup *setup, GError **error)
 {
     Daemon self = {0};
     daemon_start(&self, setup);
-    gboolean is_well = daemon_connect(&self, error) && daemon_loop(&self, error);
+    gboolean is_well =
+        daemon_connect(&self, error) && daemon_export(&self, error) && daemon_loop(&self, error);
     daemon_stop(&self);
     return is_well;
 }

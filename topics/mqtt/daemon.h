@@ -7,6 +7,7 @@
 
 #include "topics/base/random.h"
 #include "topics/core.h"
+#include "topics/mqtt/exporter.h"
 #include "topics/mqtt/settings.h"
 
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
     gboolean (*reload)(gpointer server, GError **error);
     gpointer server; // passed to both
     Store *store;
+    const ExporterSettings *metrics; // NULL: said on the bus only
     struct event_base *base;
 } DaemonSetup;
 
@@ -35,6 +37,7 @@ Store *daemon_open_store(const DaemonSettings *settings, const char *owner, GErr
 // protocol when the bus is reached first, and prints one line on standard output then:
 // "ready ID". Certificates of the bus are read with every connection, and with SIGHUP: presence is
 // then signed anew.
+// Says on the bus every ten seconds what it and the core count, and exports it.
 // Logs refusals once per sender, kind and reason, rate-limited, and
 // how many publishes were dropped while the bus was there.
 gboolean daemon_run(const DaemonSetup *setup, GError **error);

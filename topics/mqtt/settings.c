@@ -22,6 +22,14 @@ static const Setting connection_settings[] = {
 };
 static const SettingTable connection_table = {connection_settings, sizeof(Connection)};
 
+static const Setting exporter_settings[] = {
+    {"address", SETTING_TEXT, OF(ExporterSettings, address), .min = 1, .max = 255,
+     .fallback = "127.0.0.1", .expects = "an IP address"},
+    {"port", SETTING_UINT, OF(ExporterSettings, port), .max = 65535, .fallback = "0"},
+    {NULL},
+};
+static const SettingTable exporter_table = {exporter_settings, sizeof(ExporterSettings)};
+
 static const Setting daemon_settings[] = {
     {"broker", SETTING_SECTION, OF(DaemonSettings, broker), .required = TRUE,
      .table = &connection_table},
@@ -29,6 +37,7 @@ static const Setting daemon_settings[] = {
     {"store", SETTING_TEXT, OF(DaemonSettings, store), PATH, .required = TRUE, .expects = "a path"},
     {"store_synchronous", SETTING_CHOICE, OF(DaemonSettings, store_synchronous),
      .choices = store_sync_names},
+    {"metrics", SETTING_SECTION, OF(DaemonSettings, metrics), .table = &exporter_table},
     {NULL},
 };
 const SettingTable daemon_settings_table = {daemon_settings, sizeof(DaemonSettings)};

@@ -5,6 +5,7 @@
 
 #include "topics/base/settings.h"
 #include "topics/base/store.h"
+#include "topics/mqtt/exporter.h"
 #include "topics/mqtt/session.h"
 
 typedef struct {
@@ -12,6 +13,7 @@ typedef struct {
     char *store;           // the SQLite file
     int store_synchronous; // StoreSync
     char *pre_shared;      // a directory of keys (credentials-file.h); NULL: there are none
+    ExporterSettings metrics;
 } DaemonSettings;
 
 extern const SettingTable daemon_settings_table;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "topics/metrics.h"
+
+static const MetricInfo things_total = {"x_things_total", "Things.", TRUE, NULL};
+static const MetricInfo amount = {"x_amount", "How much.", FALSE, "of"};
+
+static void test_text(void)
+{
+    g_autoptr(Metrics) metrics = metrics_new();
+    metrics_add(metrics, &things_total, NULL, 12345678901234);
+    metrics_add(metrics, &amount, "a", 0.5);
+    metrics_add(metrics, &amount, "b\"\\\n", 0);
+    g_autofree char *text = metrics_format(metrics);
+    g_assert_cmpstr(text, ==,
+                    "# HELP x_things_total Things.\n# TYPE x_things_total counter\n"
+                    "x_things_total 12345678901234\n"
+                    "# HELP x_amount How much.\n# TYPE x_amount gauge\n"
+                    "x_amount{of=\"a\"} 0.5\nx_amount{of=\"b\\\"\\\\\\n\"} 0\n");
+}
+
+static void count_samples(gpointer data, const Publish *publish)
+{
+    Topic topic;
+    Refusal refusal;
+    gsize n_bytes = 0, *n = data;
+    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
+    g_assert_true(topic_parse(publish->topic, &topic));
+    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
+    g_assert_nonnull(frame);
+    for (gsize i = 0; i < frame->n_messages; i++)
+        *n += ((const WireMetrics *)frame->messages[i])->n_samples;
+}
+
+// However many there are, no message is larger than its kind allows.
+static void test_on_the_bus(void)
+{
+    g_autoptr(Metrics) metrics = metrics_new();
+    g_autoptr(Outbox) outbox = outbox_new("vienna", 1);
+    g_autofree char *id = g_strnfill(ID_MAX_BYTES, 'x');
+    for (guint i = 0; i < 5000; i++)
+        metrics_add(metrics, &amount, id, i);
+    metrics_send(metrics, outbox, 1);
+    g_assert_cmpuint(outbox_n_added(outbox, KIND_METRICS), ==, 20);
+    gsize n = 0;
+    outbox_flush(outbox, 1, count_samples, &n);
+    g_assert_cmpuint(n, ==, 5000);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/metrics/text", test_text);
+    g_test_add_func("/metrics/on-the-bus", test_on_the_bus);
+    return g_test_run();
+}
