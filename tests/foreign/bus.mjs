@@ -3,8 +3,11 @@
 // A member of a federation, from what the published contract says and nothing else.
 
 import { readFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
+import { X509Certificate, randomUUID } from 'node:crypto';
 import mqtt from 'mqtt';
+import {
+  ECDSA, HMAC, hasTag, isSigned, makePair, makeShare, makeSignature, makeTag,
+} from './seal.mjs';
 import { loadTypes, typesOfKinds } from './types.mjs';
 
 const CONTENT_TYPE = 'application/x-protobuf';
@@ -29,7 +32,7 @@ export class Bus {
     const header = this.header.decode(frame.header);
     if (header.kind !== kind || header.from !== from || header.to !== to)
       throw new Error(`the header does not say what the topic says: ${topic}`);
-    return { kind, from, to, type, header, messages: frame.messages.map((m) => type.decode(m)) };
+    return { kind, from, to, type, frame, header, messages: frame.messages.map((m) => type.decode(m)) };
   }
 
   connect(member, options) {
@@ -55,6 +58,24 @@ export class Application extends Bus {
     this.incarnation = nowUs();
     this.sequence = 0;
     this.open = new Map(); // ID → what waits for the answer
+    this.authority = new X509Certificate(readFileSync(this.federation.ca));
+    this.key = readFileSync(this.member.key);
+    const { privateKey, share } = makeShare();
+    this.privateKey = privateKey;
+    this.identity = { id, role: 3, incarnation: this.incarnation, share };
+  }
+
+  // What is for all is signed; what is for the platform has a tag, and says who speaks.
+  seal(frame, to) {
+    if (to === 'all') {
+      frame.algorithm = ECDSA;
+      frame.tag = makeSignature(this.key, frame);
+    } else {
+      frame.algorithm = HMAC;
+      frame.introduction = this.birth;
+      frame.tag = makeTag(this.pair.send, frame);
+    }
+    return Buffer.from(this.frame.encode(frame).finish());
   }
 
   pack(kind, to, message, sequence) {
@@ -64,15 +85,16 @@ export class Application extends Bus {
     const header = {
       kind, from: this.member.id, to, sequence, sentAtUs,
       incarnation: this.incarnation,
+      receiver: to === 'all' ? 0 : this.peer.incarnation,
       expiresAtUs: sends.messageExpiryInterval ? sentAtUs + sends.messageExpiryInterval * 1e6 : 0,
     };
-    const payload = this.frame.encode({
+    const payload = this.seal({
       header: this.header.encode(header).finish(),
       messages: [type.encode(type.fromObject(message)).finish()],
-    }).finish();
+    }, to);
     return {
       topic: `qkdnf/v1/${kind}/${this.member.id}/${to}`,
-      payload: Buffer.from(payload),
+      payload,
       qos: sends.qos,
       retain: sends.retain,
       properties: { contentType: CONTENT_TYPE },
@@ -87,7 +109,8 @@ export class Application extends Bus {
   presence(alive) {
     return {
       alive, role: 'ROLE_APPLICATION', incarnation: this.incarnation, connection: 1,
-      software: 'a stranger 1.0',
+      software: 'a stranger 1.0', share: this.identity.share,
+      certificates: [new X509Certificate(readFileSync(this.member.certificate)).raw],
     };
   }
 
@@ -100,12 +123,34 @@ export class Application extends Bus {
       this.client.once('error', reject);
     });
     await this.client.subscribeAsync(`qkdnf/v1/+/+/${this.member.id}`, { qos: 1 });
+    const isKnown = new Promise((resolve) => { this.platformIsKnown = resolve; });
+    await this.client.subscribeAsync(`qkdnf/v1/presence/${this.platform}/all`, { qos: 1 });
+    this.birth = this.pack('presence', 'all', this.presence(true), 0).payload;
     await this.say('presence', 'all', this.presence(true));
+    await isKnown;
+  }
+
+  meet(frame, presence) {
+    if (!presence.alive || !isSigned(frame, presence, this.platform, 'qkdnf-platform', this.authority))
+      return;
+    this.peer = {
+      id: this.platform, role: presence.role, incarnation: presence.incarnation,
+      share: presence.share,
+    };
+    this.pair = makePair(this.privateKey, this.identity, this.peer);
+    this.platformIsKnown();
   }
 
   take(topic, payload) {
-    const { from, type, messages } = this.decode(topic, payload);
+    const { kind, from, type, frame, header, messages } = this.decode(topic, payload);
     if (from !== this.platform)
+      return;
+    if (kind === 'presence') {
+      this.meet(frame, messages[0]);
+      return;
+    }
+    if (!this.pair || String(header.receiver) !== String(this.incarnation) ||
+        !hasTag(this.pair.receive, frame))
       return;
     for (const message of messages)
       this.open.get(message.id)?.(type.toObject(message, { longs: String, enums: String }));
