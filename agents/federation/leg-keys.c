@@ -80,6 +80,9 @@ void leg_spend(Agent *agent, Leg *leg, guint64 number)
     close_gaps(agent, leg);
     leg->is_overrun = FALSE;
     leg_count_handed_out(agent, leg, 1);
+    // It was the last one that a closed session had left: the platform waits for that.
+    if (leg->told->phase == LEG_PHASE(DRAIN) && keystore_end_n_stored(agent->keys, leg->name) == 0)
+        leg_owe(agent, leg);
     leg_save(agent, leg);
 }
 
