@@ -40,6 +40,7 @@ typedef enum {
     TIMER_VISIT,    // visit: say again what was not answered
     TIMER_HANDOVER, // handover: go on, or forget it once it is over
     TIMER_MOVE,     // handover: say again what agents have not answered of its sessions
+    TIMER_OPENING,  // session: look again for a way to open it
     TIMER_LEG,      // session: say again what its agents have not answered
     TIMER_MEND,     // session: try again what has failed
     TIMER_REVERT,   // session: see whether a better way is back
@@ -92,6 +93,7 @@ struct Federation {
     GHashTable *n_kept;       // sender → how many of its requests are in memory and store
     Affected *running;        // requests with something under way, by provider
     GTree *streams;           // session ID → Stream
+    GTree *openings;          // session ID → what is to be opened as soon as there is a way
     Affected *streaming;      // sessions, by all that concerns them
 };
 
@@ -248,10 +250,12 @@ GHashTable *request_companions(const Federation *federation, const char *member)
 
 // stream.c and its parts
 void stream_free(gpointer stream);
+void stream_opening_free(gpointer opening);
 gboolean stream_load(Federation *federation, GError **error);
 void stream_on_session(gpointer federation, const Sender *sender, gconstpointer message);
 void stream_on_leg_state(gpointer federation, const Sender *sender, gconstpointer message);
 void stream_on_timer(Federation *federation, TimerId timer, const char *id);
+void stream_retry_opening(Federation *federation, const char *session);
 // What cannot carry key any more, or can again; before requests hear of it, so that they find the
 // sessions' new ways.
 void stream_on_link_lost(Federation *federation, const char *link);

@@ -112,6 +112,9 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
     case TIMER_MOVE:
         handover_on_timer(federation, timer, id);
         break;
+    case TIMER_OPENING:
+        stream_retry_opening(federation, id);
+        break;
     case TIMER_LEG:
     case TIMER_MEND:
     case TIMER_REVERT:
@@ -249,6 +252,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->n_kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->running = affected_new();
     federation->streams = g_tree_new_full(compare_ids, NULL, NULL, stream_free);
+    federation->openings = g_tree_new_full(compare_ids, NULL, NULL, stream_opening_free);
     federation->streaming = affected_new();
     if (!load(federation, error))
         return NULL;
@@ -263,6 +267,7 @@ void federation_free(Federation *federation)
     if (!federation)
         return;
     affected_free(federation->streaming);
+    g_tree_unref(federation->openings);
     g_tree_unref(federation->streams);
     affected_free(federation->running);
     g_hash_table_unref(federation->n_kept);

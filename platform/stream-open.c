@@ -8,6 +8,11 @@
 
 #include <string.h>
 
+// How often it is looked for a way while the platform does not know who is there, and for how many
+// sessions of one sender. Who has asked for more is not answered, and asks again.
+#define OPENING_RETRY_US (250 * G_TIME_SPAN_MILLISECOND)
+#define OPENINGS_MAX     64
+
 static void answer_about(Federation *federation, const Sender *sender, const char *id,
                          const Verdict *verdict, Stream *stream)
 {
@@ -81,6 +86,68 @@ static void start(Federation *federation, Stream *stream)
     stream_save(federation, stream);
 }
 
+// --- waiting -------------------------------------------------------------------------------------
+
+// Not kept over a restart: who is not answered asks again.
+typedef struct {
+    char *sender;
+    Role role;
+    char *id; // of the question
+    WireSessionOpen *open;
+} Opening;
+
+void stream_opening_free(gpointer data)
+{
+    Opening *opening = data;
+    g_free(opening->sender);
+    g_free(opening->id);
+    wire_free(opening->open);
+    g_free(opening);
+}
+
+typedef struct {
+    const char *sender;
+    guint n;
+} OpeningCount;
+
+static gboolean count_opening(gpointer key, gpointer value, gpointer data)
+{
+    OpeningCount *count = data;
+    count->n += strcmp(((const Opening *)value)->sender, count->sender) == 0;
+    return FALSE;
+}
+
+static guint n_openings(const Federation *federation, const char *sender)
+{
+    OpeningCount count = {sender, 0};
+    g_tree_foreach(federation->openings, count_opening, &count);
+    return count.n;
+}
+
+static void wait_for_way(Federation *federation, const Sender *sender, const char *id,
+                         const WireSessionOpen *open)
+{
+    const Opening *known = g_tree_lookup(federation->openings, open->session);
+    if (known ? strcmp(known->sender, sender->id) != 0
+              : n_openings(federation, sender->id) >= OPENINGS_MAX)
+        return;
+    Opening *opening = g_new(Opening, 1);
+    *opening =
+        (Opening){g_strdup(sender->id), sender->role, g_strdup(id), message_copy(&open->base)};
+    g_tree_replace(federation->openings, opening->open->session, opening);
+    timers_arm(federation->timers, TIMER_OPENING, open->session,
+               federation->now + OPENING_RETRY_US);
+}
+
+static void stop_waiting(Federation *federation, const Sender *sender, const char *session)
+{
+    const Opening *opening = g_tree_lookup(federation->openings, session);
+    if (opening && strcmp(opening->sender, sender->id) == 0)
+        g_tree_remove(federation->openings, session);
+}
+
+// --- judging -------------------------------------------------------------------------------------
+
 static void admit(Federation *federation, const Sender *sender, const char *id,
                   const WireSessionOpen *open)
 {
@@ -88,14 +155,15 @@ static void admit(Federation *federation, const Sender *sender, const char *id,
     Stream *stream = stream_new(federation, open, qos);
     wire_free(qos);
     Status status = stream_take_ways(federation, stream);
-    // Who is there is known in a moment: the sender asks again.
     gboolean is_too_early = status == STATUS_NO_ROUTE && federation_is_settling(federation);
     if (status == STATUS_OK) {
         start(federation, stream);
         answer_ok(federation, sender, id, stream);
         return;
     }
-    if (!is_too_early)
+    if (is_too_early)
+        wait_for_way(federation, sender, id, open);
+    else
         turn_away(federation, sender, id, stream, status);
     stream_drop(federation, stream);
 }
@@ -115,6 +183,16 @@ static void on_open(Federation *federation, const Sender *sender, const char *id
         refuse(federation, sender, id, verdict);
 }
 
+void stream_retry_opening(Federation *federation, const char *session)
+{
+    Opening *opening = g_tree_lookup(federation->openings, session);
+    if (!opening)
+        return;
+    g_tree_steal(federation->openings, session);
+    on_open(federation, &(Sender){opening->sender, opening->role, 0}, opening->id, opening->open);
+    stream_opening_free(opening);
+}
+
 // --- close ---------------------------------------------------------------------------------------
 
 static void on_close(Federation *federation, const Sender *sender, const char *id,
@@ -122,6 +200,7 @@ static void on_close(Federation *federation, const Sender *sender, const char *i
 {
     Stream *stream = stream_find(federation, close->session);
     if (!stream) {
+        stop_waiting(federation, sender, close->session);
         refuse(federation, sender, id,
                request_refuse(STATUS_BAD_REQUEST, "no session '%.64s'", close->session));
         return;

@@ -110,6 +110,99 @@ static void test_nothing_to_offer(void)
     g_assert_cmpint(state->status, ==, STATUS_NO_ROUTE);
 }
 
+static void close_from(StreamFixture *fixture, const char *who, Role role, const char *session,
+                       Status status, const char *text)
+{
+    WireSessionClose close = WIRE_SESSION_CLOSE_INIT;
+    close.session = (char *)session;
+    WireSession wire = WIRE_SESSION_INIT;
+    wire.id = (char *)"close";
+    wire.command_case = QKDNF__V1__SESSION__COMMAND_CLOSE;
+    wire.close = &close;
+    assert_answer(stream_fixture_command(fixture, &wire, &(Sender){who, role, 1}), status, text);
+}
+
+// --- while the platform settles
+// -------------------------------------------------------------------
+
+static Provider *settling_without_b(StreamFixture *fixture)
+{
+    Federation *federation = fixture->federation->federation;
+    Provider *b = topology_find(federation->topology, "b");
+    federation->started_us = federation->now;
+    b->is_usable = FALSE;
+    return b;
+}
+
+static void ask_to_open(StreamFixture *fixture, const Asked *asked, const char *question)
+{
+    WireSession wire = WIRE_SESSION_INIT;
+    wire.id = (char *)question;
+    wire.command_case = QKDNF__V1__SESSION__COMMAND_OPEN;
+    wire.open = (WireSessionOpen *)&asked->open;
+    stream_on_session(fixture->federation->federation, &(Sender){"sae-a", ROLE_APPLICATION, 1},
+                      &wire);
+    stream_fixture_run(fixture);
+}
+
+// Answered as soon as there is a way, under what it was asked last.
+static void test_too_early(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Provider *b = settling_without_b(fixture);
+    Asked asked;
+    stream_fixture_ask(&asked, 1);
+    ask_to_open(fixture, &asked, "first");
+    ask_to_open(fixture, &asked, "again");
+    stream_fixture_wait(fixture, G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_SESSION_STATE), ==, 0);
+    b->is_usable = TRUE;
+    stream_fixture_wait(fixture, G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_SESSION_STATE), ==, 1);
+    const WireSessionState *state = stream_fixture_last(fixture, KIND_SESSION_STATE)->message;
+    g_assert_cmpstr(state->id, ==, "again");
+    assert_answer(state, STATUS_OK, "");
+    g_assert_cmpint(stream_fixture_find(fixture, 1)->phase, ==, STREAM_ACTIVE);
+}
+
+static void test_too_early_and_no_way(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    settling_without_b(fixture);
+    Asked asked;
+    stream_fixture_ask(&asked, 1);
+    ask_to_open(fixture, &asked, "first");
+    stream_fixture_wait(fixture, 4 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(stream_fixture_count(fixture, KIND_SESSION_STATE), ==, 1);
+    assert_answer(stream_fixture_last(fixture, KIND_SESSION_STATE)->message, STATUS_NO_ROUTE,
+                  status_text(STATUS_NO_ROUTE));
+    g_assert_cmpint(g_tree_nnodes(fixture->federation->federation->openings), ==, 0);
+}
+
+// As many as a sender may, and none that it has closed meanwhile.
+static void test_too_early_for_many(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Provider *b = settling_without_b(fixture);
+    fixture->federation->config.max_sessions = 1000;
+    Asked asked;
+    for (guint i = 1; i <= 70; i++) {
+        stream_fixture_ask(&asked, i);
+        asked.qos.rate_bps = asked.qos.buffer = 1;
+        ask_to_open(fixture, &asked, "one of many");
+    }
+    g_assert_cmpint(g_tree_nnodes(fixture->federation->federation->openings), ==, 64);
+    stream_fixture_ask(&asked, 1);
+    g_autofree char *text = g_strdup_printf("no session '%s'", asked.id);
+    close_from(fixture, "sae-d", ROLE_APPLICATION, asked.id, STATUS_BAD_REQUEST, text);
+    g_assert_cmpint(g_tree_nnodes(fixture->federation->federation->openings), ==, 64);
+    close_from(fixture, "sae-a", ROLE_APPLICATION, asked.id, STATUS_BAD_REQUEST, text);
+    b->is_usable = TRUE;
+    stream_fixture_wait(fixture, G_TIME_SPAN_SECOND);
+    g_assert_cmpint(g_tree_nnodes(fixture->federation->federation->streams), ==, 63);
+    g_assert_null(stream_fixture_find(fixture, 1));
+}
+
 // --- what requests of applications leave
 // ----------------------------------------------------------
 
@@ -296,18 +389,6 @@ static void test_list_too_long(void)
     g_assert_cmpuint(n_seen(fixture, "sae-a", ROLE_APPLICATION, asked.id, ""), ==, 1);
 }
 
-static void close_from(StreamFixture *fixture, const char *who, Role role, const char *session,
-                       Status status, const char *text)
-{
-    WireSessionClose close = WIRE_SESSION_CLOSE_INIT;
-    close.session = (char *)session;
-    WireSession wire = WIRE_SESSION_INIT;
-    wire.id = (char *)"close";
-    wire.command_case = QKDNF__V1__SESSION__COMMAND_CLOSE;
-    wire.close = &close;
-    assert_answer(stream_fixture_command(fixture, &wire, &(Sender){who, role, 1}), status, text);
-}
-
 static void test_close(void)
 {
     g_autoptr(StreamFixture) fixture = fixture_new();
@@ -341,6 +422,9 @@ int main(int argc, char **argv)
     g_test_add_func("/stream-open/bad-input", test_bad_input);
     g_test_add_func("/stream-open/offer", test_offer);
     g_test_add_func("/stream-open/nothing-to-offer", test_nothing_to_offer);
+    g_test_add_func("/stream-open/too-early", test_too_early);
+    g_test_add_func("/stream-open/too-early-and-no-way", test_too_early_and_no_way);
+    g_test_add_func("/stream-open/too-early-for-many", test_too_early_for_many);
     g_test_add_func("/stream-open/a-block-is-left", test_a_block_is_left);
     g_test_add_func("/stream-open/a-new-one-leaves-a-block", test_a_new_one_leaves_a_block);
     g_test_add_func("/stream-open/open-again", test_open_again);
