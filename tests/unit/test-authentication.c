@@ -59,12 +59,12 @@ static void place_tear_down(Place *place, gconstpointer data)
     g_ptr_array_unref(place->sent);
 }
 
-static Credentials *credentials_of(const char *dir, const char *id, Roles roles)
+static Credentials *credentials_for(const char *dir, const char *id, PkiUsage usage, Roles roles)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(PkiCa) ca = pki_create_ca(dir, &error);
     g_assert_no_error(error);
-    pki_issue(ca, id, PKI_USAGE_CLIENT, roles, dir, &error);
+    pki_issue(ca, id, usage, roles, dir, &error);
     g_assert_no_error(error);
     g_autofree char *authority = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
     g_autofree char *certificate = g_strdup_printf("%s/%s.crt", dir, id);
@@ -73,6 +73,11 @@ static Credentials *credentials_of(const char *dir, const char *id, Roles roles)
     Credentials *credentials = credentials_load(&connection, id, &error);
     g_assert_no_error(error);
     return credentials;
+}
+
+static Credentials *credentials_of(const char *dir, const char *id, Roles roles)
+{
+    return credentials_for(dir, id, PKI_USAGE_CLIENT, roles);
 }
 
 static Authentication *member_with(Place *place, const char *id, Role role, guint64 incarnation,
@@ -325,6 +330,13 @@ static void test_strangers(Place *place, gconstpointer data)
     // By a certificate of the federation, but another member's.
     g_assert_cmpstr(meet(place, vienna, other, credentials_of(place->dir, "linz", ALL)), ==,
                     "certificate");
+    // By one that is for servers only, whatever name it has.
+    g_autoptr(Authentication) server =
+        member_with(place, "kme-graz", ROLE_AGENT, 2,
+                    credentials_for(place->dir, "kme-graz", PKI_USAGE_SERVER, ALL));
+    g_assert_cmpstr(
+        meet(place, vienna, server, credentials_for(place->dir, "kme-graz", PKI_USAGE_SERVER, ALL)),
+        ==, "certificate");
     // In a role that is not its own.
     g_assert_cmpstr(
         meet(place, vienna, other, credentials_of(place->dir, "graz", ROLE_BIT(ROLE_OPERATOR))), ==,
