@@ -20,10 +20,21 @@
 
 #define BRANCH(role) QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_##role
 
+static guint64 slots_of_bytes(guint64 n_bytes)
+{
+    return (n_bytes + AUTHENTICATOR_BYTES + SLOT_BYTES - 1) / SLOT_BYTES;
+}
+
 guint64 plan_slots(guint number, guint size_bits)
 {
-    guint64 n_bytes = (guint64)number * size_bits / 8 + AUTHENTICATOR_BYTES;
-    return (n_bytes + SLOT_BYTES - 1) / SLOT_BYTES;
+    return slots_of_bytes((guint64)number * size_bits / 8);
+}
+
+// With copies goes a bit for each key.
+static guint64 slots_of(const Request *request)
+{
+    guint64 n_keys = request->wire->number, n_mark_bytes = request->copy ? (n_keys + 7) / 8 : 0;
+    return slots_of_bytes(n_keys * request->wire->size_bits / 8 + n_mark_bytes);
 }
 
 // --- routes --------------------------------------------------------------------------------------
@@ -51,7 +62,7 @@ static RouteQuery query_for_copy(Federation *federation, const Request *request,
         .from_node = handover->old_node,
         .to = handover->provider,
         .to_node = handover->node,
-        .n_slots = plan_slots(request->wire->number, request->wire->size_bits),
+        .n_slots = slots_of(request),
         .excluded_providers = request->excluded_providers,
         .excluded_links = request->excluded_links,
         .planned = plan->planned,
@@ -70,7 +81,7 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
         .from_node = attachment_node(from),
         .to = attachment_provider(to),
         .to_node = attachment_node(to),
-        .n_slots = plan_slots(request->wire->number, request->wire->size_bits),
+        .n_slots = slots_of(request),
         .excluded_providers = request->excluded_providers,
         .excluded_links = request->excluded_links,
         .planned = plan->planned,

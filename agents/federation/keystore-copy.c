@@ -43,7 +43,7 @@ static void add_holder(Key *key, const HolderState *holder)
     key->state = grown;
 }
 
-// The bytes that are here stay: others hold them, while a copy of what was gone is random.
+// The bytes are the same here as there.
 static void take_back(KeyStore *keys, Key *key, const HolderState *returned)
 {
     HolderState *holder = key_find_holder(key, returned->sae, returned->is_initiator);

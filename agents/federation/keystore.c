@@ -2,6 +2,7 @@
 
 #include "agents/federation/keystore-core.h"
 
+#include "agents/federation/relay.h"
 #include "topics/base/timers.h"
 #include "topics/frame.h"
 
@@ -238,8 +239,9 @@ static KeyState *key_state_new(const KeyBatch *batch, guint index)
 
 void keystore_add(KeyStore *keys, const KeyBatch *batch)
 {
-    guint number = (guint)(batch->keys->n_bytes / batch->n_key_bytes);
-    for (guint i = 0; i < number; i++) {
+    for (guint i = 0; i < batch->number; i++) {
+        if (batch->marks && !relay_is_marked(batch->marks, i))
+            continue;
         Key *key = g_new0(Key, 1);
         key_id_derive(batch->request, batch->attempt, i, key->id);
         // An order that is repeated after it was forgotten.
@@ -247,7 +249,7 @@ void keystore_add(KeyStore *keys, const KeyBatch *batch)
             key_free(key);
             continue;
         }
-        key->key = secret_new_copy(batch->keys->data + i * batch->n_key_bytes, batch->n_key_bytes);
+        key->key = secret_new_copy(batch->keys + i * batch->n_key_bytes, batch->n_key_bytes);
         key->state = key_state_new(batch, i);
         key_seal(keys, key);
         key_save(keys, key);

@@ -25,8 +25,10 @@ typedef struct {
     guint attempt;
     KeyAudience audience;
     const char *const *holders; // NULL-terminated
+    guint number;
     gsize n_key_bytes;
-    const Secret *keys; // one after another
+    const guint8 *keys;  // one after another
+    const guint8 *marks; // as relay.h has them, which of them are there; NULL: all
     gint64 expires_at_us;
     const char *session; // NULL: of none
     guint64 first;       // the number in it of the first key

@@ -4,6 +4,7 @@
 
 #include "agents/federation/leg.h"
 #include "agents/federation/order.h"
+#include "agents/federation/relay.h"
 
 #include <string.h>
 
@@ -67,11 +68,14 @@ void order_copy_keys(const Agent *agent, const WireOrder *wire, Secret *keys)
     const WireKeyCopy *copy = wire->copy;
     gsize n_key_bytes = wire->size_bits / 8;
     gboolean is_initiator = strcmp(wire->initiator, copy->initiator) == 0;
+    guint8 *marks = relay_marks(wire, keys);
     for (guint i = 0; i < wire->number; i++) {
         char id[UUID_CHARS + 1];
         key_id_derive(copy->request, copy->attempt, i, id);
         const Secret *key = keystore_peek(agent->keys, id, wire->initiator, is_initiator);
-        if (key && key->n_bytes == n_key_bytes)
+        gboolean is_there = key && key->n_bytes == n_key_bytes;
+        relay_mark(marks, i, is_there);
+        if (is_there)
             memcpy(keys->data + i * n_key_bytes, key->data, n_key_bytes);
     }
 }
@@ -85,8 +89,10 @@ void order_store_keys(Agent *agent, const WireOrder *wire, const Secret *keys)
         .attempt = wire->attempt,
         .audience = order_audience(wire),
         .holders = (const char *const *)holders->pdata,
+        .number = wire->number,
         .n_key_bytes = wire->size_bits / 8,
-        .keys = keys,
+        .keys = keys->data,
+        .marks = relay_marks(wire, keys),
         .expires_at_us = agent->now + lifetime_us,
     };
     if (wire->session) {

@@ -5,9 +5,14 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-gsize relay_keys_bytes(const WireOrder *order)
+static gsize bare_keys_bytes(const WireOrder *order)
 {
     return (gsize)order->number * order->size_bits / 8;
+}
+
+gsize relay_keys_bytes(const WireOrder *order)
+{
+    return bare_keys_bytes(order) + (order->copy ? (order->number + 7) / 8 : 0);
 }
 
 gsize relay_payload_bytes(const WireOrder *order)
@@ -18,6 +23,23 @@ gsize relay_payload_bytes(const WireOrder *order)
 gsize relay_slots(const WireOrder *order)
 {
     return (relay_payload_bytes(order) + SLOT_BYTES - 1) / SLOT_BYTES;
+}
+
+guint8 *relay_marks(const WireOrder *order, const Secret *keys)
+{
+    g_assert(keys->n_bytes == relay_keys_bytes(order));
+    return order->copy ? keys->data + bare_keys_bytes(order) : NULL;
+}
+
+void relay_mark(guint8 *marks, guint index, gboolean is_there)
+{
+    guint8 bit = (guint8)(1u << index % 8), *mark = &marks[index / 8];
+    *mark = (guint8)(is_there ? *mark | bit : *mark & ~bit);
+}
+
+gboolean relay_is_marked(const guint8 *marks, guint index)
+{
+    return (marks[index / 8] >> index % 8 & 1) != 0;
 }
 
 static void add_number(GByteArray *context, guint32 number)

@@ -174,7 +174,8 @@ void order(LegStage *legs, const Split *split)
     WireSlotRange slots = WIRE_SLOT_RANGE_INIT;
     slots.link = (char *)"alpha-beta";
     slots.first = legs->n_slots;
-    slots.n_slots = split->number + 1;
+    // With the marks of copies, which have a slot of their own here.
+    slots.n_slots = split->number + (split->copy ? 2 : 1);
     legs->n_slots += slots.n_slots;
     WireBranch branch = WIRE_BRANCH_INIT, *branches[] = {&branch};
     branch.providers = (char **)(split->is_back ? path_back : path);

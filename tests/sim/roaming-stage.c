@@ -174,7 +174,7 @@ Consumer consumer_new(Stage *stage)
                       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL), 0};
 }
 
-void consume(Consumer *consumer)
+const Fetch *take_next(const Consumer *consumer)
 {
     const char *const targets[] = {"sae-b", NULL};
     KeyQuery query = {.caller = {.sae = "sae-a"},
@@ -183,8 +183,13 @@ void consume(Consumer *consumer)
                       .size_bits = 256,
                       .n_paths = 1,
                       .session = SESSION};
-    const Fetch *mine = stage_await_fetch(
+    return stage_await_fetch(
         consumer->stage, world_get_keys(consumer->stage->world, consumer->initiator_at, &query));
+}
+
+void consume(Consumer *consumer)
+{
+    const Fetch *mine = take_next(consumer);
     assert_same_at(consumer->stage, mine, consumer->target_at, "sae-b");
     const DeliveredKey *key = mine->keys->pdata[0];
     g_assert_true(g_hash_table_add(consumer->ids, g_strdup(key->id)));

@@ -52,6 +52,8 @@ typedef struct {
 } Consumer;
 
 Consumer consumer_new(Stage *stage);
+// The next key of the session, for its initiator.
+const Fetch *take_next(const Consumer *consumer);
 // One key, which is the next of the session, new, and the same at both ends.
 void consume(Consumer *consumer);
 void consume_some(Consumer *consumer, guint n);

@@ -62,6 +62,32 @@ static void test_a_session_moves(gconstpointer who)
     g_hash_table_unref(consumer.ids);
 }
 
+// Both ends come to the same KME, the target with keys that the initiator has taken already: of
+// these the initiator's copies have nothing, and must not hide the target's.
+static void test_both_ends_move(void)
+{
+    g_autoptr(Stage) stage = stage_roaming();
+    start_session(stage);
+    Consumer consumer = consumer_new(stage);
+    const Fetch *mine[3];
+    for (guint i = 0; i < G_N_ELEMENTS(mine); i++)
+        mine[i] = take_next(&consumer);
+    WireHandover wire = make_move("gamma"), other = make_move("gamma");
+    other.id = (char *)OTHER_ID;
+    ask_as(stage, "sae-a", &wire);
+    await_phase(stage, PHASE(PREPARED));
+    ask_as(stage, "sae-b", &other);
+    await_phase_of(stage, OTHER_ID, PHASE(PREPARED));
+    consumer.initiator_at = consumer.target_at = "gamma";
+    for (guint i = 0; i < G_N_ELEMENTS(mine); i++)
+        assert_same_at(stage, mine[i], "gamma", "sae-b");
+    consumer.n_keys = G_N_ELEMENTS(mine);
+    consume_some(&consumer, 40);
+    await_phase(stage, PHASE(RELEASED));
+    assert_unbroken(&consumer);
+    g_hash_table_unref(consumer.ids);
+}
+
 static void test_a_session_does_not_move(void)
 {
     g_autoptr(Stage) stage = stage_roaming();
@@ -133,6 +159,7 @@ int main(int argc, char **argv)
                          test_a_session_moves);
     g_test_add_data_func("/session-move/a-session-moves-with-its-target", "sae-b",
                          test_a_session_moves);
+    g_test_add_func("/session-move/both-ends-move", test_both_ends_move);
     g_test_add_func("/session-move/a-session-does-not-move", test_a_session_does_not_move);
     g_test_add_func("/session-move/a-session-to-a-region", test_a_session_to_a_region);
     g_test_add_func("/session-move/a-session-is-closed", test_a_session_is_closed);

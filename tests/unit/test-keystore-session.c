@@ -22,7 +22,8 @@ typedef struct {
     Random random;
     Store *store;
     KeyStore *keys;
-    GPtrArray *got; // DeliveredKey
+    GPtrArray *got;      // DeliveredKey
+    const guint8 *marks; // of copies
 } Fixture;
 
 static char *const bob[] = {(char *)"bob", NULL};
@@ -75,14 +76,17 @@ static void add(Fixture *fixture, const char *request, guint attempt, const char
         .attempt = attempt,
         .audience = alice_bob,
         .holders = (const char *const *)split,
+        .number = 2,
         .n_key_bytes = KEY_BYTES,
-        .keys = keys,
+        .keys = keys->data,
         .expires_at_us = 1000,
         .session = SESSION,
         .first = 7,
     };
-    if (strcmp(request, COPYING) == 0)
+    if (strcmp(request, COPYING) == 0) {
         batch.copied_request = REQUEST;
+        batch.marks = fixture->marks;
+    }
     keystore_add(fixture->keys, &batch);
 }
 
@@ -196,22 +200,38 @@ static void test_copy_voided(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(n_records(fixture), ==, 2);
 }
 
-// A copy of what was gone is random: it must not change what the other end holds.
 static void test_copy_of_what_is_here(Fixture *fixture, gconstpointer data)
 {
     add(fixture, REQUEST, 0, "bob", 1);
-    add(fixture, COPYING, 0, "alice", 99);
+    add(fixture, COPYING, 0, "alice", 1);
     keystore_deliver(fixture->keys, COPYING, 0);
     commit_and_reopen(fixture);
     assert_n_stored(fixture, 2, 2);
     take(fixture, BOB, 7, 0, 1);
     take(fixture, ALICE, 7, 0, 1);
     // And back again, after it had one of the two.
-    add(fixture, COPYING, 1, "bob", 99);
+    add(fixture, COPYING, 1, "bob", 1);
     keystore_deliver(fixture->keys, COPYING, 1);
     assert_n_stored(fixture, 1, 2);
     take(fixture, BOB, 8, 1, 2);
+    take(fixture, BOB, 7, 0, 1);
+}
+
+// What was gone where the copies come from is not there.
+static void test_copy_of_what_is_left(Fixture *fixture, gconstpointer data)
+{
+    static const guint8 second[] = {2}, both[] = {3};
+    fixture->marks = second;
+    add(fixture, COPYING, 0, "alice", 99);
+    keystore_deliver(fixture->keys, COPYING, 0);
+    assert_n_stored(fixture, 1, 0);
+    fixture->marks = both;
+    add(fixture, COPYING, 1, "bob", 99);
+    keystore_deliver(fixture->keys, COPYING, 1);
+    assert_n_stored(fixture, 1, 2);
+    take(fixture, ALICE, 8, 1, 100);
     take(fixture, BOB, 7, 0, 99);
+    take(fixture, BOB, 8, 1, 100);
 }
 
 static void test_expiry(Fixture *fixture, gconstpointer data)
@@ -238,6 +258,7 @@ int main(int argc, char **argv)
     ADD("copy-granted", test_copy_granted);
     ADD("copy-voided", test_copy_voided);
     ADD("copy-of-what-is-here", test_copy_of_what_is_here);
+    ADD("copy-of-what-is-left", test_copy_of_what_is_left);
     ADD("expiry", test_expiry);
     return g_test_run();
 }

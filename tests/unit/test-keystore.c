@@ -75,8 +75,9 @@ static void add(Fixture *fixture, const char *request, guint attempt, const KeyA
         .attempt = attempt,
         .audience = *audience,
         .holders = (const char *const *)split,
+        .number = number,
         .n_key_bytes = KEY_BYTES,
-        .keys = keys,
+        .keys = keys->data,
         .expires_at_us = 1000 * (fill + 1),
     };
     keystore_add(fixture->keys, &batch);

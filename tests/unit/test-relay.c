@@ -87,6 +87,29 @@ static void test_sizes(void)
     }
 }
 
+static void test_marks(void)
+{
+    WireKeyCopy copy = WIRE_KEY_COPY_INIT;
+    WireOrder order = WIRE_ORDER_INIT;
+    order.number = 9;
+    order.size_bits = 8;
+    order.copy = &copy;
+    g_assert_cmpuint(relay_keys_bytes(&order), ==, 9 + 2);
+    g_assert_cmpuint(relay_slots(&order), ==, 2);
+    g_autoptr(Secret) keys = secret_new(relay_keys_bytes(&order));
+    guint8 *marks = relay_marks(&order, keys);
+    relay_mark(marks, 0, TRUE);
+    relay_mark(marks, 3, TRUE);
+    relay_mark(marks, 8, TRUE);
+    relay_mark(marks, 3, FALSE);
+    for (guint i = 0; i < order.number; i++)
+        g_assert_cmpint(relay_is_marked(marks, i), ==, i == 0 || i == 8);
+    order.copy = NULL;
+    keys->n_bytes = 9;
+    g_assert_null(relay_marks(&order, keys));
+    keys->n_bytes = 11;
+}
+
 // By an implementation of Poly1305 (RFC 8439) and of the context that shares nothing with this one.
 static void test_a_known_tag(void)
 {
@@ -257,6 +280,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/relay/sizes", test_sizes);
+    g_test_add_func("/relay/marks", test_marks);
     g_test_add_func("/relay/a-known-tag", test_a_known_tag);
     g_test_add_func("/relay/the-context-counts", test_the_context_counts);
     g_test_add_func("/relay/the-paths-count", test_the_paths_count);
