@@ -52,14 +52,33 @@ static void on_session_state(gpointer data, const Sender *sender, gconstpointer 
     g_tree_replace(application->session_states, g_strdup(state->id), message_copy(&state->base));
 }
 
+static void on_handover_state(gpointer data, const Sender *sender, gconstpointer message)
+{
+    const Application *application = data;
+    const WireHandoverState *state = message;
+    g_tree_replace(application->handover_states, g_strdup(state->id), message_copy(&state->base));
+}
+
+static void on_admin_reply(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Application *application = data;
+    const WireAdminReply *reply = message;
+    if (reply->n_members == 0)
+        return;
+    wire_free(application->members);
+    application->members = message_copy(&reply->base);
+}
+
 static Role role_of(gpointer data, const char *member)
 {
     return strcmp(member, PLATFORM) == 0 ? ROLE_PLATFORM : ROLE_APPLICATION;
 }
 
-static const DispatchTable dispatch = {
-    .handlers = {[KIND_REPLY] = on_reply, [KIND_SESSION_STATE] = on_session_state},
-    .role_of = role_of};
+static const DispatchTable dispatch = {.handlers = {[KIND_REPLY] = on_reply,
+                                                    [KIND_SESSION_STATE] = on_session_state,
+                                                    [KIND_HANDOVER_STATE] = on_handover_state,
+                                                    [KIND_ADMIN_REPLY] = on_admin_reply},
+                                       .role_of = role_of};
 
 static void arrive(gpointer member, const char *topic, GBytes *payload)
 {
@@ -75,19 +94,20 @@ static void authenticate(Application *application)
 {
     Random random = dice_random(&application->dice);
     application->authentication = authentication_new(
-        application->sae, ROLE_APPLICATION, outbox_incarnation(application->outbox), &random);
+        application->sae, application->role, outbox_incarnation(application->outbox), &random);
     authentication_set_credentials(application->authentication,
-                                   certifier_new(application->sae, ROLE_APPLICATION),
+                                   certifier_new(application->sae, application->role),
                                    agenda_now(application->agenda));
     outbox_set_authentication(application->outbox, application->authentication);
     dispatcher_set_authentication(application->dispatcher, application->authentication);
 }
 
-Application *application_new(Agenda *agenda, Broker *broker, const char *sae, guint64 seed,
-                             gboolean is_authenticated)
+Application *application_new(Agenda *agenda, Broker *broker, const char *sae, Role role,
+                             guint64 seed, gboolean is_authenticated)
 {
     Application *application = g_new0(Application, 1);
     application->sae = g_strdup(sae);
+    application->role = role;
     application->agenda = agenda;
     application->broker = broker;
     application->dice = dice_make(dice_fork(seed, sae));
@@ -97,6 +117,7 @@ Application *application_new(Agenda *agenda, Broker *broker, const char *sae, gu
         authenticate(application);
     application->asks = g_tree_new_full(compare_texts, NULL, NULL, ask_free);
     application->session_states = g_tree_new_full(compare_texts, NULL, g_free, wire_free);
+    application->handover_states = g_tree_new_full(compare_texts, NULL, g_free, wire_free);
     return application;
 }
 
@@ -104,6 +125,8 @@ void application_free(Application *application)
 {
     if (!application)
         return;
+    wire_free(application->members);
+    g_tree_unref(application->handover_states);
     g_tree_unref(application->session_states);
     g_tree_unref(application->asks);
     dispatcher_free(application->dispatcher);
@@ -118,23 +141,34 @@ const WireSessionState *application_session_state(const Application *application
     return g_tree_lookup(application->session_states, id);
 }
 
+const WireHandoverState *application_handover_state(const Application *application, const char *id)
+{
+    return g_tree_lookup(application->handover_states, id);
+}
+
 void application_connect(Application *application)
 {
     guint64 incarnation = outbox_incarnation(application->outbox);
-    Identity plain = {application->sae, ROLE_APPLICATION, incarnation, NULL};
+    Identity plain = {application->sae, application->role, incarnation, NULL};
     g_autoptr(Credentials) credentials =
-        application->authentication ? certifier_new(application->sae, ROLE_APPLICATION) : NULL;
+        application->authentication ? certifier_new(application->sae, application->role) : NULL;
     const Identity *identity =
         application->authentication ? authentication_identity(application->authentication) : &plain;
     g_autoptr(GBytes) will =
         presence_pack(identity, 1, FALSE, credentials, agenda_now(application->agenda));
-    broker_connect(application->broker, application->sae, ROLE_APPLICATION, will, arrive,
+    broker_connect(application->broker, application->sae, application->role, will, arrive,
                    application);
 }
 
 void application_say(Application *application, KindId kind, const ProtobufCMessage *message)
 {
-    outbox_add(application->outbox, kind, PLATFORM, message);
+    application_say_to(application, kind, PLATFORM, message);
+}
+
+void application_say_to(Application *application, KindId kind, const char *to,
+                        const ProtobufCMessage *message)
+{
+    outbox_add(application->outbox, kind, to, message);
     flush(application);
 }
 

@@ -10,21 +10,31 @@
 #define REPEAT_US  (700 * MS)
 #define STREAM_MAX 4
 
+#define TARGETS_MAX 2
+
+// One that fetches by their IDs the keys that the initiator was given.
+typedef struct {
+    Application *application;
+    const Fetch *fetch; // under way
+    GQueue to_fetch;    // key IDs
+    gboolean is_expecting;
+} Target;
+
 // One session, from when it is first asked for.
 typedef struct {
     char id[UUID_CHARS + 1];
     char proof[UUID_CHARS + 1]; // under which its state is asked for at the end
     Application *from;
-    const char *target;
+    guint n_targets;
+    Target targets[TARGETS_MAX];
+    const char *saes[TARGETS_MAX + 1]; // of the targets
     guint32 size_bits;
     guint32 buffer;
     gint64 pause_us;
     gint64 said_at_us;
     gboolean is_open;
-    gboolean is_closing; // by the application
-    const Fetch *mine;   // under way
-    const Fetch *theirs;
-    GQueue to_fetch;       // key IDs that the target has yet to fetch
+    gboolean is_closing;   // by the application
+    const Fetch *mine;     // under way
     guint64 n_keys;        // that the initiator was given
     gboolean is_expecting; // since streams_expect_keys() it was not given any
 } Stream;
@@ -40,7 +50,8 @@ struct Streams {
 static void stream_free(gpointer data)
 {
     Stream *stream = data;
-    g_queue_clear_full(&stream->to_fetch, g_free);
+    for (guint i = 0; i < stream->n_targets; i++)
+        g_queue_clear_full(&stream->targets[i].to_fetch, g_free);
     g_free(stream);
 }
 
@@ -72,8 +83,8 @@ static void say_open(const Stream *stream)
     WireSessionOpen open = WIRE_SESSION_OPEN_INIT;
     open.session = (char *)stream->id;
     open.initiator = stream->from->sae;
-    open.n_targets = 1;
-    open.targets = (char **)&stream->target;
+    open.n_targets = stream->n_targets;
+    open.targets = (char **)stream->saes;
     open.qos = &qos;
     WireSession session = WIRE_SESSION_INIT;
     session.id = (char *)stream->id;
@@ -111,23 +122,18 @@ static const WireSessionState *state_of(const Stream *stream, const char *id)
 
 // --- fetching ------------------------------------------------------------------------------------
 
-static const char *home_of(const World *world, const char *sae)
-{
-    const GPtrArray *sites = world->network->sites;
-    for (guint i = 0; i < sites->len; i++) {
-        const AgentConfig *config = &((const Site *)sites->pdata[i])->config;
-        for (guint j = 0; j < config->applications->len; j++) {
-            if (strcmp(((AgentApplication *)config->applications->pdata[j])->sae, sae) == 0)
-                return config->id;
-        }
-    }
-    g_assert_not_reached();
-}
-
 // Its KME died, or was not there.
 static gboolean is_lost(const Fetch *fetch)
 {
     return !fetch->is_answered && fetch->life != fetch->node->life;
+}
+
+static void take_key(Stream *stream, const DeliveredKey *key)
+{
+    for (guint i = 0; i < stream->n_targets; i++)
+        g_queue_push_tail(&stream->targets[i].to_fetch, g_strdup(key->id));
+    stream->n_keys++;
+    stream->is_expecting = FALSE;
 }
 
 static void fetch_mine(Streams *streams, Stream *stream)
@@ -135,44 +141,47 @@ static void fetch_mine(Streams *streams, Stream *stream)
     const Fetch *last = stream->mine;
     if (last && !last->is_answered && !is_lost(last))
         return;
-    for (guint i = 0; last && i < last->keys->len; i++) {
-        const DeliveredKey *key = last->keys->pdata[i];
-        g_queue_push_tail(&stream->to_fetch, g_strdup(key->id));
-        stream->n_keys++;
-        stream->is_expecting = FALSE;
-    }
+    for (guint i = 0; last && i < last->keys->len; i++)
+        take_key(stream, last->keys->pdata[i]);
     guint number = 1;
     if (dice_chance(&streams->dice, 20))
         number = (guint)dice_between(&streams->dice, 1, 3);
     KeyQuery query = {
         .caller = {.sae = stream->from->sae},
-        .targets = (const char *const[]){stream->target, NULL},
+        .targets = stream->saes,
         .number = number,
         .size_bits = stream->size_bits,
         .n_paths = 1,
         .session = stream->id,
     };
     stream->mine =
-        stream->is_closing
-            ? NULL
-            : world_get_keys(streams->world, home_of(streams->world, query.caller.sae), &query);
+        stream->is_closing ? NULL : world_get_keys(streams->world, stream->from->at, &query);
 }
 
 // What cannot be had now is asked for again; what was given or is gone is not.
-static void fetch_theirs(Streams *streams, Stream *stream)
+static void fetch_theirs(Streams *streams, const Stream *stream, Target *target)
 {
-    const Fetch *last = stream->theirs;
+    const Fetch *last = target->fetch;
     if (last && !last->is_answered && !is_lost(last))
         return;
+    if (last && last->keys->len > 0)
+        target->is_expecting = FALSE;
     if (last && last->is_answered && last->verdict != KEY_VERDICT_UNAVAILABLE)
-        g_free(g_queue_pop_head(&stream->to_fetch));
-    stream->theirs = NULL;
-    const char *id = g_queue_peek_head(&stream->to_fetch);
+        g_free(g_queue_pop_head(&target->to_fetch));
+    target->fetch = NULL;
+    const char *id = g_queue_peek_head(&target->to_fetch);
     if (!id)
         return;
     const char *ids[] = {id, NULL};
-    stream->theirs = world_get_keys_by_id(streams->world, home_of(streams->world, stream->target),
-                                          stream->target, stream->from->sae, ids);
+    target->fetch = world_get_keys_by_id(streams->world, target->application->at,
+                                         target->application->sae, stream->from->sae, ids);
+}
+
+static void fetch(Streams *streams, Stream *stream)
+{
+    fetch_mine(streams, stream);
+    for (guint i = 0; i < stream->n_targets; i++)
+        fetch_theirs(streams, stream, &stream->targets[i]);
 }
 
 // --- the course of it ----------------------------------------------------------------------------
@@ -194,6 +203,19 @@ static void speak(Streams *streams, Stream *stream)
         say_list(stream);
 }
 
+// Each end is served where the platform says.
+static void go_where_named(const World *world, const Stream *stream)
+{
+    const WireSessionState *state = state_of(stream, stream->proof);
+    for (gsize i = 0; state && state->n_sessions == 1 && i < state->sessions[0]->n_deliveries;
+         i++) {
+        const WireDelivery *delivery = state->sessions[0]->deliveries[i];
+        if (delivery->provider[0])
+            world_find_application(world, delivery->sae)->at =
+                network_find_site(world->network, delivery->provider)->config.id;
+    }
+}
+
 static void live(gpointer owner, gpointer data)
 {
     Streams *streams = owner;
@@ -203,11 +225,20 @@ static void live(gpointer owner, gpointer data)
     if (stream->is_open) {
         if (!stream->is_closing && now_us < streams->until_us && dice_chance(&streams->dice, 1))
             stream->is_closing = TRUE;
-        fetch_mine(streams, stream);
-        fetch_theirs(streams, stream);
+        if (streams->is_proving)
+            go_where_named(streams->world, stream);
+        fetch(streams, stream);
     }
     agenda_add(streams->world->agenda, now_us + dice_between(&streams->dice, 1, stream->pause_us),
                live, streams, stream, NULL);
+}
+
+static void add_target(Stream *stream, Application *application)
+{
+    Target *target = &stream->targets[stream->n_targets];
+    target->application = application;
+    g_queue_init(&target->to_fetch);
+    stream->saes[stream->n_targets++] = application->sae;
 }
 
 static void begin_one(Streams *streams)
@@ -219,8 +250,10 @@ static void begin_one(Streams *streams)
     uuid_new(&random, stream->id);
     uuid_new(&random, stream->proof);
     stream->from = applications->pdata[dice_below(dice, applications->len)];
-    const Application *to = applications->pdata[dice_below(dice, applications->len)];
-    stream->target = to->sae;
+    add_target(stream, applications->pdata[dice_below(dice, applications->len)]);
+    Application *more = applications->pdata[dice_below(dice, applications->len)];
+    if (dice_chance(dice, 25) && more != stream->from && more != stream->targets[0].application)
+        add_target(stream, more);
     stream->size_bits = 64 * (guint32)dice_between(dice, 1, 4);
     stream->buffer = (guint32)dice_between(dice, 4, 24);
     stream->pause_us = dice_between(dice, 50 * MS, 500 * MS);
@@ -246,6 +279,8 @@ void streams_expect_keys(Streams *streams)
     for (guint i = 0; i < streams->streams->len; i++) {
         Stream *stream = streams->streams->pdata[i];
         stream->is_expecting = stream->is_open && !stream->is_closing;
+        for (guint j = 0; j < stream->n_targets; j++)
+            stream->targets[j].is_expecting = stream->is_expecting;
     }
 }
 
@@ -257,14 +292,26 @@ static gboolean is_known_open(const Stream *stream)
            state->sessions[0]->phase != QKDNF__V1__SESSION_PHASE__SESSION_PHASE_CLOSED;
 }
 
+static const Application *find_waiting_end(const Stream *stream)
+{
+    if (stream->is_expecting)
+        return stream->from;
+    for (guint i = 0; i < stream->n_targets; i++) {
+        if (stream->targets[i].is_expecting)
+            return stream->targets[i].application;
+    }
+    return NULL;
+}
+
 char *streams_find_unserved(const Streams *streams)
 {
     for (guint i = 0; i < streams->streams->len; i++) {
         const Stream *stream = streams->streams->pdata[i];
-        if (stream->is_expecting && is_known_open(stream))
-            return g_strdup_printf("session %s of %s with %s is open and gives no key: %s",
-                                   stream->id, stream->from->sae, stream->target,
-                                   state_of(stream, stream->proof)->sessions[0]->text);
+        const Application *end = find_waiting_end(stream);
+        if (end && is_known_open(stream))
+            return g_strdup_printf("session %s of %s with %s is open and gives %s no key at %s: %s",
+                                   stream->id, stream->from->sae, stream->saes[0], end->sae,
+                                   end->at, state_of(stream, stream->proof)->sessions[0]->text);
     }
     return NULL;
 }
@@ -274,6 +321,16 @@ guint64 streams_n_opened(const Streams *streams)
     guint64 n = 0;
     for (guint i = 0; i < streams->streams->len; i++)
         n += ((const Stream *)streams->streams->pdata[i])->is_open ? 1 : 0;
+    return n;
+}
+
+guint64 streams_n_of_two(const Streams *streams)
+{
+    guint64 n = 0;
+    for (guint i = 0; i < streams->streams->len; i++) {
+        const Stream *stream = streams->streams->pdata[i];
+        n += stream->is_open && stream->n_targets == 2 ? 1 : 0;
+    }
     return n;
 }
 

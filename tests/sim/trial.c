@@ -2,6 +2,7 @@
 
 #include "tests/sim/trial.h"
 
+#include "tests/sim/moves.h"
 #include "tests/sim/streams.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/workload.h"
@@ -24,6 +25,16 @@
 // Federations that run without authentication.
 #define PLAIN_PERCENT 25
 
+const char *const deed_names[N_DEEDS] = {
+    [DEED_MOVED] = "handovers released",
+    [DEED_FALLEN_BACK] = "handovers fallen back",
+    [DEED_REFUSED] = "handovers refused",
+    [DEED_CAME] = "unannounced visits",
+    [DEED_SUSPENDED] = "suspensions",
+    [DEED_WITHDRAWN] = "withdrawals",
+    [DEED_TWO_TARGETS] = "sessions with two targets",
+};
+
 typedef struct {
     const Trial *trial;
     World *world;
@@ -31,6 +42,8 @@ typedef struct {
     Misfortune *misfortune;
     Workload *workload;
     Streams *streams;
+    Operator *operator;
+    Moves *moves;
     GChecksum *digest;
 } Run;
 
@@ -65,6 +78,14 @@ static void add_border(Network *network, Dice *dice, const char *a, const char *
     network_add_border(network, a, b, rate_bps, initial_slots);
 }
 
+static void add_operator(Network *network)
+{
+    static char *operators[] = {(char *)OPERATOR_ID, NULL};
+    network->federation.operators = operators;
+    for (guint i = 0; i < network->sites->len; i++)
+        ((Site *)network->sites->pdata[i])->config.operators = operators;
+}
+
 // Everyone can be reached, often in several ways.
 static Network *network_random(Dice *dice)
 {
@@ -81,6 +102,7 @@ static Network *network_random(Dice *dice)
     }
     network->federation.attempt_ms = (guint64)dice_between(dice, 800, 4000);
     network->federation.stale_ms = (guint64)dice_between(dice, 5000, 30000);
+    add_operator(network);
     return network;
 }
 
@@ -260,11 +282,24 @@ static void run_through(Run *run, Dice *dice)
     misfortune_begin(run->misfortune, run->world);
     workload_begin(run->workload, world_now(run->world) + lasts_us);
     streams_begin(run->streams, world_now(run->world) + lasts_us);
+    operator_begin(run->operator, world_now(run->world) + lasts_us);
+    moves_begin(run->moves, world_now(run->world) + lasts_us);
     if (!run_for(run, lasts_us))
         return;
     misfortune_end(run->misfortune);
     if (run_for(run, HEAL_US))
         prove(run);
+}
+
+static void count_deeds(const Run *run, guint64 n_deeds[N_DEEDS])
+{
+    n_deeds[DEED_MOVED] = witness_n_handovers(run->witness, HANDOVER(RELEASED));
+    n_deeds[DEED_FALLEN_BACK] = witness_n_handovers(run->witness, HANDOVER(FALLEN_BACK));
+    n_deeds[DEED_REFUSED] = witness_n_handovers(run->witness, HANDOVER(REFUSED));
+    n_deeds[DEED_CAME] = moves_n_came(run->moves);
+    n_deeds[DEED_SUSPENDED] = operator_n_suspended(run->operator);
+    n_deeds[DEED_WITHDRAWN] = operator_n_withdrawn(run->operator);
+    n_deeds[DEED_TWO_TARGETS] = streams_n_of_two(run->streams);
 }
 
 static TrialResult result_of(const Run *run)
@@ -281,6 +316,7 @@ static TrialResult result_of(const Run *run)
         .n_session_keys = streams_n_keys(run->streams),
         .digest = g_strdup(g_checksum_get_string(run->digest)),
     };
+    count_deeds(run, result.n_deeds);
     memcpy(result.n_faults, misfortune_counts(run->misfortune), sizeof result.n_faults);
     return result;
 }
@@ -294,7 +330,9 @@ TrialResult trial_run(const Trial *trial)
     // that comes twice.
     Dice coin = dice_make(dice_fork(trial->seed, "authentication"));
     hooks.is_authenticated = !dice_chance(&coin, PLAIN_PERCENT);
-    run.world = world_new(network_random(&dice), trial->seed, &hooks, &run);
+    Network *network = network_random(&dice);
+    moves_prepare(network, trial->seed);
+    run.world = world_new(network, trial->seed, &hooks, &run);
     run.world->on_fetched = on_fetched;
     for (guint i = 0; i < run.world->nodes->len; i++)
         ((Node *)run.world->nodes->pdata[i])->breach = trial->breach;
@@ -302,9 +340,13 @@ TrialResult trial_run(const Trial *trial)
     run.misfortune = misfortune_new(trial->seed, trial->only, say, &run);
     run.workload = workload_new(trial->seed, run.world);
     run.streams = streams_new(trial->seed, run.world);
+    run.operator= operator_new(trial->seed, run.world);
+    run.moves = moves_new(trial->seed, run.world, run.operator);
     run.digest = g_checksum_new(G_CHECKSUM_SHA256);
     run_through(&run, &dice);
     TrialResult result = result_of(&run);
+    moves_free(run.moves);
+    operator_free(run.operator);
     world_free(run.world);
     workload_free(run.workload);
     streams_free(run.streams);

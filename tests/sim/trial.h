@@ -7,6 +7,20 @@
 
 #include "tests/sim/misfortune.h"
 
+// What users and operators did that must happen in some seed or other.
+typedef enum {
+    DEED_MOVED,       // handovers that ended in RELEASED
+    DEED_FALLEN_BACK, // or so
+    DEED_REFUSED,
+    DEED_CAME, // unannounced, and were served
+    DEED_SUSPENDED,
+    DEED_WITHDRAWN,
+    DEED_TWO_TARGETS, // sessions
+    N_DEEDS,
+} Deed;
+
+extern const char *const deed_names[N_DEEDS];
+
 typedef struct {
     guint64 seed;
     GHashTable *only;   // set of addresses of the faults that may happen; NULL: all
@@ -26,6 +40,7 @@ typedef struct {
     guint64 n_delivered;
     guint64 n_sessions;
     guint64 n_session_keys;
+    guint64 n_deeds[N_DEEDS];
     char *digest; // of everything published, and when
 } TrialResult;
 

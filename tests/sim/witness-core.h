@@ -3,7 +3,7 @@
 //
 // The inside of the witness: witness.c sees requests and answers, witness-slots.c slots, relay
 // values and what keys they carry, witness-keys.c keys that are delivered, witness-sessions.c in
-// which order those of sessions are.
+// which order those of sessions are, witness-moves.c how handovers end.
 
 #include "tests/sim/windows.h"
 #include "tests/sim/witness.h"
@@ -30,6 +30,9 @@ struct Witness {
     GHashTable *numbered; // key ID → Numbered: what is a session's
     GHashTable *ends;     // "session SAE" → SessionEnd
 
+    GHashTable *handovers;   // ID → phase that was said last
+    GHashTable *moves_asked; // IDs of those that somebody asked for
+
     GHashTable *done;    // "agent request/attempt": the order was answered with OK
     GHashTable *asked;   // request → Asked
     GHashTable *ordered; // requests that were accepted
@@ -46,6 +49,11 @@ void witness_number_keys(Witness *witness, const WireOrder *order);
 void witness_on_numbered(Witness *witness, const char *sae, const char *key_id);
 void witness_numbered_free(gpointer numbered);
 void witness_end_free(gpointer end);
+
+// witness-moves.c
+void witness_on_handover(Witness *witness, const WireHandover *handover);
+void witness_on_handover_state(Witness *witness, const WireHandoverState *state);
+void witness_check_handovers(Witness *witness);
 
 // witness-keys.c
 // A key is known to have this value.

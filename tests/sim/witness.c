@@ -53,6 +53,8 @@ Witness *witness_new(void)
     witness->delivered = table_new(NULL);
     witness->numbered = table_new(witness_numbered_free);
     witness->ends = table_new(witness_end_free);
+    witness->handovers = table_new(NULL);
+    witness->moves_asked = table_new(NULL);
     witness->done = table_new(NULL);
     witness->asked = table_new(asked_free);
     witness->ordered = table_new(NULL);
@@ -64,12 +66,12 @@ void witness_free(Witness *witness)
 {
     if (!witness)
         return;
-    GHashTable *tables[] = {witness->blocks,     witness->places,   witness->slot_uses,
-                            witness->block_uses, witness->orders,   witness->values,
-                            witness->shares,     witness->keys,     witness->audiences,
-                            witness->granted,    witness->grants,   witness->delivered,
-                            witness->done,       witness->asked,    witness->ordered,
-                            witness->replies,    witness->numbered, witness->ends};
+    GHashTable *tables[] = {
+        witness->blocks,    witness->places,  witness->slot_uses, witness->block_uses,
+        witness->orders,    witness->values,  witness->shares,    witness->keys,
+        witness->audiences, witness->granted, witness->grants,    witness->delivered,
+        witness->done,      witness->asked,   witness->ordered,   witness->replies,
+        witness->numbered,  witness->ends,    witness->handovers, witness->moves_asked};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_ptr_array_unref(witness->payloads);
@@ -165,6 +167,10 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
         on_outcome(witness, topic->from, (const WireOutcome *)message);
     else if (topic->kind == KIND_REPLY)
         on_reply(witness, (const WireReply *)message);
+    else if (topic->kind == KIND_HANDOVER)
+        witness_on_handover(witness, (const WireHandover *)message);
+    else if (topic->kind == KIND_HANDOVER_STATE)
+        witness_on_handover_state(witness, (const WireHandoverState *)message);
     if (topic->kind != KIND_ORDER)
         return;
     const WireOrder *order = (const WireOrder *)message;
@@ -196,6 +202,9 @@ void witness_on_publish(Witness *witness, const char *text, GBytes *payload)
     Refusal refusal = REFUSAL_NONE;
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
+    // Nothing is retained there any more.
+    if (n_bytes == 0)
+        return;
     g_autoptr(Frame) frame =
         topic_parse(text, &topic) ? frame_parse(&topic, bytes, n_bytes, &refusal) : NULL;
     if (!frame) {
@@ -248,6 +257,7 @@ void witness_conclude(Witness *witness)
     if (requests)
         witness_fail(witness, "request %s was accepted and never answered",
                      (const char *)requests->data);
+    witness_check_handovers(witness);
     for (guint i = 0; i < witness->payloads->len; i++)
         check_shows_nothing(witness, witness->payloads->pdata[i]);
 }

@@ -30,7 +30,8 @@ void witness_on_fetched(Witness *witness, const Fetch *fetch);
 typedef void (*WitnessAskedFn)(gpointer data, const char *topic, GBytes *payload);
 void witness_for_each_unanswered(Witness *witness, WitnessAskedFn fn, gpointer data);
 
-// At the end: requests that were ordered and never answered, and what only later showed as secret.
+// At the end: requests that were ordered and never answered, handovers that do not end, and what
+// only later showed as secret.
 void witness_conclude(Witness *witness);
 
 // No end of a session was left out a key, but for those that a KME handed out in the pass that was
@@ -39,5 +40,7 @@ void witness_check_sessions(Witness *witness, const GPtrArray *fetches);
 
 guint64 witness_n_granted(const Witness *witness);
 guint64 witness_n_delivered(const Witness *witness);
+// Of which this was said last.
+guint64 witness_n_handovers(const Witness *witness, HandoverPhase phase);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Witness, witness_free)

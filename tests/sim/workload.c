@@ -59,16 +59,15 @@ static Application *any_application(Workload *workload)
     return applications->pdata[dice_below(&workload->dice, applications->len)];
 }
 
-static const char *home_of(const World *world, const char *sae)
+// Where its keys are, as the grant says; for anybody else, where it calls now.
+static const char *place_of(const World *world, const Ask *ask, const char *sae)
 {
-    for (guint i = 0; i < world->network->sites->len; i++) {
-        const AgentConfig *config = &((const Site *)world->network->sites->pdata[i])->config;
-        for (guint j = 0; j < config->applications->len; j++) {
-            if (strcmp(((AgentApplication *)config->applications->pdata[j])->sae, sae) == 0)
-                return config->id;
-        }
+    const WireReply *reply = ask_reply(ask);
+    for (gsize i = 0; i < reply->n_deliveries; i++) {
+        if (strcmp(reply->deliveries[i]->sae, sae) == 0)
+            return reply->deliveries[i]->provider;
     }
-    g_assert_not_reached();
+    return world_find_application(world, sae)->at;
 }
 
 // --- asking
@@ -135,7 +134,7 @@ static void ask_entity(Workload *workload, const Wish *wish)
         .n_paths = wish->paths,
         .exclude = wish->exclude,
     };
-    world_get_keys(workload->world, home_of(workload->world, wish->from->sae), &query);
+    world_get_keys(workload->world, wish->from->at, &query);
 }
 
 static Errand *errand_new(GPtrArray *errands, const Ask *ask)
@@ -182,7 +181,7 @@ static const Fetch *fetch_as_initiator(World *world, const Ask *ask)
         .n_paths = 1,
         .request = ask->id,
     };
-    return world_get_keys(world, home_of(world, wire->initiator), &query);
+    return world_get_keys(world, place_of(world, ask, wire->initiator), &query);
 }
 
 static const Fetch *fetch_as(World *world, const Ask *ask, const char *sae)
@@ -192,7 +191,7 @@ static const Fetch *fetch_as(World *world, const Ask *ask, const char *sae)
     for (gsize i = 0; i < reply->n_key_ids; i++)
         g_ptr_array_add(ids, reply->key_ids[i]);
     g_ptr_array_add(ids, NULL);
-    return world_get_keys_by_id(world, home_of(world, sae), sae, ask->wire->initiator,
+    return world_get_keys_by_id(world, place_of(world, ask, sae), sae, ask->wire->initiator,
                                 (const char *const *)ids->pdata);
 }
 

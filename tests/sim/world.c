@@ -244,10 +244,12 @@ static void add_site(World *world, const Site *site)
 {
     add_node(world, site->config.id, ROLE_AGENT, site);
     for (guint i = 0; i < site->config.applications->len; i++) {
-        const AgentApplication *application = site->config.applications->pdata[i];
-        g_ptr_array_add(world->applications,
-                        application_new(world->agenda, world->broker, application->sae, world->seed,
-                                        world->hooks.is_authenticated));
+        const AgentApplication *configured = site->config.applications->pdata[i];
+        Application *application =
+            application_new(world->agenda, world->broker, configured->sae, ROLE_APPLICATION,
+                            world->seed, world->hooks.is_authenticated);
+        application->at = site->config.id;
+        g_ptr_array_add(world->applications, application);
     }
 }
 
