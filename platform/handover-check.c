@@ -12,9 +12,6 @@
 
 #define TIMEOUT_MS_MAX 600000
 
-// Under way or remembered, of one application.
-#define KEPT_MAX 32
-
 static Verdict refuse(Status status, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static Verdict refuse(Status status, const char *format, ...)
@@ -53,14 +50,15 @@ static Verdict check_application(const Federation *federation, const Sender *sen
     const Handover *running = handover_find_running(federation, sae);
     if (running)
         return refuse(STATUS_BUSY, "'%s' is under way to '%s' already", sae, running->provider->id);
-    if (handover_n_of(federation, sae) >= KEPT_MAX)
-        return refuse(STATUS_BUSY, "'%s' has moved %d times in the last minutes", sae, KEPT_MAX);
     return no_objection;
 }
 
 Verdict handover_check_goal(const Federation *federation, const Application *application,
                             Provider *provider, const char *node, HandoverGoal *ret_goal)
 {
+    if (handover_n_of(federation, application->sae) >= HANDOVER_KEPT_MAX)
+        return refuse(STATUS_BUSY, "'%s' has moved %d times in the last minutes", application->sae,
+                      HANDOVER_KEPT_MAX);
     if (!provider->is_usable)
         return refuse(STATUS_NO_ROUTE, "provider '%s' does not take part now", provider->id);
     Verdict verdict = roaming_check(federation, application, provider);

@@ -52,6 +52,12 @@ gboolean handover_is_over(const Handover *handover)
     return edges[handover->phase] == 0;
 }
 
+// A platform that has started again may have an earlier clock.
+static gint64 lasted_us(const Federation *federation, const Handover *handover)
+{
+    return MAX(federation->now - handover->asked_at_us, 0);
+}
+
 static void send_state_to(Federation *federation, const Handover *handover, const char *to)
 {
     gboolean is_old = handover->phase < HANDOVER(PREPARED) || handover->phase > HANDOVER(RELEASED);
@@ -67,7 +73,7 @@ static void send_state_to(Federation *federation, const Handover *handover, cons
     state.kme_url = at->resource ? at->resource->kme_url : (char *)"";
     state.kme_id = at->resource ? at->resource->kme_id : (char *)"";
     state.n_sessions = handover_n_sessions(handover);
-    state.duration_us = (guint64)(federation->now - handover->asked_at_us);
+    state.duration_us = (guint64)lasted_us(federation, handover);
     federation_send(federation, KIND_HANDOVER_STATE, to, &state.base);
 }
 
@@ -91,7 +97,7 @@ static void emit(Federation *federation, const Handover *handover)
                                   .cause = handover->text,
                                   .old_path = old_path,
                                   .new_path = new_path,
-                                  .duration_us = federation->now - handover->asked_at_us},
+                                  .duration_us = lasted_us(federation, handover)},
                      "handover %s from node %s to node %s", handover->id, handover->old_node,
                      handover->node);
 }

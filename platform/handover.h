@@ -87,6 +87,9 @@ gboolean handover_has_left_sessions(const Handover *handover);
 
 // --- handover-check.c ----------------------------------------------------------------------------
 
+// Under way or remembered, of one application, whoever asked for them.
+#define HANDOVER_KEPT_MAX 32
+
 // Where a handover leads to.
 typedef struct {
     Provider *provider;

@@ -220,24 +220,20 @@ void visit_turn_away(Federation *federation, const char *sae, const char *agent,
 
 // --- what follows from where it is ---------------------------------------------------------------
 
-typedef struct {
-    const char *sae; // NULL: any
-    GPtrArray *visits;
-} Listing;
-
-static gboolean list_one(gpointer key, gpointer value, gpointer data)
+// Of one application; to be freed, not what it points at.
+static GPtrArray *list_of(const Federation *federation, const char *sae)
 {
-    const Visit *visit = value;
-    Listing *listing = data;
-    if (!listing->sae || strcmp(visit->wire->sae, listing->sae) == 0)
-        g_ptr_array_add(listing->visits, value);
-    return FALSE;
+    GPtrArray *visits = g_ptr_array_new();
+    g_autofree char *first = visit_id(sae, "");
+    GTreeNode *node = g_tree_lower_bound(federation->visits, first);
+    for (; node && g_str_has_prefix(g_tree_node_key(node), first); node = g_tree_node_next(node))
+        g_ptr_array_add(visits, g_tree_node_value(node));
+    return visits;
 }
 
 void visit_end_all(Federation *federation, const char *sae)
 {
-    g_autoptr(GPtrArray) visits = g_ptr_array_new();
-    g_tree_foreach(federation->visits, list_one, &(Listing){sae, visits});
+    g_autoptr(GPtrArray) visits = list_of(federation, sae);
     for (guint i = 0; i < visits->len; i++) {
         Visit *visit = visits->pdata[i];
         // Its home has dropped it by itself.
@@ -251,8 +247,7 @@ void visit_end_all(Federation *federation, const char *sae)
 void visit_follow(Federation *federation, const Application *application)
 {
     const Provider *at = attachment_provider(application), *home = application->home;
-    g_autoptr(GPtrArray) visits = g_ptr_array_new();
-    g_tree_foreach(federation->visits, list_one, &(Listing){application->sae, visits});
+    g_autoptr(GPtrArray) visits = list_of(federation, application->sae);
     for (guint i = 0; i < visits->len; i++) {
         const Visit *visit = visits->pdata[i];
         if (strcmp(visit->agent, at->id) != 0 && strcmp(visit->agent, home->id) != 0)

@@ -92,6 +92,20 @@ static void test_a_crowd(void)
     assert_same_at(stage, call(stage, "gamma", "sae-a", "sae-b"), "beta", "sae-b");
 }
 
+// From door to door, as fast as it can: what is remembered of that is bounded.
+static void test_restless(void)
+{
+    static const char *const doors[] = {"gamma", "beta", "alpha"};
+    g_autoptr(Stage) stage = stage_roaming();
+    guint n_moved = 0;
+    for (guint i = 0; i < 60; i++)
+        n_moved += call(stage, doors[i % 3], "sae-a", "sae-b")->verdict == KEY_VERDICT_OK ? 1 : 0;
+    g_assert_cmpuint(n_moved, >=, 32);
+    g_assert_cmpuint(n_moved, <=, 32 + 60 / 3 - 32 / 3);
+    world_run(stage->world, 4 * G_TIME_SPAN_MINUTE);
+    assert_same_at(stage, call(stage, "alpha", "sae-a", "sae-b"), "beta", "sae-b");
+}
+
 static void test_home_forbids(void)
 {
     static char *beta_only[] = {(char *)"beta", NULL};
@@ -162,6 +176,7 @@ int main(int argc, char **argv)
     g_test_add_func("/roaming/a-visitor-is-remembered", test_a_visitor_is_remembered);
     g_test_add_func("/roaming/a-stranger", test_a_stranger);
     g_test_add_func("/roaming/a-crowd", test_a_crowd);
+    g_test_add_func("/roaming/restless", test_restless);
     g_test_add_func("/roaming/home-forbids", test_home_forbids);
     g_test_add_func("/roaming/visited-forbids", test_visited_forbids);
     g_test_add_func("/roaming/the-certificate", test_the_certificate);
