@@ -220,3 +220,8 @@ gboolean listener_reload(Listener *listener, GError **error)
     listener->tls = fresh;
     return TRUE;
 }
+
+gboolean listener_trusts(const Listener *listener, SSL *ssl)
+{
+    return tls_is_trusted(ssl, listener->tls);
+}

@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 #include <event2/http.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 typedef struct Listener Listener;
@@ -25,6 +26,9 @@ guint listener_n_connections(const Listener *listener);
 // Reads the certificate files again, for connections from now on. On failure everything stays as it
 // was.
 gboolean listener_reload(Listener *listener, GError **error);
+
+// Whether a connection that was made before that would be made now.
+gboolean listener_trusts(const Listener *listener, SSL *ssl);
 
 // Reads IP:PORT or [IP]:PORT; FALSE when it is neither.
 gboolean listener_parse_address(const char *text, struct sockaddr_storage *ret_address,

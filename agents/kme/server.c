@@ -29,6 +29,7 @@ typedef struct {
     KmeServer *server;
     struct evhttp_connection *connection;
     char *sae; // NULL: the certificate does not name one
+    gboolean is_revoked;
     guint8 certificate[CERTIFICATE_SHA256_BYTES];
     // The call under way; HTTP/1.1 has no more than one per connection:
     guint64 call; // 0: none
@@ -224,7 +225,7 @@ static void serve(Client *client, struct evhttp_request *request)
     KmeServer *server = client->server;
     g_autoptr(Etsi014Answer) refused = NULL;
     g_autoptr(Etsi014Call) call = NULL;
-    if (!client->sae)
+    if (!client->sae || client->is_revoked)
         refused = etsi014_answer(ETSI014_GET_STATUS,
                                  &(KeyAnswer){.verdict = KEY_VERDICT_UNAUTHORIZED}, server->limits);
     else
@@ -320,7 +321,23 @@ guint16 kme_server_port(const KmeServer *server)
     return listener_port(server->listener);
 }
 
+// Connections outlive the settings under which they were made, but not the trust.
+static void check_clients(KmeServer *server)
+{
+    GHashTableIter iter;
+    gpointer client;
+    g_hash_table_iter_init(&iter, server->clients);
+    while (g_hash_table_iter_next(&iter, NULL, &client)) {
+        Client *each = client;
+        SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(each->connection));
+        each->is_revoked = !listener_trusts(server->listener, ssl);
+    }
+}
+
 gboolean kme_server_reload(KmeServer *server, GError **error)
 {
-    return listener_reload(server->listener, error);
+    if (!listener_reload(server->listener, error))
+        return FALSE;
+    check_clients(server);
+    return TRUE;
 }

@@ -46,8 +46,8 @@ void kme_server_free(KmeServer *server);
 // The port that it listens on, whichever was asked for.
 guint16 kme_server_port(const KmeServer *server);
 
-// Reads the certificate files again; connections that are open keep what they have. On failure
-// everything stays as it was.
+// Reads the certificate files again; connections that are open keep what they have, but clients
+// whose certificates are not valid any more get nothing. On failure everything stays as it was.
 gboolean kme_server_reload(KmeServer *server, GError **error);
 
 // The agent's answer to a call, a KeyAnswerFn; a call that is not open any more is ignored.

@@ -10,6 +10,7 @@
 const Setting kme_settings[] = {
     {"listen", SETTING_TEXT, FIELD(listen), .required = TRUE, .expects = "IP:PORT"},
     {"ca", SETTING_TEXT, FIELD(ca), .required = TRUE, .expects = "a PEM file"},
+    {"crl", SETTING_TEXT, FIELD(crl), .expects = "a PEM file"},
     {"certificate", SETTING_TEXT, FIELD(certificate), .required = TRUE, .expects = "a PEM file"},
     {"key", SETTING_TEXT, FIELD(key), .required = TRUE, .expects = "a PEM file"},
     {"max_connections", SETTING_UINT, FIELD(max_connections), .min = 1, .max = 100000,

@@ -13,6 +13,7 @@ typedef struct {
     guint64 max_connections;
     guint64 max_calls;                 // under way at once; more are answered 503
     guint64 max_calls_per_application; // of these, of one application
+    char *crl;      // PEM file: revoked certificates, of every authority in a chain; or NULL
     const char *id; // whose the certificate must be; not a setting of its own: the agent's kme_id
 } KmeSettings;
 

@@ -5,6 +5,9 @@
 #include "topics/base/id.h"
 #include "topics/mqtt/pem.h"
 
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
 // A resumed session is not verified again, so this bounds how long a client that lost its right to
 // connect can go on connecting.
 #define SESSION_LIFETIME_S 300
@@ -23,6 +26,18 @@ static gboolean load_authority(SSL_CTX *context, const char *path, GError **erro
         return TRUE;
     pem_set_error(error, "cannot read certificate authority %s", path);
     return FALSE;
+}
+
+static gboolean load_revocations(SSL_CTX *context, const char *path, GError **error)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(context);
+    X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    if (!lookup || X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) <= 0) {
+        pem_set_error(error, "cannot read revoked certificates %s", path);
+        return FALSE;
+    }
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    return TRUE;
 }
 
 static gboolean load_identity(SSL_CTX *context, const KmeSettings *settings, GError **error)
@@ -59,7 +74,9 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     // Tickets hold the state, so nothing has to be kept here for clients that never come back.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);
-    if (!load_authority(context, settings->ca, error) || !load_identity(context, settings, error))
+    if (!load_authority(context, settings->ca, error) ||
+        (settings->crl && !load_revocations(context, settings->crl, error)) ||
+        !load_identity(context, settings, error))
         return NULL;
     return g_steal_pointer(&context);
 }
@@ -75,4 +92,18 @@ char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES])
         return NULL;
     g_autofree char *name = pem_common_name(certificate);
     return name && id_is_valid(name) ? g_steal_pointer(&name) : NULL;
+}
+
+gboolean tls_is_trusted(SSL *ssl, SSL_CTX *context)
+{
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    gboolean is_trusted = certificate &&
+                          X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context), certificate,
+                                              SSL_get_peer_cert_chain(ssl)) == 1 &&
+                          X509_STORE_CTX_set_purpose(check, X509_PURPOSE_SSL_CLIENT) == 1 &&
+                          X509_verify_cert(check) == 1;
+    X509_STORE_CTX_free(check);
+    ERR_clear_error();
+    return is_trusted;
 }

@@ -17,3 +17,6 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error);
 // hold. NULL when it is not an ID, or the certificate's time has passed since a resumed session
 // began. Else also the SHA-256 of the certificate.
 char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES]);
+
+// Whether a connection that was made under earlier settings would be made under these, too.
+gboolean tls_is_trusted(SSL *ssl, SSL_CTX *context);

@@ -47,7 +47,8 @@ static void test_a_monitor_only_reads(void)
 
 static BrokerConfig config_new(void)
 {
-    return (BrokerConfig){"::1", 8883, "/etc/ca.crt", "/etc/broker.crt", "/etc/broker.key", NULL};
+    return (BrokerConfig){
+        "::1", 8883, "/etc/ca.crt", "/etc/ca.crl", "/etc/broker.crt", "/etc/broker.key", NULL};
 }
 
 static char *written_config(const BrokerConfig *config)
@@ -73,10 +74,15 @@ static void test_the_listener_admits_members_only(void)
     BrokerConfig config = config_new();
     g_autofree char *text = written_config(&config);
     static const char *const lines[] = {
-        "\nlistener 8883 ::1\n",           "\ncafile /etc/ca.crt\n",
-        "\ncertfile /etc/broker.crt\n",    "\nkeyfile /etc/broker.key\n",
-        "\nrequire_certificate true\n",    "\nuse_identity_as_username true\n",
-        "\nallow_anonymous false\n",       "\ntls_version tlsv1.3\n",
+        "\nlistener 8883 ::1\n",
+        "\ncafile /etc/ca.crt\n",
+        "\ncrlfile /etc/ca.crl\n",
+        "\ncertfile /etc/broker.crt\n",
+        "\nkeyfile /etc/broker.key\n",
+        "\nrequire_certificate true\n",
+        "\nuse_identity_as_username true\n",
+        "\nallow_anonymous false\n",
+        "\ntls_version tlsv1.3\n",
         "\nper_listener_settings false\n",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
@@ -96,6 +102,11 @@ static void test_nothing_gets_in_between_the_lines(void)
     g_clear_error(&error);
     config = config_new();
     config.key = "/etc/key\nallow_anonymous true";
+    g_assert_false(broker_write_config(&config, "/nowhere", &error));
+    g_assert_nonnull(strstr(error->message, "cannot stand in"));
+    g_clear_error(&error);
+    config = config_new();
+    config.crl = "/etc/crl\nallow_anonymous true";
     g_assert_false(broker_write_config(&config, "/nowhere", &error));
     g_assert_nonnull(strstr(error->message, "cannot stand in"));
     g_clear_error(&error);

@@ -14,6 +14,6 @@
 json_t *decode_message(const ProtobufCMessage *message);
 
 // A publish as `{"topic": …, "kind", "from", "to", "incarnation", "sequence", "sent_at_us",
-// "expires_at_us", "receiver", "messages": […]}`; what is not readable as `{"topic": …, "refused": WHY,
-// "n_bytes": …}`. Never NULL.
+// "expires_at_us", "receiver", "messages": […]}`; what is not readable as `{"topic": …, "refused":
+// WHY, "n_bytes": …}`. Never NULL.
 json_t *decode_publish(const char *topic, const guint8 *payload, gsize n_bytes);

@@ -189,6 +189,7 @@ static gboolean write_broker(const char *dir, const Description *description, GE
         .address = HOST,
         .port = deployment_url_port(description->broker_url),
         .ca = ca,
+        .crl = description->crl,
         .certificate = certificate,
         .key = key,
         .monitors = (const char *const *)description->monitors,
@@ -215,7 +216,7 @@ static gboolean write_platform(const char *dir, const Description *description, 
     g_autofree char *certificate = deployment_pki_path(dir, id, ".crt");
     g_autofree char *key = deployment_pki_path(dir, id, ".key");
     PlatformSettings platform = {
-        .daemon = {{description->broker_url, ca, certificate, key},
+        .daemon = {{description->broker_url, ca, certificate, key, .crl = description->crl},
                    store,
                    description->store_synchronous,
                    .metrics = {(char *)HOST, description->metrics_port}},
@@ -238,13 +239,13 @@ static gboolean write_agent(const char *dir, const Description *description,
     g_autofree char *kme_key = deployment_pki_path(dir, agent->kme_id, ".key");
     g_autofree char *listen = g_strdup_printf(HOST ":%u", deployment_url_port(agent->kme_url));
     AgentSettings settings = {
-        .daemon = {{description->broker_url, ca, certificate, key},
+        .daemon = {{description->broker_url, ca, certificate, key, .crl = description->crl},
                    store,
                    description->store_synchronous,
                    .metrics = {(char *)HOST, provider->metrics_port}},
         .agent = *agent,
         .master_key = master_key,
-        .kme = {listen, ca, kme_certificate, kme_key},
+        .kme = {listen, ca, kme_certificate, kme_key, .crl = description->crl},
         .qkdn = provider->qkdn,
     };
     return make_master_key(master_key, error) &&

@@ -31,6 +31,8 @@ static const SettingTable border_table = {border_settings, sizeof(DescriptionBor
 static const Setting description_settings[] = {
     {"broker_url", SETTING_TEXT, OF(Description, broker_url), .max = 256,
      .fallback = "mqtts://127.0.0.1:0", .expects = "mqtts://127.0.0.1:PORT"},
+    {"crl", SETTING_TEXT, OF(Description, crl), .min = 1, .max = 4095,
+     .expects = "a PEM file's path"},
     {"monitors", SETTING_TEXTS, OF(Description, monitors)},
     {"store_synchronous", SETTING_CHOICE, OF(Description, store_synchronous),
      .choices = store_sync_names},

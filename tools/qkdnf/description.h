@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct {
     char *broker_url;      // mqtts://127.0.0.1:PORT; port 0: any free one
+    char *crl;             // PEM file: revoked certificates, for all programs; or NULL
     char **monitors;       // member IDs
     int store_synchronous; // StoreSync, of the platform and all agents
     FederationConfig platform;

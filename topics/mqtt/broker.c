@@ -62,6 +62,8 @@ static void add_listener(GString *text, const BrokerConfig *config)
 {
     g_string_append_printf(text, "listener %u %s\n", config->port, config->address);
     g_string_append_printf(text, "cafile %s\n", config->ca);
+    if (config->crl)
+        g_string_append_printf(text, "crlfile %s\n", config->crl);
     g_string_append_printf(text, "certfile %s\n", config->certificate);
     g_string_append_printf(text, "keyfile %s\n", config->key);
     g_string_append(text, "tls_version tlsv1.3\n"
@@ -90,9 +92,10 @@ static char *format_config(const BrokerConfig *config, const char *dir)
 // Each stands on a line of its own, up to its end.
 static gboolean check_texts(const BrokerConfig *config, const char *dir, GError **error)
 {
-    const char *texts[] = {config->address, config->ca, config->certificate, config->key, dir};
+    const char *texts[] = {config->address, config->ca, config->certificate,
+                           config->key,     dir,        config->crl};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        if (*texts[i] && !strpbrk(texts[i], "\r\n"))
+        if (!texts[i] || (*texts[i] && !strpbrk(texts[i], "\r\n")))
             continue;
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "\"%s\" cannot stand in the broker's configuration", texts[i]);

@@ -16,6 +16,7 @@ typedef struct {
     const char *address; // to listen on
     guint16 port;
     const char *ca;              // PEM file: who may have certified the members
+    const char *crl;             // PEM file: who of them is not one any more; or NULL
     const char *certificate;     // PEM file
     const char *key;             // PEM file
     const char *const *monitors; // member IDs, NULL-terminated; or NULL

@@ -36,7 +36,8 @@ Store *daemon_open_store(const DaemonSettings *settings, const char *owner, GErr
 // commit (FALSE; nothing of that pass was published). Tells the service manager through sd_notify's
 // protocol when the bus is reached first, and prints one line on standard output then:
 // "ready ID". Certificates of the bus are read with every connection, and with SIGHUP: presence is
-// then signed anew.
+// then signed anew. A certificate that was renewed should be revoked only when the others had a
+// moment to hear of the new one: from revocation to presence they refuse its holder.
 // Says on the bus every ten seconds what it and the core count, and exports it.
 // Logs refusals once per sender, kind and reason, rate-limited, and
 // how many publishes were dropped while the bus was there.
