@@ -5,6 +5,7 @@
 // vouches for it does not change.
 
 #include "platform/handover.h"
+#include "platform/stream.h"
 #include "platform/state.pb-c.h"
 
 #include <string.h>
@@ -77,6 +78,7 @@ void attachment_drop(Federation *federation, Application *application)
 {
     attachment_move(federation, application, application->home, application->registration->node);
     visit_follow(federation, application);
+    stream_bring_home(federation, application);
 }
 
 typedef struct {

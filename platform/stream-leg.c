@@ -140,6 +140,32 @@ void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, con
     say_again(federation, stream, leg);
 }
 
+// What was under way or ready where it was served is lost there; numbers go on behind it. The
+// version leaves room for the end of the old leg, of which its agent is told when it speaks of it.
+static void bring_home(Federation *federation, Stream *stream, const Application *application)
+{
+    for (guint i = 0; i < stream->legs->len; i++) {
+        StreamLeg *leg = stream->legs->pdata[i];
+        if (strcmp(leg->wire->sae, application->sae) != 0 ||
+            strcmp(leg->agent, application->home->id) == 0)
+            continue;
+        stream_move_leg(federation, stream, leg, application->home->id,
+                        &(StreamResume){leg->wire->version + 2, stream->next, NULL, 0});
+        stream_mend(federation, stream, 0, "its end is served at home again");
+        stream_review(federation, stream);
+    }
+}
+
+void stream_bring_home(Federation *federation, const Application *application)
+{
+    g_auto(GStrv) ids = affected_find(federation->streaming, BY_SAE, application->sae);
+    for (char **id = ids; *id; id++) {
+        Stream *stream = stream_find(federation, *id);
+        if (stream && stream->phase != STREAM_CLOSED)
+            bring_home(federation, stream, application);
+    }
+}
+
 static void add_leg(Federation *federation, Stream *stream, const char *sae)
 {
     const Application *application = directory_find(federation, sae);

@@ -145,6 +145,8 @@ typedef struct {
     WireSequenceRange **left;
     gsize n_left;
 } StreamResume;
+// The application is served at home again, because nobody serves it where it was.
+void stream_bring_home(Federation *federation, const Application *application);
 void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, const char *agent,
                      const StreamResume *resume);
 void stream_repeat_legs(Federation *federation, Stream *stream);

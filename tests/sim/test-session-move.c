@@ -152,6 +152,26 @@ static void test_a_reroute_meanwhile(void)
     g_hash_table_unref(consumer.ids);
 }
 
+// The visited provider does not want to serve it any more, or leaves: its session goes on at home.
+static void test_the_visited_goes(void)
+{
+    Network *network = network_roaming();
+    RoamingPolicy *policy = policy_of(network, "gamma");
+    g_autoptr(Stage) stage = stage_new(network);
+    start_session(stage);
+    Consumer consumer = consumer_new(stage);
+    consume_some(&consumer, 5);
+    move_to(&consumer, "sae-a", MOVE_ID, "gamma");
+    policy->serves = NULL;
+    Node *gamma = world_find_node(stage->world, "gamma");
+    node_kill(gamma);
+    g_assert_true(node_start(gamma, NULL));
+    world_run(stage->world, 10 * G_TIME_SPAN_SECOND);
+    consumer.initiator_at = "alpha";
+    consume_some(&consumer, 40);
+    g_hash_table_unref(consumer.ids);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -164,5 +184,6 @@ int main(int argc, char **argv)
     g_test_add_func("/session-move/a-session-to-a-region", test_a_session_to_a_region);
     g_test_add_func("/session-move/a-session-is-closed", test_a_session_is_closed);
     g_test_add_func("/session-move/a-reroute-meanwhile", test_a_reroute_meanwhile);
+    g_test_add_func("/session-move/the-visited-goes", test_the_visited_goes);
     return g_test_run();
 }
