@@ -5,7 +5,6 @@
 // vouches for it does not change.
 
 #include "platform/handover.h"
-#include "platform/stream.h"
 #include "platform/state.pb-c.h"
 
 #include <string.h>
@@ -74,11 +73,35 @@ void attachment_move(Federation *federation, Application *application, Provider 
     save(federation, application);
 }
 
-void attachment_drop(Federation *federation, Application *application)
+// --- who cannot stay -----------------------------------------------------------------------------
+
+void attachment_fall(Federation *federation, Application *application)
 {
     attachment_move(federation, application, application->home, application->registration->node);
     visit_follow(federation, application);
-    stream_bring_home(federation, application);
+    stream_recover_legs(federation, application);
+}
+
+// What it says of the sessions that it serves is still heard.
+static gboolean can_speak(const Federation *federation, const Provider *provider)
+{
+    return (kind_get(KIND_LEG_STATE)->states & STATE_BIT(member_state(federation, provider->id))) !=
+           0;
+}
+
+void attachment_leave(Federation *federation, Application *application)
+{
+    const Provider *at = attachment_provider(application);
+    if (at != application->home && can_speak(federation, at)) {
+        handover_take_home(federation, application);
+        return;
+    }
+    Handover *running = handover_find_running(federation, application->sae);
+    if (running && running->phase < HANDOVER(SWITCHED)) {
+        running->is_forced = FALSE; // this is its end already
+        handover_fail(federation, running, STATUS_NO_ROUTE, "where it was takes no part any more");
+    }
+    attachment_fall(federation, application);
 }
 
 typedef struct {
@@ -100,7 +123,11 @@ gboolean attachment_is_lost(const Federation *federation, const Provider *provid
 static gboolean is_tenable(const Federation *federation, const Application *application)
 {
     const Attachment *attachment = &application->attachment;
-    if (attachment_is_lost(federation, attachment->provider) ||
+    // Nobody but its own users stays with one that leaves.
+    gboolean is_left = attachment->provider != application->home &&
+                       member_state(federation, attachment->provider->id) ==
+                           QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWING;
+    if (attachment_is_lost(federation, attachment->provider) || is_left ||
         !attachment_find_access(attachment->provider, attachment->node))
         return FALSE;
     Verdict verdict = roaming_check(federation, application, attachment->provider);
@@ -125,7 +152,7 @@ void attachment_review(Federation *federation, const Provider *provider)
     Review review = {federation, provider, stranded};
     g_tree_foreach(federation->applications, review_one, &review);
     for (guint i = 0; i < stranded->len; i++)
-        attachment_drop(federation, stranded->pdata[i]);
+        attachment_leave(federation, stranded->pdata[i]);
 }
 
 // --- store ---------------------------------------------------------------------------------------
@@ -136,8 +163,7 @@ static gboolean restore(Federation *federation, const char *sae,
 {
     Application *application = directory_find(federation, sae);
     Provider *provider = topology_find(federation->topology, state->provider);
-    if (!application || !provider || attachment_is_lost(federation, provider) ||
-        !attachment_find_access(provider, state->node))
+    if (!application || !provider || attachment_is_lost(federation, provider))
         return FALSE;
     set(application, provider, state->node);
     return TRUE;
@@ -174,15 +200,29 @@ gboolean attachment_load(Federation *federation, GError **error)
            !loading.failed;
 }
 
-static gboolean settle_one(gpointer key, gpointer value, gpointer data)
+static void settle(Federation *federation, Application *application)
 {
+    const Attachment *attachment = &application->attachment;
+    if (attachment->provider && !attachment_find_access(attachment->provider, attachment->node)) {
+        attachment_leave(federation, application);
+        return;
+    }
     // While it moves, one more may know of it.
-    if (!handover_find_running(data, key))
-        visit_follow(data, value);
+    if (!handover_find_running(federation, application->sae))
+        visit_follow(federation, application);
+    stream_recover_legs(federation, application);
+}
+
+static gboolean list_one(gpointer key, gpointer value, gpointer data)
+{
+    g_ptr_array_add(data, value);
     return FALSE;
 }
 
 void attachment_settle(Federation *federation)
 {
-    g_tree_foreach(federation->applications, settle_one, federation);
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_tree_foreach(federation->applications, list_one, all);
+    for (guint i = 0; i < all->len; i++)
+        settle(federation, all->pdata[i]);
 }

@@ -187,7 +187,10 @@ const WireNode *attachment_find_access(const Provider *provider, const char *nod
 // It is served there from now on, durably. Its home's registered node: it is at home again.
 void attachment_move(Federation *federation, Application *application, Provider *provider,
                      const char *node);
-void attachment_drop(Federation *federation, Application *application);
+// It is at home again at once; what the agent that it leaves had for its sessions is lost.
+void attachment_fall(Federation *federation, Application *application);
+// It cannot stay where it is: it is handed over to its home while the agent there can still speak.
+void attachment_leave(Federation *federation, Application *application);
 // The provider registered anew, or is gone for good: whoever is attached to what it does not have
 // any more, or may not be there any more by its or their home's policy, is at home again.
 void attachment_review(Federation *federation, const Provider *provider);
@@ -263,5 +266,7 @@ void stream_on_link_back(Federation *federation, const char *link);
 void stream_on_member_lost(Federation *federation, const Provider *member, const char *cause);
 void stream_on_member_back(Federation *federation, const Provider *member);
 void stream_on_resource(Federation *federation, const Provider *member);
+// Ends of sessions of the application that are not where it is: the agents that had them are lost.
+void stream_recover_legs(Federation *federation, const Application *application);
 // The application is not registered any more.
 void stream_end_all(Federation *federation, const char *sae);

@@ -60,6 +60,7 @@ void handover_save(Federation *federation, const Handover *handover)
     state.deadline_us = (guint64)handover->deadline_us;
     state.forget_at_us = (guint64)handover->forget_at_us;
     state.is_freezing = handover->is_freezing;
+    state.is_forced = handover->is_forced;
     g_autoptr(GPtrArray) moves = list_moves(handover);
     state.n_moves = moves->len;
     state.moves = (Platform__State__Move **)moves->pdata;
@@ -104,6 +105,7 @@ static void restore(Federation *federation, const char *id, const Platform__Stat
     handover->deadline_us = (gint64)state->deadline_us;
     handover->forget_at_us = (gint64)state->forget_at_us;
     handover->is_freezing = state->is_freezing;
+    handover->is_forced = state->is_forced;
     for (gsize i = 0; i < state->n_moves; i++) {
         if (state->moves[i]->leg)
             take_move(handover, state->moves[i]);

@@ -22,6 +22,9 @@
 // What comes by itself is waited for this long.
 #define DOOR_US (20 * G_TIME_SPAN_SECOND)
 
+// An agent that may not serve any more is waited for this long.
+#define HOME_US (20 * G_TIME_SPAN_SECOND)
+
 // A call that was under way to the KME that the application has left does not move it back.
 #define HOLD_DOWN_US (5 * G_TIME_SPAN_SECOND)
 
@@ -61,7 +64,9 @@ static gint64 lasted_us(const Federation *federation, const Handover *handover)
 static void send_state_to(Federation *federation, const Handover *handover, const char *to)
 {
     gboolean is_old = handover->phase < HANDOVER(PREPARED) || handover->phase > HANDOVER(RELEASED);
-    const Provider *at = is_old ? handover->old_provider : handover->provider;
+    const Application *application = directory_find(federation, handover->sae);
+    const Provider *old = application ? attachment_provider(application) : handover->old_provider;
+    const Provider *at = is_old ? old : handover->provider;
     WireHandoverState state = WIRE_HANDOVER_STATE_INIT;
     state.id = handover->id;
     state.sae = handover->sae;
@@ -69,7 +74,8 @@ static void send_state_to(Federation *federation, const Handover *handover, cons
     state.status = handover->status;
     state.text = handover->text ? handover->text : (char *)"";
     state.provider = at->id;
-    state.node = is_old ? handover->old_node : handover->node;
+    const char *old_node = application ? attachment_node(application) : handover->old_node;
+    state.node = is_old ? (char *)old_node : handover->node;
     state.kme_url = at->resource ? at->resource->kme_url : (char *)"";
     state.kme_id = at->resource ? at->resource->kme_id : (char *)"";
     state.n_sessions = handover_n_sessions(handover);
@@ -187,7 +193,7 @@ static void set_text(Handover *handover, Status status, const char *text)
 
 void handover_fail(Federation *federation, Handover *handover, Status status, const char *text)
 {
-    const Application *application = directory_find(federation, handover->sae);
+    Application *application = directory_find(federation, handover->sae);
     set_text(handover, status, text);
     if (application)
         visit_follow(federation, application);
@@ -195,7 +201,13 @@ void handover_fail(Federation *federation, Handover *handover, Status status, co
         visit_end(federation, handover->sae, handover->provider->id);
     handover->is_freezing = FALSE;
     handover_return_sessions(federation, handover);
+    gboolean is_stranded = application && handover->is_forced;
+    gboolean is_tried = is_stranded && handover->provider == application->home;
+    if (is_tried)
+        attachment_fall(federation, application);
     handover_enter(federation, handover, HANDOVER(FALLEN_BACK));
+    if (is_stranded && !is_tried)
+        attachment_leave(federation, application);
 }
 
 // Only the node changes: there is no other KME that the application would have to call at.
@@ -267,6 +279,9 @@ void handover_proceed(Federation *federation, Handover *handover)
     } else if (!application) {
         handover_fail(federation, handover, STATUS_UNKNOWN_SAE,
                       "its home does not vouch for it any more");
+    } else if (attachment_is_lost(federation, handover->provider)) {
+        handover_fail(federation, handover, STATUS_NO_ROUTE,
+                      "where it goes takes no part any more");
     } else if (federation->now >= handover->deadline_us) {
         gboolean is_ready = handover->phase == HANDOVER(PREPARED);
         handover_fail(federation, handover, STATUS_EXPIRED,
@@ -308,7 +323,7 @@ void handover_on_visit(Federation *federation, const char *sae, const char *agen
         handover_proceed(federation, handover);
     // It serves it already, and does not want to any more.
     if (!is_goal && status != STATUS_OK && application && attachment_is_with(application, agent))
-        attachment_drop(federation, application);
+        attachment_leave(federation, application);
 }
 
 // --- what is asked for ---------------------------------------------------------------------------
@@ -318,6 +333,7 @@ typedef struct {
     const char *sender; // empty: nobody
     gboolean is_by_operator;
     gboolean has_called;
+    gboolean is_forced;
     gint64 timeout_us;
 } Wish;
 
@@ -332,6 +348,7 @@ static void start(Federation *federation, Application *application, const Handov
     handover->old_node = g_strdup(attachment_node(application));
     handover->is_by_operator = wish->is_by_operator;
     handover->has_called = wish->has_called;
+    handover->is_forced = wish->is_forced;
     handover->asked_at_us = federation->now;
     handover->deadline_us = federation->now + wish->timeout_us;
     handover_enter(federation, handover, HANDOVER(REQUESTED));
@@ -381,6 +398,35 @@ void handover_on_handover(gpointer data, const Sender *sender, gconstpointer mes
                   .sender = sender->id,
                   .is_by_operator = sender->role == ROLE_OPERATOR,
                   .timeout_us = wire->timeout_ms * G_TIME_SPAN_MILLISECOND});
+}
+
+// --- who cannot stay -----------------------------------------------------------------------------
+
+static void start_home(Federation *federation, Application *application)
+{
+    char id[UUID_CHARS + 1];
+    uuid_new(federation->random, id);
+    HandoverGoal goal = {application->home, application->registration->node};
+    start(
+        federation, application, &goal,
+        &(Wish){
+            .id = id, .sender = "", .has_called = TRUE, .is_forced = TRUE, .timeout_us = HOME_US});
+}
+
+void handover_take_home(Federation *federation, Application *application)
+{
+    Handover *running = handover_find_running(federation, application->sae);
+    // Where it has come from is told on.
+    if (running && running->phase == HANDOVER(SWITCHED)) {
+        handover_enter(federation, running, HANDOVER(RELEASED));
+        running = NULL;
+    }
+    if (!running) {
+        start_home(federation, application);
+    } else if (!running->is_forced) {
+        running->is_forced = TRUE;
+        handover_save(federation, running);
+    }
 }
 
 // --- who comes without being announced -----------------------------------------------------------

@@ -43,6 +43,7 @@ typedef struct {
     char *old_node;
     gboolean is_by_operator;
     gboolean has_called;  // the application has called at the new KME
+    gboolean is_forced;   // the old one may not serve it any more
     gboolean is_freezing; // the old one hands out no more keys of its sessions
     GPtrArray *moves;     // HandoverMove
     gint64 repeat_us;     // until what its agents have not answered is said again
@@ -64,6 +65,9 @@ guint handover_n_of(const Federation *federation, const char *sae);
 void handover_proceed(Federation *federation, Handover *handover);
 // It cannot be prepared: everything stays as it was.
 void handover_fail(Federation *federation, Handover *handover, Status status, const char *text);
+// Its agent may not serve it any more, but can still speak: it goes home, or goes on to where it is
+// under way to.
+void handover_take_home(Federation *federation, Application *application);
 
 // --- handover-move.c -----------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ void member_update_scope(Federation *federation, Member *member, Purposes grante
     member->granted = granted;
     member->provider->no_transit =
         !(member_scope(member) & PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY));
+    attachment_review(federation, member->provider);
     member_save(federation, member);
 }
 
@@ -60,6 +61,7 @@ static void follow(Federation *federation, Member *member)
     member_review(federation, member, member->reason);
     switch (member->state) {
     case MEMBER(WITHDRAWING):
+        attachment_review(federation, member->provider);
         timers_arm(federation->timers, TIMER_DRAIN, member->provider->id, federation->now);
         break;
     case MEMBER(WITHDRAWN):

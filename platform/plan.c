@@ -160,6 +160,15 @@ static GPtrArray *find_routes(Federation *federation, const Request *request, gu
                   : plan_find_routes(federation->topology, query, MAX(request->wire->paths, 1));
 }
 
+// One that withdraws takes no part in anything new, but what it holds can still be moved away.
+static gboolean can_leave(const Federation *federation, const Request *request,
+                          const Provider *from)
+{
+    return from->is_usable || (request->copy && from->resource &&
+                               member_state(federation, from->id) ==
+                                   QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWING);
+}
+
 static Status find_all_routes(Federation *federation, const Request *request, gboolean can_wait,
                               Plan *plan)
 {
@@ -173,7 +182,7 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
         RouteQuery query = query_for(federation, request, target, plan);
         query.can_wait = can_wait;
         guint n_paths = MAX(request->wire->paths, 1);
-        if (!query.from->is_usable || !query.to->is_usable)
+        if (!can_leave(federation, request, query.from) || !query.to->is_usable)
             return STATUS_NO_ROUTE;
         GPtrArray *routes = find_routes(federation, request, target, &query);
         if (!routes)

@@ -156,14 +156,14 @@ void stream_retry_blocks(Federation *federation, Stream *stream)
     }
 }
 
-void stream_call_off_blocks(Federation *federation, Stream *stream)
+void stream_call_off_blocks(Federation *federation, Stream *stream, const char *text)
 {
     for (guint i = 0; i < stream->blocks->len; i++) {
         StreamBlock *block = stream->blocks->pdata[i];
         Request *request =
             block->state == BLOCK_RUNNING ? find_request(federation, stream, block) : NULL;
         if (request)
-            request_call_off(federation, request, "the session is closed");
+            request_call_off(federation, request, text);
     }
 }
 

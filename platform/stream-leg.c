@@ -140,32 +140,6 @@ void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, con
     say_again(federation, stream, leg);
 }
 
-// What was under way or ready where it was served is lost there; numbers go on behind it. The
-// version leaves room for the end of the old leg, of which its agent is told when it speaks of it.
-static void bring_home(Federation *federation, Stream *stream, const Application *application)
-{
-    for (guint i = 0; i < stream->legs->len; i++) {
-        StreamLeg *leg = stream->legs->pdata[i];
-        if (strcmp(leg->wire->sae, application->sae) != 0 ||
-            strcmp(leg->agent, application->home->id) == 0)
-            continue;
-        stream_move_leg(federation, stream, leg, application->home->id,
-                        &(StreamResume){leg->wire->version + 2, stream->next, NULL, 0});
-        stream_mend(federation, stream, 0, "its end is served at home again");
-        stream_review(federation, stream);
-    }
-}
-
-void stream_bring_home(Federation *federation, const Application *application)
-{
-    g_auto(GStrv) ids = affected_find(federation->streaming, BY_SAE, application->sae);
-    for (char **id = ids; *id; id++) {
-        Stream *stream = stream_find(federation, *id);
-        if (stream && stream->phase != STREAM_CLOSED)
-            bring_home(federation, stream, application);
-    }
-}
-
 static void add_leg(Federation *federation, Stream *stream, const char *sae)
 {
     const Application *application = directory_find(federation, sae);
@@ -199,6 +173,17 @@ gboolean stream_has_ended_legs(const Stream *stream)
             return FALSE;
     }
     return TRUE;
+}
+
+void stream_end_at(Federation *federation, const char *agent, const char *session, const char *sae,
+                   guint64 version)
+{
+    WireLeg wire = WIRE_LEG_INIT;
+    wire.session = (char *)session;
+    wire.sae = (char *)sae;
+    wire.version = version;
+    wire.phase = LEG_PHASE(END);
+    federation_send(federation, KIND_LEG, agent, &wire.base);
 }
 
 static void update_end(Federation *federation, Stream *stream)
@@ -293,6 +278,7 @@ static void on_serve_answer(Federation *federation, Stream *stream, StreamLeg *l
         return;
     }
     leg->is_answered = TRUE;
+    leg->is_recovering = FALSE;
     g_clear_pointer(&leg->refusal, g_free);
     stream_review(federation, stream);
     if (leg->wire->phase == LEG_PHASE(FREEZE))
@@ -304,12 +290,7 @@ static void end_stray(Federation *federation, const Sender *sender, const WireLe
 {
     if (state->phase == LEG_PHASE(END))
         return;
-    WireLeg wire = WIRE_LEG_INIT;
-    wire.session = state->session;
-    wire.sae = state->sae;
-    wire.version = state->version + 1;
-    wire.phase = LEG_PHASE(END);
-    federation_send(federation, KIND_LEG, sender->id, &wire.base);
+    stream_end_at(federation, sender->id, state->session, state->sae, state->version + 1);
 }
 
 void stream_on_leg_state(gpointer data, const Sender *sender, gconstpointer message)

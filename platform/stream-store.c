@@ -32,6 +32,7 @@ static GPtrArray *list_legs(const Stream *stream)
         state->agent = leg->agent;
         state->leg = leg->wire;
         state->is_answered = leg->is_answered;
+        state->is_recovering = leg->is_recovering;
         g_ptr_array_add(list, state);
     }
     return list;
@@ -103,6 +104,7 @@ static void restore_parts(Federation *federation, Stream *stream,
     for (gsize i = 0; i < state->n_legs; i++) {
         StreamLeg *leg = stream_leg_new(state->legs[i]->agent, state->legs[i]->leg);
         leg->is_answered = state->legs[i]->is_answered;
+        leg->is_recovering = state->legs[i]->is_recovering;
         g_ptr_array_add(stream->legs, leg);
     }
     for (gsize i = 0; i < state->n_ways; i++) {

@@ -111,12 +111,26 @@ static void enter(Federation *federation, Stream *stream, StreamPhase phase, con
                               .cause = text});
 }
 
+static const StreamLeg *find_recovering(const Stream *stream)
+{
+    for (guint i = 0; i < stream->legs->len; i++) {
+        const StreamLeg *leg = stream->legs->pdata[i];
+        if (leg->is_recovering)
+            return leg;
+    }
+    return NULL;
+}
+
 // Why the buffer cannot be kept filled now, or NULL. To be freed.
 static char *find_trouble(Federation *federation, const Stream *stream)
 {
     const char *refusal = stream_find_refusal(stream);
     if (refusal)
         return g_strdup(refusal);
+    const StreamLeg *recovering = find_recovering(stream);
+    if (recovering)
+        return g_strdup_printf("the keys of '%s' were lost: its end moves to %s",
+                               recovering->wire->sae, recovering->agent);
     char *loss = stream_find_loss(federation, stream);
     if (loss)
         return loss;
@@ -178,7 +192,7 @@ void stream_close(Federation *federation, Stream *stream, const char *text)
     enter(federation, stream, STREAM_CLOSED, text);
     timers_disarm(federation->timers, TIMER_MEND, stream->id);
     timers_disarm(federation->timers, TIMER_REVERT, stream->id);
-    stream_call_off_blocks(federation, stream);
+    stream_call_off_blocks(federation, stream, "the session is closed");
     stream_drop_ways(federation, stream, -1);
     stream_forget_left_links(federation, stream);
     stream_arm_stage(federation, stream,

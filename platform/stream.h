@@ -11,6 +11,7 @@
 //   stream-leg.c     its ends at their agents
 //   stream-way.c     its ways through the federation, and the capacity reserved on them
 //   stream-fault.c   when these fail, and when better ones are back
+//   stream-recover.c when the agent of an end is lost, with the keys that it had
 //
 // Keys are numbered 0, 1, 2, ... A block that fails is made again under the same numbers, so there
 // is never a gap.
@@ -44,7 +45,8 @@ typedef struct {
     char *agent;
     WireLeg *wire; // what the agent is told last
     gboolean is_answered;
-    char *refusal; // why the agent cannot serve it; NULL: it can, as far as is known
+    gboolean is_recovering; // its keys are lost, and it has not answered since
+    char *refusal;          // why the agent cannot serve it; NULL: it can, as far as is known
 } StreamLeg;
 
 // A way to a target, with capacity reserved on all its links.
@@ -124,7 +126,7 @@ void stream_block_request(const Stream *stream, const StreamBlock *block,
 // Starts what the buffer lacks.
 void stream_top_up(Federation *federation, Stream *stream);
 void stream_retry_blocks(Federation *federation, Stream *stream);
-void stream_call_off_blocks(Federation *federation, Stream *stream);
+void stream_call_off_blocks(Federation *federation, Stream *stream, const char *text);
 // Takes in how many keys the initiator has got.
 void stream_take_delivered(Stream *stream, guint64 delivered);
 void stream_on_block_end(Federation *federation, Request *request);
@@ -145,10 +147,11 @@ typedef struct {
     WireSequenceRange **left;
     gsize n_left;
 } StreamResume;
-// The application is served at home again, because nobody serves it where it was.
-void stream_bring_home(Federation *federation, const Application *application);
 void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, const char *agent,
                      const StreamResume *resume);
+// The agent forgets an end, unless it knows of a later version.
+void stream_end_at(Federation *federation, const char *agent, const char *session, const char *sae,
+                   guint64 version);
 void stream_repeat_legs(Federation *federation, Stream *stream);
 gboolean stream_has_all_legs(const Stream *stream);
 const char *stream_find_refusal(const Stream *stream);

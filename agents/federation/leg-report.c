@@ -143,7 +143,8 @@ void leg_heartbeat(Agent *agent)
     g_clear_pointer(&table->beat, g_free);
     for (guint n = 0; node && !table->beat; node = g_tree_node_next(node)) {
         Leg *leg = g_tree_node_value(node);
-        if (leg->told->phase != LEG_PHASE(SERVE))
+        // One that has ended owes nothing; of any other the platform may know better.
+        if (leg->told->phase == LEG_PHASE(END))
             continue;
         leg_owe(agent, leg);
         if (++n == BEAT_MAX)

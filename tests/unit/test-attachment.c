@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "platform/handover.h"
 #include "platform/member.h"
 #include "tests/unit/federation-fixture.h"
 
@@ -182,7 +183,15 @@ static void test_without_its_node_it_is_at_home(void)
     move(fixture, "sae-a", "c", "home");
     move(fixture, "sae-b", "a", "home");
     drop_nodes(fixture, "c");
-    attachment_review(fixture->federation, topology_find(fixture->federation->topology, "c"));
+    // Who can still be asked what it has is left in good order.
+    const Provider *gone = topology_find(fixture->federation->topology, "c");
+    attachment_review(fixture->federation, gone);
+    assert_with(fixture, "sae-a", "c", "home");
+    const Handover *handover = handover_find_running(fixture->federation, "sae-a");
+    g_assert_cmpstr(handover->provider->id, ==, "a");
+    member_find(fixture->federation, "c")->state = MEMBER(SUSPENDED);
+    attachment_review(fixture->federation, gone);
+    g_assert_null(handover_find_running(fixture->federation, "sae-a"));
     assert_with(fixture, "sae-a", "a", "home");
     assert_with(fixture, "sae-b", "a", "home");
 }
