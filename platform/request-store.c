@@ -114,14 +114,16 @@ static void load_request(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
     gsize n_key = 0, n_bytes = 0;
-    const char *id = g_bytes_get_data(key, &n_key);
+    const char *text = g_bytes_get_data(key, &n_key);
     const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    g_autofree char *id = g_strndup(text, n_key);
     Platform__State__Request *state = platform__state__request__unpack(NULL, n_bytes, bytes);
-    if (state && state->request)
+    // Under the ID that it has itself, so that no two records can be of one request.
+    if (state && state->request && strcmp(state->request->id, id) == 0)
         restore(loading->federation, state);
     else if (!loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "request '%.*s': is damaged",
-                    (int)n_key, id);
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "request '%s': is damaged",
+                    id);
         loading->failed = TRUE;
     }
     wire_free(state);

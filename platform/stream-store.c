@@ -4,6 +4,8 @@
 
 #include "platform/stream.h"
 
+#include <string.h>
+
 static GPtrArray *list_blocks(const Stream *stream)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -132,9 +134,11 @@ static void restore(Federation *federation, const Platform__State__Session *stat
     stream_resume(federation, stream);
 }
 
-static gboolean is_whole(const Platform__State__Session *state)
+// Under the ID that it has itself, so that no two records can be of one session.
+static gboolean is_whole(const Platform__State__Session *state, const char *id)
 {
-    gboolean is = state && state->open && state->qos && state->open->n_targets > 0;
+    gboolean is = state && state->open && state->qos && state->open->n_targets > 0 &&
+                  strcmp(state->open->session, id) == 0;
     for (gsize i = 0; is && i < state->n_legs; i++)
         is = state->legs[i]->leg != NULL;
     for (gsize i = 0; is && i < state->n_ways; i++)
@@ -152,14 +156,15 @@ static void load_stream(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
     gsize n_key = 0, n_bytes = 0;
-    const char *id = g_bytes_get_data(key, &n_key);
+    const char *text = g_bytes_get_data(key, &n_key);
     const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
+    g_autofree char *id = g_strndup(text, n_key);
     Platform__State__Session *state = platform__state__session__unpack(NULL, n_bytes, bytes);
-    if (is_whole(state))
+    if (is_whole(state, id))
         restore(loading->federation, state);
     else if (!loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "session '%.*s': is damaged",
-                    (int)n_key, id);
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "session '%s': is damaged",
+                    id);
         loading->failed = TRUE;
     }
     wire_free(state);
