@@ -31,7 +31,7 @@ struct Witness {
     GHashTable *ends;     // "session SAE" → SessionEnd
 
     GHashTable *handovers;   // ID → phase that was said last
-    GHashTable *moves_asked; // IDs of those that somebody asked for
+    GHashTable *moves_asked; // ID of one that was asked for → whether nobody refused it
 
     GHashTable *done;    // "agent request/attempt": the order was answered with OK
     GHashTable *asked;   // request → Asked
