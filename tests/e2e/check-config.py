@@ -26,7 +26,7 @@ borders:
 """
 
 WRONG_FEDERATION_ERRORS = """\
-FILE:1:1: error: unknown key 'provider'; expected one of broker_url, monitors, store_synchronous, platform, providers, borders
+FILE:1:1: error: unknown key 'provider'; expected one of broker_url, crl, monitors, store_synchronous, platform, providers, borders
     provider: []
     ^~~~~~~~
 FILE:5:71: error: there is no node 'erd'
