@@ -171,7 +171,10 @@ static void note_out(Operator *operator)
 static void pursue(Operator *operator)
 {
     MemberState state = state_of(operator, operator->out);
-    gboolean is_gone = state == (operator->is_withdrawal ? MEMBER(WITHDRAWN) : MEMBER(SUSPENDED));
+    gboolean is_gone = state == MEMBER(WITHDRAWN) || state == MEMBER(SUSPENDED);
+    // An earlier command may have come late, and done the other.
+    if (is_gone)
+        operator->is_withdrawal = state == MEMBER(WITHDRAWN);
     gint64 until_us = MIN(operator->back_at_us, operator->until_us);
     if (is_gone)
         note_out(operator);
