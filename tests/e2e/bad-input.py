@@ -171,6 +171,7 @@ class Daemon:
         text = (fed.dir / role / f"{name}.yaml").read_text()
         directory = pathlib.Path(tempfile.mkdtemp(dir=fed.path))
         defaults = {r"store: .*": f"store: {directory}/store.db",
+                    r"metrics:\n(  .*\n)+": "",
                     r"listen: .*": f"listen: 127.0.0.1:{free_port()}"}
         for old, new in {**defaults, **changes}.items():
             text = re.sub(old, new, text, count=1)

@@ -182,8 +182,8 @@ static void pursue(Operator *operator)
         take_out(operator);
     else if (is_gone && world_now(operator->world) >= until_us)
         let_in(operator);
-    else if (!is_gone && world_now(operator->world) >= until_us + 4 * TICK_US)
-        operator->out = NULL; // it is back, or out by an earlier command
+    else if (state == MEMBER(ACTIVE) && world_now(operator->world) >= until_us + 4 * TICK_US)
+        operator->out = NULL;
 }
 
 static void tick(gpointer owner, gpointer data)
