@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "agents/federation/keystore.h"
-#include "agents/federation/seal.h"
-#include "tests/unit/chance.h"
+#include "tests/unit/keystore-fixture.h"
 #include "topics/base/id.h"
 #include "topics/base/timers.h"
 
@@ -15,53 +13,10 @@
 #define BOB       SESSION "/bob"
 #define KEY_BYTES 16
 
-typedef struct {
-    StoreDisk *disk;
-    Secret *master_key;
-    Chance chance;
-    Random random;
-    Store *store;
-    KeyStore *keys;
-    GPtrArray *got;      // DeliveredKey
-    const guint8 *marks; // of copies
-} Fixture;
+typedef KeystoreFixture Fixture;
 
 static char *const bob[] = {(char *)"bob", NULL};
 static const KeyAudience alice_bob = {"alice", bob, 1};
-
-static void open_store(Fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    fixture->store = store_new_memory(fixture->disk);
-    fixture->keys = keystore_open(fixture->store, fixture->master_key, &fixture->random, &error);
-    g_assert_no_error(error);
-}
-
-static void commit_and_reopen(Fixture *fixture)
-{
-    g_assert_true(store_commit(fixture->store, NULL));
-    keystore_free(fixture->keys);
-    store_free(fixture->store);
-    open_store(fixture);
-}
-
-static void set_up(Fixture *fixture, gconstpointer data)
-{
-    fixture->random = chance_random(&fixture->chance);
-    fixture->disk = store_disk_new();
-    fixture->master_key = secret_new(SEAL_KEY_BYTES);
-    fixture->got = g_ptr_array_new_with_free_func(delivered_key_free);
-    open_store(fixture);
-}
-
-static void tear_down(Fixture *fixture, gconstpointer data)
-{
-    g_ptr_array_unref(fixture->got);
-    keystore_free(fixture->keys);
-    store_free(fixture->store);
-    store_disk_free(fixture->disk);
-    secret_free(fixture->master_key);
-}
 
 // Two keys of the session, numbers 7 and 8, whose bytes are all `fill` and `fill` + 1.
 static void add(Fixture *fixture, const char *request, guint attempt, const char *holders,
@@ -128,7 +83,7 @@ static void test_ends_apart(Fixture *fixture, gconstpointer data)
     keystore_deliver(fixture->keys, REQUEST, 0);
     g_assert_cmpstr(keystore_session_of_attempt(fixture->keys, REQUEST, 0), ==, SESSION);
     take(fixture, ALICE, 8, 1, 2);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     assert_n_stored(fixture, 1, 2);
     take(fixture, BOB, 8, 1, 2);
     keystore_end_wipe(fixture->keys, BOB, 7);
@@ -168,14 +123,14 @@ static void test_copy_granted(Fixture *fixture, gconstpointer data)
     assert_n_stored(fixture, 0, 0);
     g_assert_cmpuint(keystore_n_stored(fixture->keys, &alice_bob), ==, 2);
     g_assert_true(keystore_has(fixture->keys, COPYING, 0));
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     char id[UUID_CHARS + 1];
     key_id_derive(REQUEST, 0, 1, id);
     g_assert_cmpint(keystore_look_up(fixture->keys, id, "alice", "bob"), ==, KEY_WAITING);
     g_assert_cmpstr(keystore_request_of(fixture->keys, id, "bob"), ==, COPYING);
     g_assert_cmpint(keystore_look_up(fixture->keys, id, "alice", "mallory"), ==, KEY_MISSING);
     keystore_deliver(fixture->keys, COPYING, 0);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     assert_n_stored(fixture, 0, 2);
     g_assert_cmpuint(keystore_n_stored(fixture->keys, &alice_bob), ==, 0);
     take(fixture, BOB, 7, 0, 1);
@@ -205,7 +160,7 @@ static void test_copy_of_what_is_here(Fixture *fixture, gconstpointer data)
     add(fixture, REQUEST, 0, "bob", 1);
     add(fixture, COPYING, 0, "alice", 1);
     keystore_deliver(fixture->keys, COPYING, 0);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     assert_n_stored(fixture, 2, 2);
     take(fixture, BOB, 7, 0, 1);
     take(fixture, ALICE, 7, 0, 1);
@@ -247,7 +202,9 @@ static void test_expiry(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(n_records(fixture), ==, 0);
 }
 
-#define ADD(name, fn) g_test_add("/keystore-session/" name, Fixture, NULL, set_up, fn, tear_down)
+#define ADD(name, fn)                                                                              \
+    g_test_add("/keystore-session/" name, Fixture, NULL, keystore_fixture_set_up, fn,              \
+               keystore_fixture_tear_down)
 
 int main(int argc, char **argv)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "agents/federation/keystore.h"
 #include "agents/federation/seal.h"
-#include "tests/unit/chance.h"
+#include "tests/unit/keystore-fixture.h"
 #include "topics/base/id.h"
 #include "topics/base/timers.h"
 
@@ -12,55 +11,13 @@
 #define ANOTHER   "11234567-89ab-4cde-8f01-23456789abcd"
 #define KEY_BYTES 16
 
-typedef struct {
-    StoreDisk *disk;
-    Secret *master_key;
-    Chance chance;
-    Random random;
-    Store *store;
-    KeyStore *keys;
-    GPtrArray *got; // DeliveredKey
-} Fixture;
+typedef KeystoreFixture Fixture;
 
 static char *const bob[] = {(char *)"bob", NULL};
 static char *const bob_carol[] = {(char *)"bob", (char *)"carol", NULL};
 static char *const carol_bob[] = {(char *)"carol", (char *)"bob", NULL};
 static const KeyAudience alice_bob = {"alice", bob, 1};
 static const KeyAudience alice_both = {"alice", bob_carol, 2};
-
-static void open_store(Fixture *fixture)
-{
-    g_autoptr(GError) error = NULL;
-    fixture->store = store_new_memory(fixture->disk);
-    fixture->keys = keystore_open(fixture->store, fixture->master_key, &fixture->random, &error);
-    g_assert_no_error(error);
-}
-
-static void commit_and_reopen(Fixture *fixture)
-{
-    g_assert_true(store_commit(fixture->store, NULL));
-    keystore_free(fixture->keys);
-    store_free(fixture->store);
-    open_store(fixture);
-}
-
-static void set_up(Fixture *fixture, gconstpointer data)
-{
-    fixture->random = chance_random(&fixture->chance);
-    fixture->disk = store_disk_new();
-    fixture->master_key = secret_new(SEAL_KEY_BYTES);
-    fixture->got = g_ptr_array_new_with_free_func(delivered_key_free);
-    open_store(fixture);
-}
-
-static void tear_down(Fixture *fixture, gconstpointer data)
-{
-    g_ptr_array_unref(fixture->got);
-    keystore_free(fixture->keys);
-    store_free(fixture->store);
-    store_disk_free(fixture->disk);
-    secret_free(fixture->master_key);
-}
 
 // Keys whose bytes are all `fill`, then all `fill` + 1, …, for the holders, separated by commas.
 static void add(Fixture *fixture, const char *request, guint attempt, const KeyAudience *audience,
@@ -187,13 +144,13 @@ static void test_both_ends_here(Fixture *fixture, gconstpointer data)
     take_by_id(fixture, 0, "bob");
     assert_got(fixture, 1, 7);
     g_assert_cmpint(look_up(fixture, 0, 0, "alice", "bob"), ==, KEY_MISSING);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     g_assert_cmpint(look_up(fixture, 0, 0, "alice", "bob"), ==, KEY_MISSING);
     g_assert_cmpuint(n_records(fixture), ==, 1);
     g_assert_true(take(fixture, 1));
     assert_got(fixture, 1, 7);
     g_assert_cmpuint(n_records(fixture), ==, 0);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     g_assert_false(take(fixture, 1));
 }
 
@@ -257,7 +214,7 @@ static void test_expired(Fixture *fixture, gconstpointer data)
     keystore_deliver(fixture->keys, ANOTHER, 0);
     g_assert_cmpint(keystore_expire(fixture->keys, 1999), ==, 2000);
     g_assert_cmpuint(n_for_alice(fixture, &alice_bob), ==, 3);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     g_assert_cmpint(keystore_expire(fixture->keys, 2000), ==, 9000);
     g_assert_true(take(fixture, 1));
     assert_got(fixture, 1, 8);
@@ -272,7 +229,7 @@ static void test_reloaded(Fixture *fixture, gconstpointer data)
     keystore_deliver(fixture->keys, ANOTHER, 0);
     g_assert_true(take(fixture, 1));
     assert_got(fixture, 1, 3);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     g_assert_cmpint(look_up(fixture, 0, 1, "alice", "bob"), ==, KEY_WAITING);
     // In the order of before, also beyond the tenth.
     g_assert_cmpuint(n_for_alice(fixture, &alice_bob), ==, 11);
@@ -284,11 +241,9 @@ static void test_what_was_not_committed(Fixture *fixture, gconstpointer data)
 {
     add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 1);
     keystore_deliver(fixture->keys, REQUEST, 0);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     g_assert_true(take(fixture, 1));
-    keystore_free(fixture->keys);
-    store_free(fixture->store);
-    open_store(fixture);
+    keystore_fixture_crash(fixture);
     g_assert_cmpuint(n_for_alice(fixture, &alice_bob), ==, 1);
 }
 
@@ -306,7 +261,7 @@ static void test_stored_again(Fixture *fixture, gconstpointer data)
 static void test_another_master_key(Fixture *fixture, gconstpointer data)
 {
     add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 1);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     g_autoptr(GError) error = NULL;
     g_autoptr(Secret) other = secret_new(SEAL_KEY_BYTES);
     other->data[0] = 1;
@@ -317,7 +272,9 @@ static void test_another_master_key(Fixture *fixture, gconstpointer data)
                     "another master key: give the one that belongs to this store");
 }
 
-#define ADD(name, fn) g_test_add("/keystore/" name, Fixture, NULL, set_up, fn, tear_down)
+#define ADD(name, fn)                                                                              \
+    g_test_add("/keystore/" name, Fixture, NULL, keystore_fixture_set_up, fn,                      \
+               keystore_fixture_tear_down)
 
 static void assert_n_stored(const Fixture *fixture, guint alone, guint both)
 {
@@ -332,7 +289,7 @@ static void test_all_keys_of_a_pair_count(Fixture *fixture, gconstpointer data)
     assert_n_stored(fixture, 3, 2);
     keystore_deliver(fixture->keys, REQUEST, 0);
     assert_n_stored(fixture, 3, 2);
-    commit_and_reopen(fixture);
+    keystore_fixture_reopen(fixture);
     assert_n_stored(fixture, 3, 2);
     g_assert_true(keystore_take(fixture->keys, &alice_bob, KEY_BYTES, 2, fixture->got));
     assert_n_stored(fixture, 1, 2);
