@@ -36,17 +36,17 @@ REFUSED, TAKEN = "refused", "taken"
 
 def become_ordinary(build):
     """What is done before is permitted to root alone: no limit on locked memory."""
-    program = build / "tools" / "qkdnf" / "qkdnf"
     if os.geteuid() != 0:
         return
     with contextlib.suppress(ValueError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY,) * 2)
-    try:
-        subprocess.run([program, "--version"], user=NOBODY, group=NOBODY, extra_groups=[],
-                       check=True, capture_output=True)
-    except OSError:
-        print(f"# as root, since an ordinary user cannot run {program}")
-        return
+    for program in (build / "tools" / "qkdnf" / "qkdnf", sys.executable):
+        try:
+            subprocess.run([program, "--version"], user=NOBODY, group=NOBODY, extra_groups=[],
+                           check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            print(f"# as root, since an ordinary user cannot run {program}")
+            return
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
