@@ -25,8 +25,8 @@ typedef struct {
     KmeServer *server;
     CURLM *multi;
     Behaviour behaviour;
-    gboolean flushes; // after each turn of the loop, as the daemon does
-    GString *calls;   // what reached the agent
+    gboolean flushes;                             // after each turn of the loop, as the daemon does
+    GString *calls;                               // what reached the agent
     guint8 certificate[CERTIFICATE_SHA256_BYTES]; // of the last that asked for status
     guint64 last_call;
     guint n_cancelled;

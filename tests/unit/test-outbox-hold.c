@@ -143,6 +143,7 @@ static void meet_graz(Place *place)
     g_autoptr(Frame) frame = frame_parse_checked(&topic, g_bytes_get_data(birth, NULL),
                                                  g_bytes_get_size(birth), look, place, &refusal);
     g_assert_cmpstr(refusal_name(refusal), ==, "none");
+    g_assert_nonnull(frame);
 }
 
 // Presence comes right after the bus: the frame waits for it, and others do not wait for the frame.
