@@ -234,7 +234,7 @@ static void create_tables(Agent *agent)
     agent->reported = g_tree_new_full(compare_ids, NULL, NULL, wire_free);
     agent->notices = g_tree_new_full(compare_ids, NULL, g_free, wire_free);
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    agent->visitors = g_tree_new_full(compare_ids, NULL, NULL, visitor_free);
+    agent->visitors = g_tree_new_full(compare_ids, NULL, g_free, visitor_free);
     agent->doors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     agent->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, service_call_free);
     agent->waiting =
