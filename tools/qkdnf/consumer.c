@@ -4,6 +4,8 @@
 
 #include "tools/qkdnf/exchange.h"
 
+#include <pthread.h>
+
 #define TIMEOUT_MS 15000
 
 struct Consumer {
@@ -13,8 +15,8 @@ struct Consumer {
     struct qkdnf_kme *near, *far;
     GHashTable *seen; // key IDs
     GThread *thread;
-    GMutex mutex; // of what follows
-    GCond stopping;
+    pthread_mutex_t mutex; // of what follows; not GLib's, which no checker of threads sees into
+    pthread_cond_t stopping;
     gboolean is_stopping;
     char *move_url; // where the initiator is to go; NULL: nowhere else
     char *move_id;
@@ -32,19 +34,19 @@ void consumer_count_clear(ConsumerCount *count)
 
 static void note(Consumer *consumer, guint *counter, const char *what, const char *text)
 {
-    g_mutex_lock(&consumer->mutex);
+    pthread_mutex_lock(&consumer->mutex);
     ++*counter;
     if (text && !consumer->count.first_text)
         consumer->count.first_text = g_strdup_printf("%s: %s", what, text);
-    g_mutex_unlock(&consumer->mutex);
+    pthread_mutex_unlock(&consumer->mutex);
 }
 
 static void go_where_told(Consumer *consumer)
 {
-    g_mutex_lock(&consumer->mutex);
+    pthread_mutex_lock(&consumer->mutex);
     g_autofree char *url = g_steal_pointer(&consumer->move_url);
     g_autofree char *id = g_steal_pointer(&consumer->move_id);
-    g_mutex_unlock(&consumer->mutex);
+    pthread_mutex_unlock(&consumer->mutex);
     struct qkdnf_error error = {0};
     if (url && !qkdnf_kme_move(consumer->near, url, id, &error))
         note(consumer, &consumer->count.n_failed, consumer->initiator, error.text);
@@ -54,9 +56,9 @@ static void go_where_told(Consumer *consumer)
 static struct qkdnf_keys *checked(Consumer *consumer, const char *sae, struct qkdnf_keys *keys,
                                   gint64 since_us)
 {
-    g_mutex_lock(&consumer->mutex);
+    pthread_mutex_lock(&consumer->mutex);
     consumer->slowest_us = MAX(consumer->slowest_us, g_get_monotonic_time() - since_us);
-    g_mutex_unlock(&consumer->mutex);
+    pthread_mutex_unlock(&consumer->mutex);
     if (keys->status == QKDNF_OK)
         return keys;
     note(consumer, &consumer->count.n_failed, sae, keys->text);
@@ -97,12 +99,13 @@ static void fetch_once(Consumer *consumer)
 // FALSE when it is over.
 static gboolean wait_until(Consumer *consumer, gint64 next_us)
 {
-    g_mutex_lock(&consumer->mutex);
+    struct timespec next = {next_us / G_USEC_PER_SEC, next_us % G_USEC_PER_SEC * 1000};
+    pthread_mutex_lock(&consumer->mutex);
     while (!consumer->is_stopping &&
-           g_cond_wait_until(&consumer->stopping, &consumer->mutex, next_us))
+           pthread_cond_timedwait(&consumer->stopping, &consumer->mutex, &next) == 0)
         continue;
     gboolean goes_on = !consumer->is_stopping;
-    g_mutex_unlock(&consumer->mutex);
+    pthread_mutex_unlock(&consumer->mutex);
     return goes_on;
 }
 
@@ -126,13 +129,24 @@ static void consumer_free(Consumer *consumer)
     qkdnf_kme_free(consumer->far);
     g_hash_table_unref(consumer->seen);
     consumer_count_clear(&consumer->count);
-    g_mutex_clear(&consumer->mutex);
-    g_cond_clear(&consumer->stopping);
+    pthread_mutex_destroy(&consumer->mutex);
+    pthread_cond_destroy(&consumer->stopping);
     g_free(consumer->move_url);
     g_free(consumer->move_id);
     g_free(consumer->initiator);
     g_free(consumer->target);
     g_free(consumer);
+}
+
+// Its times are those of g_get_monotonic_time().
+static void init_lock(Consumer *consumer)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&consumer->mutex, NULL);
+    pthread_cond_init(&consumer->stopping, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 Consumer *consumer_start(const json_t *federation, const char *initiator, const char *target,
@@ -143,8 +157,7 @@ Consumer *consumer_start(const json_t *federation, const char *initiator, const 
     consumer->target = g_strdup(target);
     consumer->pace_us = pace_us;
     consumer->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_mutex_init(&consumer->mutex);
-    g_cond_init(&consumer->stopping);
+    init_lock(consumer);
     consumer->near = exchange_open_kme(federation, initiator, error);
     consumer->far = consumer->near ? exchange_open_kme(federation, target, error) : NULL;
     if (!consumer->far) {
@@ -157,29 +170,29 @@ Consumer *consumer_start(const json_t *federation, const char *initiator, const 
 
 void consumer_move(Consumer *consumer, const char *kme_url, const char *kme_id)
 {
-    g_mutex_lock(&consumer->mutex);
+    pthread_mutex_lock(&consumer->mutex);
     g_free(consumer->move_url);
     g_free(consumer->move_id);
     consumer->move_url = g_strdup(kme_url);
     consumer->move_id = g_strdup(kme_id);
-    g_mutex_unlock(&consumer->mutex);
+    pthread_mutex_unlock(&consumer->mutex);
 }
 
 gint64 consumer_take_slowest(Consumer *consumer)
 {
-    g_mutex_lock(&consumer->mutex);
+    pthread_mutex_lock(&consumer->mutex);
     gint64 slowest_us = consumer->slowest_us;
     consumer->slowest_us = 0;
-    g_mutex_unlock(&consumer->mutex);
+    pthread_mutex_unlock(&consumer->mutex);
     return slowest_us;
 }
 
 void consumer_stop(Consumer *consumer, ConsumerCount *ret_count)
 {
-    g_mutex_lock(&consumer->mutex);
+    pthread_mutex_lock(&consumer->mutex);
     consumer->is_stopping = TRUE;
-    g_cond_signal(&consumer->stopping);
-    g_mutex_unlock(&consumer->mutex);
+    pthread_cond_signal(&consumer->stopping);
+    pthread_mutex_unlock(&consumer->mutex);
     g_thread_join(consumer->thread);
     if (ret_count) {
         *ret_count = consumer->count;
