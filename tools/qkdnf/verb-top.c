@@ -204,6 +204,7 @@ int verb_top(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &top);
     if (!top.once && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
         fprintf(stderr, "%s: this is no terminal: say --once for one screen as text\n", argv[0]);
+        access_clear(&top.access);
         return EXIT_USAGE;
     }
     top.picture = picture_new();
