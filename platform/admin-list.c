@@ -29,7 +29,6 @@ typedef struct {
 
 static void fill_info(const Federation *federation, const Member *member, Info *ret_info)
 {
-    gint64 stale_us = (gint64)federation->config->stale_ms * G_TIME_SPAN_MILLISECOND;
     WireMemberInfo *wire = &ret_info->wire;
     *wire = (WireMemberInfo)WIRE_MEMBER_INFO_INIT;
     wire->id = member->provider->id;
@@ -41,7 +40,7 @@ static void fill_info(const Federation *federation, const Member *member, Info *
     wire->actor = member->actor ? member->actor : (char *)"";
     wire->application = member->application;
     wire->resource_version = member->provider->resource ? member->provider->resource->version : 0;
-    wire->present = member->heard_at_us > 0 && federation->now < member->heard_at_us + stale_us;
+    wire->present = member_is_present(federation, member);
     wire->approved_beforehand = member->listed != NULL;
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "platform/affected.h"
-
-#include <string.h>
+#include "topics/base/id.h"
 
 struct Affected {
     GHashTable *sets; // by what, '/', its name → GTree: ID → how often it was added
@@ -24,11 +23,6 @@ void affected_free(Affected *affected)
     g_free(affected);
 }
 
-static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
-
 static char *set_name(AffectedBy by, const char *name)
 {
     return g_strdup_printf("%u/%s", by, name);
@@ -44,7 +38,7 @@ void affected_add(Affected *affected, AffectedBy by, const char *name, const cha
 {
     GTree *set = find_set(affected, by, name);
     if (!set) {
-        set = g_tree_new_full(compare_ids, NULL, NULL, NULL);
+        set = g_tree_new_full(id_compare, NULL, NULL, NULL);
         g_hash_table_insert(affected->sets, set_name(by, name), set);
     }
     guint n = GPOINTER_TO_UINT(g_tree_lookup(set, id));

@@ -41,8 +41,7 @@ static void wait_for_way(Federation *federation, Request *request)
 {
     g_hash_table_remove_all(request->excluded_links);
     g_hash_table_remove_all(request->excluded_providers);
-    for (gsize i = 0; i < request->wire->n_exclude; i++)
-        g_hash_table_add(request->excluded_providers, g_strdup(request->wire->exclude[i]));
+    request_exclude_asked(request);
     timers_arm(federation->timers, TIMER_ATTEMPT, request->id,
                MIN(federation->now + RETRY_US, request->deadline_us));
 }

@@ -2,9 +2,9 @@
 
 #include "platform/core.h"
 #include "platform/state.pb-c.h"
+#include "topics/base/id.h"
 
 #include <stdarg.h>
-#include <string.h>
 
 // --- what the parts share ------------------------------------------------------------------------
 
@@ -224,11 +224,6 @@ static gboolean load(Federation *federation, GError **error)
            stream_load(federation, error);
 }
 
-static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
-
 Federation *federation_new(const FederationConfig *config, Store *store, const Random *random,
                            gint64 now_us, GError **error)
 {
@@ -239,10 +234,10 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->now = federation->started_us = now_us;
     federation->timers = timers_new();
     federation->topology = topology_new();
-    federation->members = g_tree_new_full(compare_ids, NULL, NULL, member_free);
-    federation->faults = g_tree_new_full(compare_ids, NULL, NULL, fault_free);
-    federation->applications = g_tree_new_full(compare_ids, NULL, NULL, directory_free);
-    federation->visits = g_tree_new_full(compare_ids, NULL, NULL, visit_free);
+    federation->members = g_tree_new_full(id_compare, NULL, NULL, member_free);
+    federation->faults = g_tree_new_full(id_compare, NULL, NULL, fault_free);
+    federation->applications = g_tree_new_full(id_compare, NULL, NULL, directory_free);
+    federation->visits = g_tree_new_full(id_compare, NULL, NULL, visit_free);
     federation->handovers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, handover_free);
     federation->handovers_of =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
@@ -251,8 +246,8 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->n_running = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->n_kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->running = affected_new();
-    federation->streams = g_tree_new_full(compare_ids, NULL, NULL, stream_free);
-    federation->openings = g_tree_new_full(compare_ids, NULL, NULL, stream_opening_free);
+    federation->streams = g_tree_new_full(id_compare, NULL, NULL, stream_free);
+    federation->openings = g_tree_new_full(id_compare, NULL, NULL, stream_opening_free);
     federation->streaming = affected_new();
     if (!load(federation, error))
         return NULL;

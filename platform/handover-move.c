@@ -16,9 +16,6 @@
 #define REPEAT_MAX_US (30 * G_TIME_SPAN_SECOND)
 #define COPY_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
 
-// A copy may be tried as often as fits in so many times the time of an attempt.
-#define ATTEMPTS_TIME 4
-
 // --- memory --------------------------------------------------------------------------------------
 
 HandoverMove *handover_move_new(const char *session, const char *agent, const WireLeg *leg)
@@ -68,8 +65,8 @@ static void say(Federation *federation, HandoverMove *move)
 
 static void arm_repeat(Federation *federation, Handover *handover)
 {
-    timers_arm(federation->timers, TIMER_MOVE, handover->id, federation->now + handover->repeat_us);
-    handover->repeat_us = MIN(2 * handover->repeat_us, REPEAT_MAX_US);
+    timers_arm_repeat(federation->timers, TIMER_MOVE, handover->id, federation->now,
+                      &handover->repeat_us, REPEAT_MAX_US);
 }
 
 void handover_repeat_legs(Federation *federation, Handover *handover)
@@ -166,7 +163,6 @@ static Request *find_request(const Federation *federation, const Handover *hando
 static void start_copy(Federation *federation, const Handover *handover, const HandoverMove *move,
                        HandoverCopy *copy, const Stream *stream, const StreamBlock *block)
 {
-    const FederationConfig *config = federation->config;
     char id[UUID_CHARS + 1], granted[UUID_CHARS + 1];
     copy_id(handover, move, copy, id);
     // Anybody may have asked for other keys under this ID.
@@ -182,7 +178,6 @@ static void start_copy(Federation *federation, const Handover *handover, const H
     wire.targets = (char *[]){handover->sae};
     wire.number = block->number;
     wire.size_bits = stream->qos->size_bits;
-    wire.timeout_ms = (guint32)MIN(ATTEMPTS_TIME * config->attempt_ms, config->max_timeout_ms);
     WireSessionKeys session = WIRE_SESSION_KEYS_INIT;
     session.session = stream->id;
     session.first = block->first;
@@ -192,7 +187,7 @@ static void start_copy(Federation *federation, const Handover *handover, const H
     what.initiator = stream->open->initiator;
     what.n_targets = stream->open->n_targets;
     what.targets = stream->open->targets;
-    request_start_copy(federation, &wire, &session, &what);
+    request_start_own(federation, &wire, &session, &what);
 }
 
 static HandoverCopy *find_copy(const HandoverMove *move, guint64 first)

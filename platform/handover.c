@@ -19,11 +19,9 @@
 // What waits for nothing but time, such as a copy to be tried again, is looked at this often.
 #define LOOK_US (500 * G_TIME_SPAN_MILLISECOND)
 
-// What comes by itself is waited for this long.
-#define DOOR_US (20 * G_TIME_SPAN_SECOND)
-
-// An agent that may not serve any more is waited for this long.
-#define HOME_US (20 * G_TIME_SPAN_SECOND)
+// What nobody has asked for may take this long: who comes by itself, and who cannot stay with an
+// agent that may not serve any more.
+#define UNASKED_US (20 * G_TIME_SPAN_SECOND)
 
 // A call that was under way to the KME that the application has left does not move it back.
 #define HOLD_DOWN_US (5 * G_TIME_SPAN_SECOND)
@@ -356,6 +354,20 @@ static void start(Federation *federation, Application *application, const Handov
     handover_proceed(federation, handover);
 }
 
+// Nobody has asked for it: the application comes by itself, or must go.
+static void start_unasked(Federation *federation, Application *application,
+                          const HandoverGoal *goal, gboolean is_forced)
+{
+    char id[UUID_CHARS + 1];
+    uuid_new(federation->random, id);
+    start(federation, application, goal,
+          &(Wish){.id = id,
+                  .sender = "",
+                  .has_called = TRUE,
+                  .is_forced = is_forced,
+                  .timeout_us = UNASKED_US});
+}
+
 // What is refused was never begun, and leaves nothing behind.
 static void refuse(Federation *federation, const Sender *sender, const WireHandover *wire,
                    const Verdict *verdict)
@@ -402,17 +414,6 @@ void handover_on_handover(gpointer data, const Sender *sender, gconstpointer mes
 
 // --- who cannot stay -----------------------------------------------------------------------------
 
-static void start_home(Federation *federation, Application *application)
-{
-    char id[UUID_CHARS + 1];
-    uuid_new(federation->random, id);
-    HandoverGoal goal = {application->home, application->registration->node};
-    start(
-        federation, application, &goal,
-        &(Wish){
-            .id = id, .sender = "", .has_called = TRUE, .is_forced = TRUE, .timeout_us = HOME_US});
-}
-
 void handover_take_home(Federation *federation, Application *application)
 {
     Handover *running = handover_find_running(federation, application->sae);
@@ -422,7 +423,8 @@ void handover_take_home(Federation *federation, Application *application)
         running = NULL;
     }
     if (!running) {
-        start_home(federation, application);
+        HandoverGoal goal = {application->home, application->registration->node};
+        start_unasked(federation, application, &goal, TRUE);
     } else if (!running->is_forced) {
         running->is_forced = TRUE;
         handover_save(federation, running);
@@ -444,14 +446,6 @@ static Verdict check_door(const Federation *federation, const Application *appli
         return (Verdict){STATUS_BUSY, g_strdup_printf("it has moved to '%s' just now",
                                                       attachment_provider(application)->id)};
     return handover_check_goal(federation, application, provider, "", ret_goal);
-}
-
-static void come_in(Federation *federation, Application *application, const HandoverGoal *goal)
-{
-    char id[UUID_CHARS + 1];
-    uuid_new(federation->random, id);
-    start(federation, application, goal,
-          &(Wish){.id = id, .sender = "", .has_called = TRUE, .timeout_us = DOOR_US});
 }
 
 // The agent has forgotten, or not heard yet, that it serves it.
@@ -481,7 +475,7 @@ void handover_at_the_door(Federation *federation, const char *sae, const char *a
     }
     Verdict verdict = check_door(federation, application, provider, &goal);
     if (verdict.status == STATUS_OK)
-        come_in(federation, application, &goal);
+        start_unasked(federation, application, &goal, FALSE);
     else
         visit_turn_away(federation, sae, agent, verdict.status, verdict.text);
     g_free(verdict.text);

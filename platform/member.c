@@ -17,11 +17,16 @@ MemberState member_state(const Federation *federation, const char *id)
     return member ? member->state : MEMBER(UNSPECIFIED);
 }
 
-static gboolean is_usable(const Federation *federation, const Member *member)
+gboolean member_is_present(const Federation *federation, const Member *member)
 {
     gint64 stale_us = (gint64)federation->config->stale_ms * G_TIME_SPAN_MILLISECOND;
+    return member->heard_at_us > 0 && federation->now < member->heard_at_us + stale_us;
+}
+
+static gboolean is_usable(const Federation *federation, const Member *member)
+{
     return member->state == MEMBER(ACTIVE) && member->provider->resource &&
-           member->heard_at_us > 0 && federation->now < member->heard_at_us + stale_us;
+           member_is_present(federation, member);
 }
 
 static void went_up(Federation *federation, const Member *member)

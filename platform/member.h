@@ -61,6 +61,8 @@ char *member_check_policy(const FederationConfig *config, const WireApply *appli
 
 // member.c
 void member_send_state(Federation *federation, const Member *member);
+// Whether it was heard of lately.
+gboolean member_is_present(const Federation *federation, const Member *member);
 // Whether it can be used, that is ACTIVE, registered and heard of lately, may have changed; the
 // cause is said if it cannot any more.
 void member_review(Federation *federation, Member *member, const char *cause);

@@ -10,6 +10,9 @@
 
 #define REPEAT_MAX_US (30 * G_TIME_SPAN_SECOND)
 
+// A request of the platform's own has the time of so many attempts.
+#define OWN_ATTEMPTS 4
+
 // A request that arrives again later than this is taken for expired before it gets here.
 #define KEEP_US (3 * G_TIME_SPAN_MINUTE)
 
@@ -146,8 +149,8 @@ void request_send_parts(Federation *federation, const GPtrArray *parts)
 
 void request_arm_repeat(Federation *federation, Request *request)
 {
-    timers_arm(federation->timers, TIMER_REPEAT, request->id, federation->now + request->repeat_us);
-    request->repeat_us = MIN(2 * request->repeat_us, REPEAT_MAX_US);
+    timers_arm_repeat(federation->timers, TIMER_REPEAT, request->id, federation->now,
+                      &request->repeat_us, REPEAT_MAX_US);
 }
 
 void request_event(Federation *federation, const Request *request, const EventHead *what)
@@ -301,6 +304,12 @@ static void turn_away(Federation *federation, const Sender *sender, const WireRe
     federation_send(federation, KIND_REPLY, sender->id, &reply.base);
 }
 
+void request_exclude_asked(Request *request)
+{
+    for (gsize i = 0; i < request->wire->n_exclude; i++)
+        g_hash_table_add(request->excluded_providers, g_strdup(request->wire->exclude[i]));
+}
+
 static void take_in(Federation *federation, const char *sender, const WireRequest *wire,
                     const WireSessionKeys *session, const WireKeyCopy *copy)
 {
@@ -309,23 +318,18 @@ static void take_in(Federation *federation, const char *sender, const WireReques
     request->copy = copy ? message_copy(&copy->base) : NULL;
     request->received_at_us = federation->now;
     request->deadline_us = federation->now + wire->timeout_ms * G_TIME_SPAN_MILLISECOND;
-    for (gsize i = 0; i < wire->n_exclude; i++)
-        g_hash_table_add(request->excluded_providers, g_strdup(wire->exclude[i]));
+    request_exclude_asked(request);
     count(federation->n_running, sender, 1);
     request_enter(federation, request, REQUEST_ROUTED);
     attempt_start(federation, request);
 }
 
-void request_start_block(Federation *federation, const WireRequest *wire,
-                         const WireSessionKeys *session)
+void request_start_own(Federation *federation, WireRequest *wire, const WireSessionKeys *session,
+                       const WireKeyCopy *copy)
 {
-    take_in(federation, federation->config->id, wire, session, NULL);
-}
-
-void request_start_copy(Federation *federation, const WireRequest *wire,
-                        const WireSessionKeys *session, const WireKeyCopy *copy)
-{
-    take_in(federation, federation->config->id, wire, session, copy);
+    const FederationConfig *config = federation->config;
+    wire->timeout_ms = (guint32)MIN(OWN_ATTEMPTS * config->attempt_ms, config->max_timeout_ms);
+    take_in(federation, config->id, wire, session, copy);
 }
 
 void request_call_off(Federation *federation, Request *request, const char *text)

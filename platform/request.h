@@ -63,19 +63,20 @@ gboolean request_is_final(const Request *request);
 void request_reject(Federation *federation, Request *request, Status status, const char *text);
 void request_grant(Federation *federation, Request *request);
 
-// A request of the platform itself, for a block of a session's keys. Nobody is sent a reply: its
-// end is told to the session, as is that of one that is called off.
-void request_start_block(Federation *federation, const WireRequest *wire,
-                         const WireSessionKeys *session);
-// The same for copies of them, for an application under way from one agent to another.
-void request_start_copy(Federation *federation, const WireRequest *wire,
-                        const WireSessionKeys *session, const WireKeyCopy *copy);
+// A request of the platform itself, for a block of a session's keys; or where `copy` is not NULL
+// for copies of them, for an application under way from one agent to another. Sets its time. Nobody
+// is sent a reply: its end is told to the session or the handover, as is that of one that is called
+// off.
+void request_start_own(Federation *federation, WireRequest *wire, const WireSessionKeys *session,
+                       const WireKeyCopy *copy);
 void request_call_off(Federation *federation, Request *request, const char *text);
 
 // What is not answered is said again after this, then after twice as long, and so on.
 #define REQUEST_REPEAT_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
 void request_send_parts(Federation *federation, const GPtrArray *parts);
 void request_arm_repeat(Federation *federation, Request *request);
+// The providers that its sender wants no path to cross.
+void request_exclude_asked(Request *request);
 // Tells everyone who took part in the attempt, but for those whom a grant does not concern.
 void request_release_attempt(Federation *federation, Request *request,
                              Qkdnf__V1__Disposition disposition);

@@ -8,9 +8,6 @@
 
 #include "topics/base/id.h"
 
-// A block's request may be tried as often as fits in so many times the time of an attempt.
-#define ATTEMPTS_TIME 4
-
 guint stream_block_size(const FederationConfig *config, guint buffer)
 {
     return (guint)CLAMP(buffer / 4, 1, config->max_keys_per_request);
@@ -46,10 +43,10 @@ gboolean stream_has_failed_block(const Stream *stream)
     return FALSE;
 }
 
-static gboolean has_waiting_block(const Stream *stream)
+static gboolean has_block_in(const Stream *stream, BlockState state)
 {
     for (guint i = 0; i < stream->blocks->len; i++) {
-        if (((StreamBlock *)stream->blocks->pdata[i])->state == BLOCK_WAITING)
+        if (((StreamBlock *)stream->blocks->pdata[i])->state == state)
             return TRUE;
     }
     return FALSE;
@@ -57,11 +54,7 @@ static gboolean has_waiting_block(const Stream *stream)
 
 gboolean stream_has_running_block(const Stream *stream)
 {
-    for (guint i = 0; i < stream->blocks->len; i++) {
-        if (((StreamBlock *)stream->blocks->pdata[i])->state == BLOCK_RUNNING)
-            return TRUE;
-    }
-    return FALSE;
+    return has_block_in(stream, BLOCK_RUNNING);
 }
 
 // --- requests ------------------------------------------------------------------------------------
@@ -96,7 +89,6 @@ static void skip_taken_ids(const Federation *federation, const Stream *stream, S
 
 static void start_block(Federation *federation, Stream *stream, StreamBlock *block)
 {
-    const FederationConfig *config = federation->config;
     char id[UUID_CHARS + 1];
     skip_taken_ids(federation, stream, block, id);
     WireRequest wire = WIRE_REQUEST_INIT;
@@ -109,12 +101,11 @@ static void start_block(Federation *federation, Stream *stream, StreamBlock *blo
     wire.paths = stream->qos->paths;
     wire.n_exclude = stream->open->n_exclude;
     wire.exclude = stream->open->exclude;
-    wire.timeout_ms = (guint32)MIN(ATTEMPTS_TIME * config->attempt_ms, config->max_timeout_ms);
     WireSessionKeys session = WIRE_SESSION_KEYS_INIT;
     session.session = stream->id;
     session.first = block->first;
     block->state = BLOCK_RUNNING;
-    request_start_block(federation, &wire, &session);
+    request_start_own(federation, &wire, &session, NULL);
 }
 
 static guint next_number(const FederationConfig *config, const Stream *stream)
@@ -132,7 +123,7 @@ void stream_top_up(Federation *federation, Stream *stream)
     guint number;
     if (handover_holds_back(federation, stream))
         return;
-    while (stream_has_all_legs(stream) && !has_waiting_block(stream) &&
+    while (stream_has_all_legs(stream) && !has_block_in(stream, BLOCK_WAITING) &&
            (number = next_number(federation->config, stream)) > 0) {
         StreamBlock *block = g_new0(StreamBlock, 1);
         *block = (StreamBlock){.first = stream->next, .number = number};

@@ -76,8 +76,8 @@ const char *stream_find_refusal(const Stream *stream)
 
 static void arm_repeat(Federation *federation, Stream *stream)
 {
-    timers_arm(federation->timers, TIMER_LEG, stream->id, federation->now + stream->repeat_us);
-    stream->repeat_us = MIN(2 * stream->repeat_us, REPEAT_MAX_US);
+    timers_arm_repeat(federation->timers, TIMER_LEG, stream->id, federation->now,
+                      &stream->repeat_us, REPEAT_MAX_US);
 }
 
 void stream_repeat_legs(Federation *federation, Stream *stream)
@@ -103,6 +103,16 @@ static void say_again(Federation *federation, Stream *stream, StreamLeg *leg)
     arm_repeat(federation, stream);
 }
 
+// `wire` may point into the last one.
+static void say_anew(Federation *federation, Stream *stream, StreamLeg *leg, const WireLeg *wire)
+{
+    WireLeg *last = leg->wire;
+    leg->wire = message_copy(&wire->base);
+    wire_free(last);
+    g_clear_pointer(&leg->refusal, g_free);
+    say_again(federation, stream, leg);
+}
+
 void stream_tell_leg(Federation *federation, Stream *stream, StreamLeg *leg,
                      Qkdnf__V1__LegPhase phase)
 {
@@ -113,11 +123,7 @@ void stream_tell_leg(Federation *federation, Stream *stream, StreamLeg *leg,
     wire.phase = phase;
     wire.n_left = phase == LEG_PHASE(DRAIN) && stream->delivered > 0 ? 1 : 0;
     wire.left = (WireSequenceRange *[]){&delivered};
-    WireLeg *copy = message_copy(&wire.base);
-    wire_free(leg->wire);
-    leg->wire = copy;
-    g_clear_pointer(&leg->refusal, g_free);
-    say_again(federation, stream, leg);
+    say_anew(federation, stream, leg, &wire);
 }
 
 void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, const char *agent,
@@ -129,15 +135,11 @@ void stream_move_leg(Federation *federation, Stream *stream, StreamLeg *leg, con
     wire.resume = resume->end;
     wire.n_left = resume->n_left;
     wire.left = resume->left;
-    WireLeg *copy = message_copy(&wire.base);
-    wire_free(leg->wire);
-    leg->wire = copy;
     if (strcmp(leg->agent, agent) != 0) {
         g_free(leg->agent);
         leg->agent = g_strdup(agent);
     }
-    g_clear_pointer(&leg->refusal, g_free);
-    say_again(federation, stream, leg);
+    say_anew(federation, stream, leg, &wire);
 }
 
 static void add_leg(Federation *federation, Stream *stream, const char *sae)

@@ -20,44 +20,39 @@ static gboolean is_possible(Federation *federation, const WireSessionOpen *open,
     return is;
 }
 
-static guint largest_buffer(Federation *federation, const WireSessionOpen *open,
-                            const WireSessionQos *asked)
+static void set_buffer(WireSessionQos *qos, guint64 value)
 {
-    WireSessionQos qos = *asked;
-    qos.rate_bps = 1;
-    guint can = 0, cannot = asked->buffer + 1;
-    while (can + 1 < cannot) {
-        qos.buffer = can + (cannot - can) / 2;
-        if (is_possible(federation, open, &qos))
-            can = qos.buffer;
-        else
-            cannot = qos.buffer;
-    }
-    return can;
+    qos->buffer = (guint32)value;
 }
 
-static guint64 largest_rate(Federation *federation, const WireSessionOpen *open,
-                            const WireSessionQos *asked, guint buffer)
+static void set_rate(WireSessionQos *qos, guint64 value)
 {
-    WireSessionQos qos = *asked;
-    qos.buffer = buffer;
-    guint64 can = 0, cannot = asked->rate_bps + 1;
+    qos->rate_bps = value;
+}
+
+// Sets what can be had at most of what was asked for; FALSE: nothing.
+static gboolean set_largest(Federation *federation, const WireSessionOpen *open,
+                            WireSessionQos *qos, void (*set)(WireSessionQos *, guint64),
+                            guint64 asked)
+{
+    guint64 can = 0, cannot = asked + 1;
     while (can + 1 < cannot) {
-        qos.rate_bps = can + (cannot - can) / 2;
-        if (is_possible(federation, open, &qos))
-            can = qos.rate_bps;
+        guint64 middle = can + (cannot - can) / 2;
+        set(qos, middle);
+        if (is_possible(federation, open, qos))
+            can = middle;
         else
-            cannot = qos.rate_bps;
+            cannot = middle;
     }
-    return can;
+    set(qos, can);
+    return can > 0;
 }
 
 gboolean stream_find_offer(Federation *federation, const WireSessionOpen *open,
                            const WireSessionQos *asked, WireSessionQos *ret_offer)
 {
     *ret_offer = *asked;
-    ret_offer->buffer = largest_buffer(federation, open, asked);
-    if (ret_offer->buffer > 0)
-        ret_offer->rate_bps = largest_rate(federation, open, asked, ret_offer->buffer);
-    return ret_offer->buffer > 0 && ret_offer->rate_bps > 0;
+    ret_offer->rate_bps = 1;
+    return set_largest(federation, open, ret_offer, set_buffer, asked->buffer) &&
+           set_largest(federation, open, ret_offer, set_rate, asked->rate_bps);
 }

@@ -5,7 +5,6 @@
 // there. A buffer so has its next block while the link is slow or others are greedy.
 
 #include "platform/handover.h"
-#include "platform/handover.h"
 #include "platform/stream.h"
 
 #include <string.h>
@@ -131,7 +130,6 @@ gboolean stream_query(const Federation *federation, const WireSessionOpen *open,
         .to = attachment_provider(to),
         .to_node = attachment_node(to),
     };
-    roaming_lead_home(ret_query, from, to);
     roaming_lead_home(ret_query, from, to);
     return TRUE;
 }

@@ -61,8 +61,8 @@ static void forget(Federation *federation, Visit *visit)
 static void say(Federation *federation, Visit *visit)
 {
     federation_send(federation, KIND_VISIT, visit->agent, &visit->wire->base);
-    timers_arm(federation->timers, TIMER_VISIT, visit->id, federation->now + visit->repeat_us);
-    visit->repeat_us = MIN(2 * visit->repeat_us, REPEAT_MAX_US);
+    timers_arm_repeat(federation->timers, TIMER_VISIT, visit->id, federation->now,
+                      &visit->repeat_us, REPEAT_MAX_US);
 }
 
 void visit_on_timer(Federation *federation, const char *id)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "agents/federation/core.h"
+#include "topics/base/id.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -217,24 +218,19 @@ Outbox *agent_outbox(Agent *agent)
 
 // --- life ----------------------------------------------------------------------------------------
 
-static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
-
 static void create_tables(Agent *agent)
 {
     agent->timers = timers_new();
     agent->driver_calls =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, driver_call_free);
-    agent->borders = g_tree_new_full(compare_ids, NULL, NULL, border_free);
+    agent->borders = g_tree_new_full(id_compare, NULL, NULL, border_free);
     agent->orders = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, order_free);
     agent->early = order_early_new();
     agent->legs = leg_table_new();
-    agent->reported = g_tree_new_full(compare_ids, NULL, NULL, wire_free);
-    agent->notices = g_tree_new_full(compare_ids, NULL, g_free, wire_free);
+    agent->reported = g_tree_new_full(id_compare, NULL, NULL, wire_free);
+    agent->notices = g_tree_new_full(id_compare, NULL, g_free, wire_free);
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    agent->visitors = g_tree_new_full(compare_ids, NULL, g_free, visitor_free);
+    agent->visitors = g_tree_new_full(id_compare, NULL, g_free, visitor_free);
     agent->doors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     agent->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, service_call_free);
     agent->waiting =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "agents/federation/leg.h"
+#include "topics/base/id.h"
 
 #include <string.h>
 
@@ -19,15 +20,10 @@ static void leg_free(gpointer data)
     g_free(leg);
 }
 
-static int compare_names(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
-
 LegTable *leg_table_new(void)
 {
     LegTable *table = g_new0(LegTable, 1);
-    table->legs = g_tree_new_full(compare_names, NULL, NULL, leg_free);
+    table->legs = g_tree_new_full(id_compare, NULL, NULL, leg_free);
     table->pairs =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     table->held =

@@ -161,8 +161,8 @@ static void say(Agent *agent)
         send_withdrawal(agent);
     else
         send_application(agent);
-    timers_arm(agent->timers, TIMER_MEMBER, "", agent->now + membership->repeat_us);
-    membership->repeat_us = MIN(2 * membership->repeat_us, REPEAT_MAX_US);
+    timers_arm_repeat(agent->timers, TIMER_MEMBER, "", agent->now, &membership->repeat_us,
+                      REPEAT_MAX_US);
 }
 
 void membership_on_timer(Agent *agent)

@@ -90,8 +90,7 @@ static void knock(Agent *agent, Door *door, const char *sae)
     state.status = STATUS_OK;
     state.is_at_the_door = TRUE;
     agent_send(agent, KIND_VISIT_STATE, agent->config->platform, &state.base);
-    timers_arm(agent->timers, TIMER_DOOR, sae, agent->now + door->repeat_us);
-    door->repeat_us = MIN(2 * door->repeat_us, REPEAT_MAX_US);
+    timers_arm_repeat(agent->timers, TIMER_DOOR, sae, agent->now, &door->repeat_us, REPEAT_MAX_US);
 }
 
 static gboolean may_knock(Agent *agent)

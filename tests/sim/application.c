@@ -4,16 +4,12 @@
 
 #include "tests/sim/certifier.h"
 #include "tests/sim/network.h"
+#include "topics/base/id.h"
 #include "topics/presence.h"
 
 #include <string.h>
 
 #define REPEAT_US (500 * G_TIME_SPAN_MILLISECOND)
-
-static int compare_texts(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
 
 static void ask_free(gpointer data)
 {
@@ -115,9 +111,9 @@ Application *application_new(Agenda *agenda, Broker *broker, const char *sae, Ro
     application->dispatcher = dispatcher_new(sae, &dispatch, application);
     if (is_authenticated)
         authenticate(application);
-    application->asks = g_tree_new_full(compare_texts, NULL, NULL, ask_free);
-    application->session_states = g_tree_new_full(compare_texts, NULL, g_free, wire_free);
-    application->handover_states = g_tree_new_full(compare_texts, NULL, g_free, wire_free);
+    application->asks = g_tree_new_full(id_compare, NULL, NULL, ask_free);
+    application->session_states = g_tree_new_full(id_compare, NULL, g_free, wire_free);
+    application->handover_states = g_tree_new_full(id_compare, NULL, g_free, wire_free);
     return application;
 }
 

@@ -50,18 +50,13 @@ static void free_secret(gpointer secret)
     secret_free(secret);
 }
 
-static int compare_texts(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
-
 Attacker *attacker_new(void)
 {
     Attacker *attacker = g_new(Attacker, 1);
     *attacker = (Attacker){
         .blocks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_secret),
         .places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, place_free),
-        .traces = g_tree_new_full(compare_texts, NULL, g_free, trace_free),
+        .traces = g_tree_new_full(id_compare, NULL, g_free, trace_free),
         .makers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
     };
     return attacker;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "tests/sim/broker.h"
+#include "topics/base/id.h"
 
 #include <string.h>
 
@@ -31,11 +32,6 @@ typedef struct {
     GBytes *payload;
 } Delivery;
 
-static int compare_texts(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
-
 static void connected_free(gpointer data)
 {
     Connected *connected = data;
@@ -59,8 +55,8 @@ Broker *broker_new(Agenda *agenda, const BrokerOps *ops, gpointer world)
     broker->agenda = agenda;
     broker->ops = ops;
     broker->world = world;
-    broker->connected = g_tree_new_full(compare_texts, NULL, NULL, connected_free);
-    broker->retained = g_tree_new_full(compare_texts, NULL, g_free, (GDestroyNotify)g_bytes_unref);
+    broker->connected = g_tree_new_full(id_compare, NULL, NULL, connected_free);
+    broker->retained = g_tree_new_full(id_compare, NULL, g_free, (GDestroyNotify)g_bytes_unref);
     return broker;
 }
 

@@ -3,9 +3,8 @@
 #include "tools/qkdnf/atlas.h"
 
 #include "tools/qkdnf/json-read.h"
+#include "topics/base/id.h"
 #include "topics/presence.h"
-
-#include <string.h>
 
 struct Atlas {
     GTree *presences; // member ID → Presence
@@ -17,11 +16,6 @@ typedef struct {
     PresenceState state;
     json_t *message;
 } Presence;
-
-static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
 
 static void presence_free(gpointer data)
 {
@@ -38,9 +32,9 @@ static void json_free(gpointer data)
 Atlas *atlas_new(void)
 {
     Atlas *atlas = g_new0(Atlas, 1);
-    atlas->presences = g_tree_new_full(compare_ids, NULL, g_free, presence_free);
-    atlas->resources = g_tree_new_full(compare_ids, NULL, g_free, json_free);
-    atlas->stocks = g_tree_new_full(compare_ids, NULL, g_free, json_free);
+    atlas->presences = g_tree_new_full(id_compare, NULL, g_free, presence_free);
+    atlas->resources = g_tree_new_full(id_compare, NULL, g_free, json_free);
+    atlas->stocks = g_tree_new_full(id_compare, NULL, g_free, json_free);
     return atlas;
 }
 
@@ -206,7 +200,7 @@ static gboolean both_are_up(const json_t *ends)
 
 static json_t *border_links_to_json(const Atlas *atlas)
 {
-    g_autoptr(GTree) links = g_tree_new_full(compare_ids, NULL, g_free, json_free);
+    g_autoptr(GTree) links = g_tree_new_full(id_compare, NULL, g_free, json_free);
     for (GTreeNode *each = g_tree_node_first(atlas->resources); each; each = g_tree_node_next(each))
         collect_borders(atlas, g_tree_node_key(each), g_tree_node_value(each), links);
     json_t *array = json_array();

@@ -4,6 +4,7 @@
 
 #include "tools/qkdnf/json-read.h"
 #include "tools/qkdnf/tally.h"
+#include "topics/base/id.h"
 
 #include <string.h>
 
@@ -37,11 +38,6 @@ typedef struct {
     gboolean is_answered;
 } Asked;
 
-static int compare_ids(gconstpointer a, gconstpointer b, gpointer data)
-{
-    return strcmp(a, b);
-}
-
 static void json_free(gpointer data)
 {
     json_decref(data);
@@ -58,10 +54,10 @@ Picture *picture_new(void)
 {
     Picture *picture = g_new0(Picture, 1);
     picture->atlas = atlas_new();
-    picture->states = g_tree_new_full(compare_ids, NULL, g_free, json_free);
+    picture->states = g_tree_new_full(id_compare, NULL, g_free, json_free);
     picture->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, asked_free);
-    picture->sessions = g_tree_new_full(compare_ids, NULL, g_free, json_free);
-    picture->faults = g_tree_new_full(compare_ids, NULL, g_free, json_free);
+    picture->sessions = g_tree_new_full(id_compare, NULL, g_free, json_free);
+    picture->faults = g_tree_new_full(id_compare, NULL, g_free, json_free);
     g_queue_init(&picture->order);
     g_queue_init(&picture->alarms);
     return picture;

@@ -22,6 +22,11 @@ gboolean id_is_valid(const char *id)
     return strcmp(id, ID_ALL) != 0;
 }
 
+int id_compare(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    return strcmp(a, b);
+}
+
 gboolean uuid_is_valid(const char *text)
 {
     uuid_t id;

@@ -15,6 +15,9 @@
 // (the ID pattern of GSMA OPG.04, with dots), and not `all`.
 gboolean id_is_valid(const char *id);
 
+// Orders texts by their bytes, for g_tree_new_full(): what a core does must not depend on hashing.
+int id_compare(gconstpointer a, gconstpointer b, gpointer unused);
+
 // The length of a UUID as text.
 #define UUID_CHARS 36
 

@@ -84,6 +84,13 @@ void timers_arm(Timers *timers, guint what, const char *id, gint64 at_us)
     g_tree_insert(timers->by_time, timer, timer);
 }
 
+void timers_arm_repeat(Timers *timers, guint what, const char *id, gint64 now_us, gint64 *pause_us,
+                       gint64 max_us)
+{
+    timers_arm(timers, what, id, now_us + *pause_us);
+    *pause_us = MIN(2 * *pause_us, max_us);
+}
+
 static Timer *timers_first(const Timers *timers)
 {
     GTreeNode *node = g_tree_node_first(timers->by_time);
