@@ -91,6 +91,7 @@ class Federation(fabric.Fabric):
 
     def answer(self, process):
         out, err = process.communicate(timeout=60)
+        assert out, (process.returncode, err)
         return process.returncode, json.loads(out), err
 
     def alarms(self, request):
