@@ -24,6 +24,7 @@
 #include "schemas/request.pb-c.h"
 #include "schemas/resource.pb-c.h"
 #include "schemas/session.pb-c.h"
+#include "schemas/tariff.pb-c.h"
 #include "schemas/visit.pb-c.h"
 
 #include <glib.h>
@@ -35,13 +36,16 @@ typedef Qkdnf__V1__Application WireApplication;
 typedef Qkdnf__V1__Apply WireApply;
 typedef Qkdnf__V1__AuditQuery WireAuditQuery;
 typedef Qkdnf__V1__AuditRecord WireAuditRecord;
+typedef Qkdnf__V1__Band WireBand;
 typedef Qkdnf__V1__Block WireBlock;
 typedef Qkdnf__V1__BorderLink WireBorderLink;
 typedef Qkdnf__V1__Branch WireBranch;
+typedef Qkdnf__V1__Currency WireCurrency;
 typedef Qkdnf__V1__Delivery WireDelivery;
 typedef Qkdnf__V1__Discover WireDiscover;
 typedef Qkdnf__V1__Drill WireDrill;
 typedef Qkdnf__V1__Event WireEvent;
+typedef Qkdnf__V1__ExchangeRate WireExchangeRate;
 typedef Qkdnf__V1__Fault WireFault;
 typedef Qkdnf__V1__FaultInfo WireFaultInfo;
 typedef Qkdnf__V1__FaultQuery WireFaultQuery;
@@ -61,11 +65,13 @@ typedef Qkdnf__V1__MemberCommand WireMemberCommand;
 typedef Qkdnf__V1__MemberInfo WireMemberInfo;
 typedef Qkdnf__V1__MemberQuery WireMemberQuery;
 typedef Qkdnf__V1__Metrics WireMetrics;
+typedef Qkdnf__V1__Money WireMoney;
 typedef Qkdnf__V1__Node WireNode;
 typedef Qkdnf__V1__Notice WireNotice;
 typedef Qkdnf__V1__Order WireOrder;
 typedef Qkdnf__V1__Outcome WireOutcome;
 typedef Qkdnf__V1__Presence WirePresence;
+typedef Qkdnf__V1__Price WirePrice;
 typedef Qkdnf__V1__ProviderPath WireProviderPath;
 typedef Qkdnf__V1__Register WireRegister;
 typedef Qkdnf__V1__Registered WireRegistered;
@@ -88,7 +94,9 @@ typedef Qkdnf__V1__SessionOpen WireSessionOpen;
 typedef Qkdnf__V1__SessionQos WireSessionQos;
 typedef Qkdnf__V1__SessionState WireSessionState;
 typedef Qkdnf__V1__SlotRange WireSlotRange;
+typedef Qkdnf__V1__Step WireStep;
 typedef Qkdnf__V1__Stock WireStock;
+typedef Qkdnf__V1__Tariff WireTariff;
 typedef Qkdnf__V1__VirtualLink WireVirtualLink;
 typedef Qkdnf__V1__Visit WireVisit;
 typedef Qkdnf__V1__VisitState WireVisitState;
@@ -101,13 +109,16 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_APPLY_INIT             QKDNF__V1__APPLY__INIT
 #define WIRE_AUDIT_QUERY_INIT       QKDNF__V1__AUDIT_QUERY__INIT
 #define WIRE_AUDIT_RECORD_INIT      QKDNF__V1__AUDIT_RECORD__INIT
+#define WIRE_BAND_INIT              QKDNF__V1__BAND__INIT
 #define WIRE_BLOCK_INIT             QKDNF__V1__BLOCK__INIT
 #define WIRE_BORDER_LINK_INIT       QKDNF__V1__BORDER_LINK__INIT
 #define WIRE_BRANCH_INIT            QKDNF__V1__BRANCH__INIT
+#define WIRE_CURRENCY_INIT          QKDNF__V1__CURRENCY__INIT
 #define WIRE_DELIVERY_INIT          QKDNF__V1__DELIVERY__INIT
 #define WIRE_DISCOVER_INIT          QKDNF__V1__DISCOVER__INIT
 #define WIRE_DRILL_INIT             QKDNF__V1__DRILL__INIT
 #define WIRE_EVENT_INIT             QKDNF__V1__EVENT__INIT
+#define WIRE_EXCHANGE_RATE_INIT     QKDNF__V1__EXCHANGE_RATE__INIT
 #define WIRE_FAULT_INFO_INIT        QKDNF__V1__FAULT_INFO__INIT
 #define WIRE_FAULT_INIT             QKDNF__V1__FAULT__INIT
 #define WIRE_FAULT_QUERY_INIT       QKDNF__V1__FAULT_QUERY__INIT
@@ -127,11 +138,13 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_MEMBER_INIT            QKDNF__V1__MEMBER__INIT
 #define WIRE_MEMBER_QUERY_INIT      QKDNF__V1__MEMBER_QUERY__INIT
 #define WIRE_METRICS_INIT           QKDNF__V1__METRICS__INIT
+#define WIRE_MONEY_INIT             QKDNF__V1__MONEY__INIT
 #define WIRE_NODE_INIT              QKDNF__V1__NODE__INIT
 #define WIRE_NOTICE_INIT            QKDNF__V1__NOTICE__INIT
 #define WIRE_ORDER_INIT             QKDNF__V1__ORDER__INIT
 #define WIRE_OUTCOME_INIT           QKDNF__V1__OUTCOME__INIT
 #define WIRE_PRESENCE_INIT          QKDNF__V1__PRESENCE__INIT
+#define WIRE_PRICE_INIT             QKDNF__V1__PRICE__INIT
 #define WIRE_PROVIDER_PATH_INIT     QKDNF__V1__PROVIDER_PATH__INIT
 #define WIRE_REGISTERED_INIT        QKDNF__V1__REGISTERED__INIT
 #define WIRE_REGISTER_INIT          QKDNF__V1__REGISTER__INIT
@@ -154,7 +167,9 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_SESSION_QOS_INIT       QKDNF__V1__SESSION_QOS__INIT
 #define WIRE_SESSION_STATE_INIT     QKDNF__V1__SESSION_STATE__INIT
 #define WIRE_SLOT_RANGE_INIT        QKDNF__V1__SLOT_RANGE__INIT
+#define WIRE_STEP_INIT              QKDNF__V1__STEP__INIT
 #define WIRE_STOCK_INIT             QKDNF__V1__STOCK__INIT
+#define WIRE_TARIFF_INIT            QKDNF__V1__TARIFF__INIT
 #define WIRE_VIRTUAL_LINK_INIT      QKDNF__V1__VIRTUAL_LINK__INIT
 #define WIRE_VISIT_INIT             QKDNF__V1__VISIT__INIT
 #define WIRE_VISIT_STATE_INIT       QKDNF__V1__VISIT_STATE__INIT
