@@ -4,7 +4,7 @@
 
 // All of these need a certificate of the federation to be used up.
 #define MEMBERS_MAX   20000
-#define PROGRAMS_MAX  256 // of one member
+#define PROGRAMS_MAX  1024 // of one member: seven a second
 #define RECEIVERS_MAX 16
 
 // A program that is gone is remembered until everything that it said has expired, or it could be
