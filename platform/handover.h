@@ -1,9 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// An application moves. Inside the federation core: handover.c is the procedure, handover-check.c
-// says who may move where, handover-store.c keeps it; roaming.c knows the providers' policies, and
-// visit.c tells the agents.
+// An application moves. Inside the federation core: handover.c is the procedure, handover-start.c
+// how it begins, handover-check.c says who may move where, handover-store.c keeps it; roaming.c
+// knows the providers' policies, and visit.c tells the agents.
 
 #include "platform/request.h"
 #include "platform/route.h"
@@ -61,10 +61,17 @@ Handover *handover_find_running(const Federation *federation, const char *sae);
 // How many of an application are under way or remembered.
 guint handover_n_of(const Federation *federation, const char *sae);
 
+// The only place where the phase changes; saves it.
+void handover_enter(Federation *federation, Handover *handover, HandoverPhase phase);
+// Tells one member how it stands.
+void handover_send_state(Federation *federation, const Handover *handover, const char *to);
 // Does what can be done now.
 void handover_proceed(Federation *federation, Handover *handover);
 // It cannot be prepared: everything stays as it was.
 void handover_fail(Federation *federation, Handover *handover, Status status, const char *text);
+
+// --- handover-start.c ----------------------------------------------------------------------------
+
 // Its agent may not serve it any more, but can still speak: it goes home, or goes on to where it is
 // under way to.
 void handover_take_home(Federation *federation, Application *application);
