@@ -7,14 +7,12 @@
 
 #include "platform/handover.h"
 #include "platform/stream.h"
-#include "topics/base/id.h"
 
 #include <string.h>
 
 #define LEG_PHASE(phase) QKDNF__V1__LEG_PHASE__LEG_PHASE_##phase
 
 #define REPEAT_MAX_US (30 * G_TIME_SPAN_SECOND)
-#define COPY_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
 
 // --- memory --------------------------------------------------------------------------------------
 
@@ -39,7 +37,7 @@ void handover_move_free(gpointer data)
     g_free(move);
 }
 
-static HandoverMove *find_move(const Handover *handover, const char *session)
+HandoverMove *handover_find_move(const Handover *handover, const char *session)
 {
     for (guint i = 0; i < handover->moves->len; i++) {
         HandoverMove *move = handover->moves->pdata[i];
@@ -47,12 +45,6 @@ static HandoverMove *find_move(const Handover *handover, const char *session)
             return move;
     }
     return NULL;
-}
-
-static Stream *find_open(const Federation *federation, const char *session)
-{
-    Stream *stream = stream_find(federation, session);
-    return stream && stream->phase != STREAM_CLOSED ? stream : NULL;
 }
 
 // --- what agents are told ------------------------------------------------------------------------
@@ -121,15 +113,15 @@ static void follow_streams(Federation *federation, Handover *handover)
 {
     g_auto(GStrv) ids = affected_find(federation->streaming, BY_SAE, handover->sae);
     for (char **id = ids; *id; id++) {
-        const Stream *stream = find_open(federation, *id);
+        const Stream *stream = stream_find_open(federation, *id);
         const StreamLeg *old =
             stream ? stream_find_leg(stream, handover->sae, handover->old_provider->id) : NULL;
-        if (old && !find_move(handover, *id))
+        if (old && !handover_find_move(handover, *id))
             add_move(federation, handover, stream, old);
     }
     for (guint i = 0; i < handover->moves->len; i++) {
         HandoverMove *move = handover->moves->pdata[i];
-        if (move->leg->phase == LEG_PHASE(END) || find_open(federation, move->session))
+        if (move->leg->phase == LEG_PHASE(END) || stream_find_open(federation, move->session))
             continue;
         change_leg(move, move->agent, LEG_PHASE(END), move->leg->version + 1);
         tell(federation, handover, move);
@@ -139,142 +131,6 @@ static void follow_streams(Federation *federation, Handover *handover)
 guint handover_n_sessions(const Handover *handover)
 {
     return handover->moves->len;
-}
-
-// --- copies --------------------------------------------------------------------------------------
-
-static void copy_id(const Handover *handover, const HandoverMove *move, const HandoverCopy *copy,
-                    char ret_id[UUID_CHARS + 1])
-{
-    g_autofree char *name =
-        g_strdup_printf("%s/%" G_GUINT64_FORMAT "/%u", move->session, copy->first, copy->n_failed);
-    uuid_derive(handover->id, name, ret_id);
-}
-
-static Request *find_request(const Federation *federation, const Handover *handover,
-                             const HandoverMove *move, const HandoverCopy *copy)
-{
-    char id[UUID_CHARS + 1];
-    copy_id(handover, move, copy, id);
-    Request *request = g_hash_table_lookup(federation->requests, id);
-    return request && request->copy ? request : NULL;
-}
-
-static void start_copy(Federation *federation, const Handover *handover, const HandoverMove *move,
-                       HandoverCopy *copy, const Stream *stream, const StreamBlock *block)
-{
-    char id[UUID_CHARS + 1], granted[UUID_CHARS + 1];
-    copy_id(handover, move, copy, id);
-    // Anybody may have asked for other keys under this ID.
-    while (g_hash_table_contains(federation->requests, id)) {
-        copy->n_failed++;
-        copy_id(handover, move, copy, id);
-    }
-    stream_block_request(stream, block, granted);
-    WireRequest wire = WIRE_REQUEST_INIT;
-    wire.id = id;
-    wire.initiator = handover->sae;
-    wire.n_targets = 1;
-    wire.targets = (char *[]){handover->sae};
-    wire.number = block->number;
-    wire.size_bits = stream->qos->size_bits;
-    WireSessionKeys session = WIRE_SESSION_KEYS_INIT;
-    session.session = stream->id;
-    session.first = block->first;
-    WireKeyCopy what = WIRE_KEY_COPY_INIT;
-    what.request = granted;
-    what.attempt = block->attempt;
-    what.initiator = stream->open->initiator;
-    what.n_targets = stream->open->n_targets;
-    what.targets = stream->open->targets;
-    request_start_own(federation, &wire, &session, &what);
-}
-
-static HandoverCopy *find_copy(const HandoverMove *move, guint64 first)
-{
-    for (guint i = 0; i < move->copies->len; i++) {
-        HandoverCopy *copy = &g_array_index(move->copies, HandoverCopy, i);
-        if (copy->first == first)
-            return copy;
-    }
-    return NULL;
-}
-
-static gboolean is_left(const WireLegState *frozen, const StreamBlock *block)
-{
-    for (gsize i = 0; i < frozen->n_left; i++) {
-        if (frozen->left[i]->first < block->first + block->number &&
-            frozen->left[i]->end > block->first)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-// A target may still hold what the initiator has got; when it is frozen it says what.
-static gboolean is_needed(const Handover *handover, const HandoverMove *move, const Stream *stream,
-                          const StreamBlock *block)
-{
-    gboolean is_initiator = strcmp(stream->open->initiator, handover->sae) == 0;
-    if (block->state != BLOCK_DONE)
-        return FALSE;
-    if (move->frozen)
-        return is_left(move->frozen, block);
-    return !is_initiator || block->first + block->number > stream->delivered;
-}
-
-// Starts the copies that are missing. Whether all are there.
-static gboolean copy_blocks(Federation *federation, Handover *handover, HandoverMove *move)
-{
-    const Stream *stream = find_open(federation, move->session);
-    gboolean is_done = TRUE;
-    for (guint i = 0; stream && i < stream->blocks->len; i++) {
-        const StreamBlock *block = stream->blocks->pdata[i];
-        if (!is_needed(handover, move, stream, block))
-            continue;
-        HandoverCopy *copy = find_copy(move, block->first);
-        if (!copy) {
-            HandoverCopy fresh = {.first = block->first};
-            g_array_append_val(move->copies, fresh);
-            copy = &g_array_index(move->copies, HandoverCopy, move->copies->len - 1);
-        }
-        if (copy->is_done)
-            continue;
-        is_done = FALSE;
-        if (federation->now >= copy->retry_at_us && !find_request(federation, handover, move, copy))
-            start_copy(federation, handover, move, copy, stream, block);
-    }
-    return is_done;
-}
-
-void handover_on_copy_end(Federation *federation, const Request *request)
-{
-    Handover *handover = handover_find_running(federation, request->wire->initiator);
-    HandoverMove *move = handover ? find_move(handover, request->session->session) : NULL;
-    HandoverCopy *copy = move ? find_copy(move, request->session->first) : NULL;
-    if (!copy || handover->phase >= HANDOVER(SWITCHED))
-        return;
-    copy->is_done = request->state == REQUEST_GRANTED;
-    if (!copy->is_done) {
-        copy->n_failed++;
-        copy->retry_at_us = federation->now + COPY_RETRY_US;
-    }
-    // In a moment: what has ended here may be what was just begun.
-    timers_arm(federation->timers, TIMER_HANDOVER, handover->id,
-               MAX(federation->now, copy->retry_at_us));
-    handover_save(federation, handover);
-}
-
-static void call_off_copies(Federation *federation, const Handover *handover)
-{
-    for (guint i = 0; i < handover->moves->len; i++) {
-        const HandoverMove *move = handover->moves->pdata[i];
-        for (guint j = 0; j < move->copies->len; j++) {
-            const HandoverCopy *copy = &g_array_index(move->copies, HandoverCopy, j);
-            Request *request = find_request(federation, handover, move, copy);
-            if (request)
-                request_call_off(federation, request, "the handover has fallen back");
-        }
-    }
 }
 
 // --- steps ---------------------------------------------------------------------------------------
@@ -287,7 +143,7 @@ gboolean handover_prepare_sessions(Federation *federation, Handover *handover)
         HandoverMove *move = handover->moves->pdata[i];
         if (move->leg->phase == LEG_PHASE(END))
             continue;
-        is_ready &= move->is_answered && copy_blocks(federation, handover, move);
+        is_ready &= move->is_answered && handover_copy_blocks(federation, handover, move);
     }
     return is_ready;
 }
@@ -298,7 +154,7 @@ gboolean handover_holds_back(const Federation *federation, const Stream *stream)
         const StreamLeg *leg = stream->legs->pdata[i];
         const Handover *handover = handover_find_running(federation, leg->wire->sae);
         if (handover && handover->is_freezing && handover->phase < HANDOVER(SWITCHED) &&
-            find_move(handover, stream->id))
+            handover_find_move(handover, stream->id))
             return TRUE;
     }
     return FALSE;
@@ -307,7 +163,7 @@ gboolean handover_holds_back(const Federation *federation, const Stream *stream)
 // Whether the old agent has said what is left of it. Keys under way still come to its store.
 static gboolean freeze(Federation *federation, Handover *handover, HandoverMove *move)
 {
-    Stream *stream = find_open(federation, move->session);
+    Stream *stream = stream_find_open(federation, move->session);
     if (!stream || move->frozen)
         return TRUE;
     if (!move->is_answered)
@@ -329,8 +185,8 @@ gboolean handover_freeze_sessions(Federation *federation, Handover *handover)
     for (guint i = 0; i < handover->moves->len; i++) {
         HandoverMove *move = handover->moves->pdata[i];
         if (move->leg->phase != LEG_PHASE(END))
-            is_frozen &=
-                freeze(federation, handover, move) && copy_blocks(federation, handover, move);
+            is_frozen &= freeze(federation, handover, move) &&
+                         handover_copy_blocks(federation, handover, move);
     }
     return is_frozen;
 }
@@ -338,7 +194,7 @@ gboolean handover_freeze_sessions(Federation *federation, Handover *handover)
 // From here on there is no way back: the new agent is told until it serves.
 static void switch_stream(Federation *federation, Handover *handover, HandoverMove *move)
 {
-    Stream *stream = find_open(federation, move->session);
+    Stream *stream = stream_find_open(federation, move->session);
     StreamLeg *leg =
         stream ? stream_find_leg(stream, handover->sae, handover->old_provider->id) : NULL;
     if (!leg || !move->frozen)
@@ -363,7 +219,7 @@ void handover_switch_sessions(Federation *federation, Handover *handover)
 // later than the new one's end.
 static void return_stream(Federation *federation, Handover *handover, HandoverMove *move)
 {
-    Stream *stream = find_open(federation, move->session);
+    Stream *stream = stream_find_open(federation, move->session);
     StreamLeg *leg =
         stream ? stream_find_leg(stream, handover->sae, handover->old_provider->id) : NULL;
     guint64 version = MAX(leg ? leg->wire->version : 0, move->leg->version);
@@ -377,7 +233,7 @@ static void return_stream(Federation *federation, Handover *handover, HandoverMo
 
 void handover_return_sessions(Federation *federation, Handover *handover)
 {
-    call_off_copies(federation, handover);
+    handover_call_off_copies(federation, handover);
     for (guint i = 0; i < handover->moves->len; i++) {
         HandoverMove *move = handover->moves->pdata[i];
         if (move->leg->phase != LEG_PHASE(END))
@@ -427,7 +283,7 @@ gboolean handover_take_leg_state(Federation *federation, const char *agent,
     const GPtrArray *of = g_hash_table_lookup(federation->handovers_of, state->sae);
     for (guint i = of ? of->len : 0; i > 0; i--) {
         Handover *handover = of->pdata[i - 1];
-        HandoverMove *move = find_move(handover, state->session);
+        HandoverMove *move = handover_find_move(handover, state->session);
         if (!move || strcmp(move->agent, agent) != 0)
             continue;
         if (move->leg->phase != LEG_PHASE(END)) {
@@ -444,7 +300,7 @@ void handover_on_frozen(Federation *federation, const Stream *stream, const char
                         const WireLegState *state)
 {
     Handover *handover = handover_find_running(federation, sae);
-    HandoverMove *move = handover ? find_move(handover, stream->id) : NULL;
+    HandoverMove *move = handover ? handover_find_move(handover, stream->id) : NULL;
     if (!move || move->frozen || handover->phase >= HANDOVER(SWITCHED))
         return;
     move->frozen = message_copy(&state->base);

@@ -6,8 +6,6 @@
 
 #include "platform/handover.h"
 
-#include "topics/base/id.h"
-
 #include <string.h>
 
 // As long as repeats of what was asked can arrive.

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An application moves. Inside the federation core: handover.c is the procedure, handover-start.c
-// how it begins, handover-check.c says who may move where, handover-store.c keeps it; roaming.c
+// how it begins, handover-move.c what agents are told, handover-copy.c sends keys along,
+// handover-check.c says who may move where, handover-store.c keeps it; roaming.c
 // knows the providers' policies, and visit.c tells the agents.
 
 #include "platform/request.h"
@@ -83,6 +84,7 @@ void handover_take_home(Federation *federation, Application *application);
 
 HandoverMove *handover_move_new(const char *session, const char *agent, const WireLeg *leg);
 void handover_move_free(gpointer move);
+HandoverMove *handover_find_move(const Handover *handover, const char *session);
 guint handover_n_sessions(const Handover *handover);
 void handover_repeat_legs(Federation *federation, Handover *handover);
 // The new agent prepares, and has copies of all keys. FALSE: not yet.
@@ -95,6 +97,12 @@ void handover_switch_sessions(Federation *federation, Handover *handover);
 void handover_return_sessions(Federation *federation, Handover *handover);
 // Whoever was told to forget has done so.
 gboolean handover_has_left_sessions(const Handover *handover);
+
+// --- handover-copy.c -----------------------------------------------------------------------------
+
+// Starts the copies that are missing. Whether all are there.
+gboolean handover_copy_blocks(Federation *federation, Handover *handover, HandoverMove *move);
+void handover_call_off_copies(Federation *federation, const Handover *handover);
 
 // --- handover-check.c ----------------------------------------------------------------------------
 

@@ -16,6 +16,12 @@ Stream *stream_find(const Federation *federation, const char *id)
     return g_tree_lookup(federation->streams, id);
 }
 
+Stream *stream_find_open(const Federation *federation, const char *id)
+{
+    Stream *stream = stream_find(federation, id);
+    return stream && stream->phase != STREAM_CLOSED ? stream : NULL;
+}
+
 Stream *stream_new(Federation *federation, const WireSessionOpen *open, const WireSessionQos *qos)
 {
     Stream *stream = g_new0(Stream, 1);

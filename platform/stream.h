@@ -81,6 +81,8 @@ typedef struct Stream {
 // --- life (stream.c) -----------------------------------------------------------------------------
 
 Stream *stream_find(const Federation *federation, const char *id);
+// NULL when it is closed, too.
+Stream *stream_find_open(const Federation *federation, const char *id);
 // Not saved, without legs and ways.
 Stream *stream_new(Federation *federation, const WireSessionOpen *open, const WireSessionQos *qos);
 void stream_free(gpointer stream);
