@@ -28,6 +28,10 @@ typedef struct {
 // NULL when a text is not what it should be, and then which.
 Credentials *certificate_credentials_new(const CertificateTexts *texts, GError **error);
 
+// The only common name of a certificate; NULL when it has none or several, or it is not plain text.
+// Free with g_free().
+char *certificate_name(const X509 *certificate);
+
 // The roles that a certificate states.
 Roles certificate_roles(const X509 *certificate);
 

@@ -15,8 +15,12 @@
 #define ACTIVE  STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_ACTIVE)
 #define AT_WORK (ACTIVE | STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWING))
 #define LEAVING (AT_WORK | STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWN))
-#define ALWAYS  G_MAXUINT
-#define NEVER   0
+// All below the last, but one.
+#define NOT_OUT                                                                                    \
+    ((STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_EXPELLED) - 1) &                             \
+     ~STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_SUSPENDED))
+#define ALWAYS G_MAXUINT
+#define NEVER  0
 
 // QoS: what repeats itself until it is answered needs no second guarantee (0); what states or
 // starts something once is 1. Expiry bounds how stale a queued frame may be when it arrives. /s:
@@ -30,7 +34,7 @@ static const Kind kinds[N_KINDS] = {
     [KIND_WITHDRAW]       = {"withdraw",       &qkdnf__v1__withdraw__descriptor,       AGENT,                          LEAVING, PLATFORM,                       FALSE, FALSE, 1, 60000, KIB,       20,   "a provider leaves"},
     [KIND_MEMBER]         = {"member",         &qkdnf__v1__member__descriptor,         PLATFORM,                       NEVER,   AGENT,                          FALSE, TRUE,  1, 0,     KIB,       0,    "membership state; acknowledges resources"},
     [KIND_ADMIN]          = {"admin",          &qkdnf__v1__admin__descriptor,          OPERATOR,                       NEVER,   PLATFORM | AGENT,               FALSE, FALSE, 1, 30000, 4 * KIB,   50,   "administration and drills"},
-    [KIND_ADMIN_REPLY]    = {"admin-reply",    &qkdnf__v1__admin_reply__descriptor,    PLATFORM | AGENT,               NEVER,   OPERATOR,                       FALSE, FALSE, 1, 30000, 256 * KIB, 0,    "the answer to admin"},
+    [KIND_ADMIN_REPLY]    = {"admin-reply",    &qkdnf__v1__admin_reply__descriptor,    PLATFORM | AGENT,               ALWAYS,  OPERATOR,                       FALSE, FALSE, 1, 30000, 256 * KIB, 0,    "the answer to admin"},
     [KIND_RESOURCE]       = {"resource",       &qkdnf__v1__resource__descriptor,       AGENT,                          ACTIVE,  PLATFORM,                       FALSE, TRUE,  1, 0,     512 * KIB, 20,   "a provider's abstract QKDN, versioned"},
     [KIND_STOCK]          = {"stock",          &qkdnf__v1__stock__descriptor,          AGENT,                          AT_WORK, PLATFORM,                       FALSE, FALSE, 0, 30000, 64 * KIB,  1000, "stock and rate of border links"},
     [KIND_REGISTER]       = {"register",       &qkdnf__v1__register__descriptor,       APPLICATION,                    NEVER,   PLATFORM,                       FALSE, FALSE, 1, 30000, 4 * KIB,   20,   "an application announces itself"},
@@ -42,9 +46,9 @@ static const Kind kinds[N_KINDS] = {
     [KIND_ORDER]          = {"order",          &qkdnf__v1__order__descriptor,          PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 64 * KIB,  0,    "one provider's part of a request"},
     [KIND_OUTCOME]        = {"outcome",        &qkdnf__v1__outcome__descriptor,        AGENT,                          AT_WORK, PLATFORM,                       FALSE, FALSE, 0, 30000, 4 * KIB,   0,    "the answer to order and release"},
     [KIND_RELEASE]        = {"release",        &qkdnf__v1__release__descriptor,        PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 64 * KIB,  0,    "deliver or void an attempt, burn slots"},
-    [KIND_FILL]           = {"fill",           &qkdnf__v1__fill__descriptor,           AGENT,                          NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 64 * KIB,  9000, "slot numbers for key blocks of a border link"},
-    [KIND_FILLED]         = {"filled",         &qkdnf__v1__filled__descriptor,         AGENT,                          NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, KIB,       9000, "how far the other end holds them"},
-    [KIND_RELAY]          = {"relay",          &qkdnf__v1__relay__descriptor,          AGENT,                          NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 160 * KIB, 0,    "one-time-padded relay values"},
+    [KIND_FILL]           = {"fill",           &qkdnf__v1__fill__descriptor,           AGENT,                          NOT_OUT, AGENT,                          FALSE, FALSE, 0, 30000, 64 * KIB,  9000, "slot numbers for key blocks of a border link"},
+    [KIND_FILLED]         = {"filled",         &qkdnf__v1__filled__descriptor,         AGENT,                          NOT_OUT, AGENT,                          FALSE, FALSE, 0, 30000, KIB,       9000, "how far the other end holds them"},
+    [KIND_RELAY]          = {"relay",          &qkdnf__v1__relay__descriptor,          AGENT,                          AT_WORK, AGENT,                          FALSE, FALSE, 0, 30000, 160 * KIB, 0,    "one-time-padded relay values"},
     [KIND_FAULT]          = {"fault",          &qkdnf__v1__fault__descriptor,          AGENT,                          AT_WORK, PLATFORM,                       FALSE, FALSE, 1, 60000, 4 * KIB,   1000, "a fault, or its end"},
     [KIND_NOTICE]         = {"notice",         &qkdnf__v1__notice__descriptor,         PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 1, 60000, 4 * KIB,   0,    "a fault shared with other members"},
     [KIND_SESSION]        = {"session",        &qkdnf__v1__session__descriptor,        APPLICATION | AGENT | OPERATOR, AT_WORK, PLATFORM,                       FALSE, FALSE, 1, 60000, 16 * KIB,  200,  "opens, closes and lists key streams"},
@@ -55,8 +59,8 @@ static const Kind kinds[N_KINDS] = {
     [KIND_HANDOVER_STATE] = {"handover-state", &qkdnf__v1__handover_state__descriptor, PLATFORM,                       NEVER,   APPLICATION | OPERATOR,         FALSE, FALSE, 1, 60000, 4 * KIB,   0,    "how far its handover is"},
     [KIND_VISIT]          = {"visit",          &qkdnf__v1__visit__descriptor,          PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 4 * KIB,   0,    "another provider's user is served here"},
     [KIND_VISIT_STATE]    = {"visit-state",    &qkdnf__v1__visit_state__descriptor,    AGENT,                          AT_WORK, PLATFORM,                       FALSE, FALSE, 0, 30000, 4 * KIB,   1000, "the answer to visit; a user at the door"},
-    [KIND_EVENT]          = {"event",          &qkdnf__v1__event__descriptor,          PLATFORM | AGENT,               NEVER,   MONITOR,                        TRUE,  FALSE, 0, 60000, 8 * KIB,   0,    "what happened, for monitors and audit"},
-    [KIND_METRICS]        = {"metrics",        &qkdnf__v1__metrics__descriptor,        PLATFORM | AGENT,               NEVER,   MONITOR,                        TRUE,  FALSE, 0, 60000, 64 * KIB,  0,    "what a member counts of itself"},
+    [KIND_EVENT]          = {"event",          &qkdnf__v1__event__descriptor,          PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 8 * KIB,   0,    "what happened, for monitors and audit"},
+    [KIND_METRICS]        = {"metrics",        &qkdnf__v1__metrics__descriptor,        PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 64 * KIB,  0,    "what a member counts of itself"},
 };
 // clang-format on
 

@@ -56,7 +56,7 @@ typedef struct {
     const char *name;
     const ProtobufCMessageDescriptor *message;
     Roles from;      // who may send it
-    States states;   // of an agent from which the platform takes it
+    States states;   // of an agent that may say it
     Roles to;        // who is to read it
     gboolean to_all; // addressed to `all`, not to one member
     gboolean retained;

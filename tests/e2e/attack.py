@@ -39,7 +39,7 @@ borders:
 
 BROKER = """\
 #!/bin/sh
-sed /^acl_file/d "$2" > "$2.open"
+sed -e /^acl_file/d -e /^plugin/d "$2" > "$2.open"
 exec {mosquitto} -c "$2.open"
 """
 

@@ -47,8 +47,14 @@ static void test_a_monitor_only_reads(void)
 
 static BrokerConfig config_new(void)
 {
-    return (BrokerConfig){
-        "::1", 8883, "/etc/ca.crt", "/etc/ca.crl", "/etc/broker.crt", "/etc/broker.key", NULL};
+    return (BrokerConfig){"::1",
+                          8883,
+                          "/etc/ca.crt",
+                          "/etc/ca.crl",
+                          "/etc/broker.crt",
+                          "/etc/broker.key",
+                          NULL,
+                          "/lib/plugin.so"};
 }
 
 static char *written_config(const BrokerConfig *config)
@@ -81,6 +87,7 @@ static void test_the_listener_admits_members_only(void)
         "\nkeyfile /etc/broker.key\n",
         "\nrequire_certificate true\n",
         "\nuse_identity_as_username true\n",
+        "\nplugin /lib/plugin.so\n",
         "\nallow_anonymous false\n",
         "\ntls_version tlsv1.3\n",
         "\nper_listener_settings false\n",
@@ -107,6 +114,11 @@ static void test_nothing_gets_in_between_the_lines(void)
     g_clear_error(&error);
     config = config_new();
     config.crl = "/etc/crl\nallow_anonymous true";
+    g_assert_false(broker_write_config(&config, "/nowhere", &error));
+    g_assert_nonnull(strstr(error->message, "cannot stand in"));
+    g_clear_error(&error);
+    config = config_new();
+    config.plugin = "/lib/plugin\nallow_anonymous true";
     g_assert_false(broker_write_config(&config, "/nowhere", &error));
     g_assert_nonnull(strstr(error->message, "cannot stand in"));
     g_clear_error(&error);

@@ -15,6 +15,6 @@ json_t *asyncapi_make(const Schema *schema);
 // last.
 const char *asyncapi_role_name(guint index, Role *ret_role);
 
-// The states of membership in which an agent may say a kind to the platform, by name; NULL where
-// its state does not matter. Release with json_decref().
+// The states of membership in which an agent may say a kind, by name; NULL where its state does
+// not matter. Release with json_decref().
 json_t *asyncapi_list_states(const Kind *kind);

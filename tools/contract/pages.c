@@ -52,7 +52,7 @@ static void append_row(GString *page, const char *what, const char *format, ...)
     va_end(arguments);
 }
 
-// A platform takes it from agents in these states.
+// A platform takes it from agents in these states, and a broker that knows them passes it on.
 static void append_states(GString *page, const Kind *kind)
 {
     json_t *states = asyncapi_list_states(kind);

@@ -8,6 +8,7 @@
 #include "topics/mqtt/daemon.h"
 #include "topics/mqtt/pki.h"
 #include "tools/qkdnf/ports.h"
+#include "tools/qkdnf/program.h"
 
 #include <errno.h>
 #include <string.h>
@@ -185,6 +186,7 @@ static gboolean write_broker(const char *dir, const Description *description, GE
     g_autofree char *certificate = deployment_pki_path(dir, DEPLOYMENT_BROKER, ".crt");
     g_autofree char *key = deployment_pki_path(dir, DEPLOYMENT_BROKER, ".key");
     g_autofree char *broker = g_build_filename(dir, DEPLOYMENT_BROKER, NULL);
+    g_autofree char *plugin = program_find_plugin();
     BrokerConfig config = {
         .address = HOST,
         .port = deployment_url_port(description->broker_url),
@@ -193,6 +195,7 @@ static gboolean write_broker(const char *dir, const Description *description, GE
         .certificate = certificate,
         .key = key,
         .monitors = (const char *const *)description->monitors,
+        .plugin = plugin,
     };
     return broker_write_config(&config, broker, error);
 }

@@ -7,6 +7,23 @@ static gboolean is_program(const char *path)
     return g_file_test(path, G_FILE_TEST_IS_EXECUTABLE) && !g_file_test(path, G_FILE_TEST_IS_DIR);
 }
 
+static char *own_directory(void)
+{
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    return g_path_get_dirname(self ? self : "");
+}
+
+char *program_find_plugin(void)
+{
+    g_autofree char *here = own_directory();
+    g_autofree char *built =
+        g_build_filename(here, "..", "..", "topics", "mqtt", "plugin", QKDNF_PLUGIN, NULL);
+    if (g_file_test(built, G_FILE_TEST_IS_REGULAR))
+        return g_canonicalize_filename(built, NULL);
+    const char *installed = QKDNF_LIB_DIR "/" QKDNF_PLUGIN;
+    return g_file_test(installed, G_FILE_TEST_IS_REGULAR) ? g_strdup(installed) : NULL;
+}
+
 char *program_find(const char *name, const char *build_dir, GError **error)
 {
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);

@@ -80,6 +80,8 @@ static char *format_config(const BrokerConfig *config, const char *dir)
     add_listener(text, config);
     g_string_append_printf(text, "allow_anonymous false\nacl_file %s/" BROKER_ACCESS_FILE "\n",
                            dir);
+    if (config->plugin)
+        g_string_append_printf(text, "plugin %s\n", config->plugin);
     add_limits(text);
     g_string_append_printf(
         text, "persistence true\npersistence_location %s/\nautosave_interval 30\n", dir);
@@ -92,8 +94,8 @@ static char *format_config(const BrokerConfig *config, const char *dir)
 // Each stands on a line of its own, up to its end.
 static gboolean check_texts(const BrokerConfig *config, const char *dir, GError **error)
 {
-    const char *texts[] = {config->address, config->ca, config->certificate,
-                           config->key,     dir,        config->crl};
+    const char *texts[] = {config->address, config->ca,    config->certificate, config->key, dir,
+                           config->crl,     config->plugin};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         if (!texts[i] || (*texts[i] && !strpbrk(texts[i], "\r\n")))
             continue;

@@ -4,7 +4,8 @@
 // The broker's configuration and access rules, written from the table of kinds for mosquitto: a
 // listener with TLS 1.3 and client certificates, a member's ID being its certificate's common name.
 // A member writes only what the table has, under its own ID, and reads what is addressed to it or
-// to all; a monitor reads everything and writes nothing.
+// to all; a monitor reads everything and writes nothing. The rules alone make a correct fabric,
+// since every receiver checks what it gets; the plugin adds what rules cannot say.
 
 #include <glib.h>
 
@@ -20,6 +21,7 @@ typedef struct {
     const char *certificate;     // PEM file
     const char *key;             // PEM file
     const char *const *monitors; // member IDs, NULL-terminated; or NULL
+    const char *plugin;          // the file of topics/mqtt/plugin; or NULL, to have the rules alone
 } BrokerConfig;
 
 // Writes both files, replacing older ones; `dir` must be there, and is where the broker keeps what
