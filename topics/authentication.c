@@ -27,27 +27,13 @@ struct Authentication {
 
 // --- life ----------------------------------------------------------------------------------------
 
-static Roles partners_of(Role role)
-{
-    Roles partners = 0;
-    for (guint id = 0; id < N_KINDS; id++) {
-        const Kind *kind = kind_get(id);
-        if (!kind->to_all && (kind->from & ROLE_BIT(role)))
-            partners |= kind->to;
-        if (!kind->to_all && (kind->to & ROLE_BIT(role)))
-            partners |= kind->from;
-    }
-    // It speaks with nobody, and looks at everybody.
-    return partners ? partners : ~(Roles)0;
-}
-
 Authentication *authentication_new(const char *id, Role role, guint64 incarnation,
                                    const Random *random)
 {
     Authentication *authentication = g_new0(Authentication, 1);
     authentication->identity = (Identity){g_strdup(id), role, incarnation, authentication->share};
     authentication->key = pairwise_generate(random, authentication->share);
-    authentication->partners = partners_of(role);
+    authentication->partners = kind_partners(role);
     authentication->pre_shared =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)secret_free);
     authentication->peers = peer_book_new();

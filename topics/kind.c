@@ -70,6 +70,19 @@ const Kind *kind_get(KindId id)
     return &kinds[id];
 }
 
+Roles kind_partners(Role role)
+{
+    Roles partners = 0;
+    for (guint id = 0; id < N_KINDS; id++) {
+        const Kind *kind = &kinds[id];
+        if (!kind->to_all && (kind->from & ROLE_BIT(role)))
+            partners |= kind->to;
+        if (!kind->to_all && (kind->to & ROLE_BIT(role)))
+            partners |= kind->from;
+    }
+    return partners ? partners : ~(Roles)0;
+}
+
 gboolean kind_find(const char *name, KindId *ret_id)
 {
     for (guint i = 0; i < N_KINDS; i++) {

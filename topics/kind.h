@@ -70,5 +70,9 @@ typedef struct {
 // Never NULL for an ID of the enum.
 const Kind *kind_get(KindId id);
 
+// The roles with which this one has something to say to each other. For one that speaks with
+// nobody, and looks at everybody: all.
+Roles kind_partners(Role role);
+
 // FALSE for a name that is not in the table.
 gboolean kind_find(const char *name, KindId *ret_id);

@@ -65,15 +65,23 @@ static void on_admin_reply(gpointer data, const Sender *sender, gconstpointer me
     application->members = message_copy(&reply->base);
 }
 
+static void ignore(gpointer data, const Sender *sender, gconstpointer message) {}
+
+// To a monitor everyone is who the certificate says.
 static Role role_of(gpointer data, const char *member)
 {
+    const Application *application = data;
+    if (application->role == ROLE_MONITOR)
+        return ROLE_BY_CERTIFICATE;
     return strcmp(member, PLATFORM) == 0 ? ROLE_PLATFORM : ROLE_APPLICATION;
 }
 
 static const DispatchTable dispatch = {.handlers = {[KIND_REPLY] = on_reply,
                                                     [KIND_SESSION_STATE] = on_session_state,
                                                     [KIND_HANDOVER_STATE] = on_handover_state,
-                                                    [KIND_ADMIN_REPLY] = on_admin_reply},
+                                                    [KIND_ADMIN_REPLY] = on_admin_reply,
+                                                    [KIND_EVENT] = ignore,
+                                                    [KIND_METRICS] = ignore},
                                        .role_of = role_of};
 
 static void arrive(gpointer member, const char *topic, GBytes *payload)
@@ -81,8 +89,11 @@ static void arrive(gpointer member, const char *topic, GBytes *payload)
     Application *application = member;
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
-    dispatcher_receive(application->dispatcher, topic, bytes, n_bytes,
-                       agenda_now(application->agenda));
+    Refusal refusal = dispatcher_receive(application->dispatcher, topic, bytes, n_bytes,
+                                         agenda_now(application->agenda));
+    BrokerReceipt receipt = {application->sae, application->role, 1, topic, payload, refusal};
+    if (application->received)
+        application->received(application->owner, &receipt);
     flush(application);
 }
 

@@ -3,7 +3,7 @@
 //
 // A virtual application: asks the platform for keys over the bus, repeats until it is answered or
 // its time is up, and keeps every answer that it was given. An operator is one, too, that asks for
-// other things.
+// other things; so is a monitor, which only listens.
 
 #include "tests/sim/broker.h"
 #include "tests/sim/dice.h"
@@ -35,6 +35,8 @@ typedef struct {
     GTree *session_states;          // ID → WireSessionState
     GTree *handover_states;         // ID → WireHandoverState
     WireAdminReply *members;        // as an operator was told last; or NULL
+    BrokerReceivedFn received;      // or NULL
+    gpointer owner;                 // of that
 } Application;
 
 Application *application_new(Agenda *agenda, Broker *broker, const char *sae, Role role,

@@ -78,19 +78,30 @@ static void deliver(gpointer owner, gpointer data)
         connected->arrive(connected->member, delivery->topic, delivery->payload);
 }
 
-static void send_to(Broker *broker, const Connected *connected, const Topic *topic,
-                    const char *text, GBytes *payload)
+static void send_after(Broker *broker, const Connected *connected, const char *topic,
+                       GBytes *payload, gint64 delay_us)
+{
+    Delivery *delivery = g_new(Delivery, 1);
+    *delivery = (Delivery){g_strdup(connected->id), connected->session, broker->epoch,
+                           g_strdup(topic), g_bytes_ref(payload)};
+    agenda_add(broker->agenda, agenda_now(broker->agenda) + delay_us, deliver, broker, delivery,
+               delivery_free);
+}
+
+void broker_slip(Broker *broker, const char *id, const char *topic, GBytes *payload,
+                 gint64 delay_us)
+{
+    const Connected *connected = g_tree_lookup(broker->connected, id);
+    if (connected)
+        send_after(broker, connected, topic, payload, delay_us);
+}
+
+static void send_to(Broker *broker, const Connected *connected, const BrokerLeg *leg)
 {
     g_autoptr(GArray) delays = g_array_new(FALSE, FALSE, sizeof(gint64));
-    BrokerLeg leg = {topic->from, connected->id, topic->kind};
-    broker->ops->fate(broker->world, &leg, delays);
-    for (guint i = 0; i < delays->len; i++) {
-        Delivery *delivery = g_new(Delivery, 1);
-        *delivery = (Delivery){g_strdup(connected->id), connected->session, broker->epoch,
-                               g_strdup(text), g_bytes_ref(payload)};
-        agenda_add(broker->agenda, agenda_now(broker->agenda) + g_array_index(delays, gint64, i),
-                   deliver, broker, delivery, delivery_free);
-    }
+    broker->ops->fate(broker->world, leg, delays);
+    for (guint i = 0; i < delays->len; i++)
+        send_after(broker, connected, leg->topic, leg->payload, g_array_index(delays, gint64, i));
 }
 
 static gboolean reads(const Connected *connected, const Topic *topic)
@@ -113,8 +124,11 @@ static gboolean send_if_read(gpointer key, gpointer value, gpointer data)
 {
     const Sending *sending = data;
     const Connected *connected = value;
-    if (reads(connected, &sending->topic))
-        send_to(sending->broker, connected, &sending->topic, sending->text, sending->payload);
+    const Topic *topic = &sending->topic;
+    BrokerLeg leg = {topic->from,   connected->id,    topic->kind,
+                     sending->text, sending->payload, FALSE};
+    if (reads(connected, topic))
+        send_to(sending->broker, connected, &leg);
     return FALSE;
 }
 
@@ -138,9 +152,11 @@ void broker_publish(Broker *broker, const char *topic, GBytes *original)
 static gboolean send_retained(gpointer key, gpointer value, gpointer data)
 {
     Sending *sending = data;
+    const Topic *topic = &sending->topic;
     g_assert_true(topic_parse(key, &sending->topic));
-    if (reads(sending->connected, &sending->topic))
-        send_to(sending->broker, sending->connected, &sending->topic, key, value);
+    BrokerLeg leg = {topic->from, sending->connected->id, topic->kind, key, value, TRUE};
+    if (reads(sending->connected, topic))
+        send_to(sending->broker, sending->connected, &leg);
     return FALSE;
 }
 

@@ -18,7 +18,22 @@ typedef struct {
     const char *from;
     const char *to; // the member that reads it
     KindId kind;
+    const char *topic;
+    GBytes *payload;
+    gboolean is_retained; // said before, to whoever has just connected
 } BrokerLeg;
+
+// What became of a publish that a member has looked at.
+typedef struct {
+    const char *id;
+    Role role;
+    guint64 life; // which of the member's processes it was
+    const char *topic;
+    GBytes *payload;
+    Refusal refusal;
+} BrokerReceipt;
+
+typedef void (*BrokerReceivedFn)(gpointer owner, const BrokerReceipt *receipt);
 
 typedef struct {
     // Sees every publish as its sender meant it.
@@ -41,6 +56,11 @@ void broker_disconnect(Broker *broker, const char *id, gboolean quietly);
 gboolean broker_is_connected(const Broker *broker, const char *id);
 
 void broker_publish(Broker *broker, const char *topic, GBytes *payload);
+
+// Hands a member what nobody has published, after a while: what a broker can that means harm. It is
+// lost when the member is not connected.
+void broker_slip(Broker *broker, const char *id, const char *topic, GBytes *payload,
+                 gint64 delay_us);
 
 // Forgets retained messages and everything under way.
 void broker_forget(Broker *broker);

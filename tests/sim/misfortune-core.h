@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The inside of misfortune: misfortune.c decides what goes wrong and when, and does so to
-// deliveries and drivers; strike.c does it to members.
+// deliveries and drivers; malice.c to deliveries, on purpose; strike.c does it to members.
 
 #include "tests/sim/misfortune.h"
 
@@ -14,6 +14,7 @@ typedef struct {
     char *name; // NULL: with any member
     guint64 seed;
     guint64 n_chances; // so far
+    gint64 withheld_until_us;
 } Place;
 
 struct Misfortune {
@@ -30,7 +31,18 @@ struct Misfortune {
     GHashTable *places;      // name → Place
     Place strikes[N_FAULTS]; // of those that happen to members
     GHashTable *cut_off;     // member → until when (gint64)
+    GPtrArray *overheard;    // Overheard (malice.c)
 };
+
+// Whether it happens at this chance. `ret_dice` are for how; `detail` is for people.
+gboolean misfortune_happens(Misfortune *misfortune, const Place *place, FaultKind kind,
+                            const char *detail, Dice *ret_dice);
+
+// malice.c
+gboolean malice_is(FaultKind kind);
+void malice_overhear(Misfortune *misfortune, const BrokerLeg *leg);
+void malice_on_delivery(Misfortune *misfortune, Place *place, const BrokerLeg *leg, GArray *delays);
+void malice_overheard_free(gpointer overheard);
 
 // strike.c
 void misfortune_strike(Misfortune *misfortune, Node *node, FaultKind kind, Dice *dice);

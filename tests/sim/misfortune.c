@@ -13,6 +13,13 @@ const char *const fault_names[N_FAULTS] = {
     [FAULT_DELAYED] = "delayed",
     [FAULT_REORDERED] = "reordered",
     [FAULT_TAMPERED] = "tampered",
+    [FAULT_MOVED] = "moved",
+    [FAULT_REFLECTED] = "reflected",
+    [FAULT_REPLAYED] = "replayed",
+    [FAULT_ALTERED] = "altered",
+    [FAULT_INVENTED] = "invented",
+    [FAULT_WITHHELD] = "withheld",
+    [FAULT_STALE] = "stale",
     [FAULT_PARTITION] = "partition",
     [FAULT_DISCONNECT] = "disconnect",
     [FAULT_BROKER] = "broker",
@@ -33,6 +40,7 @@ const char *const fault_names[N_FAULTS] = {
 // How often in ten thousand, for what may happen to each delivery or call; in one run, as often as
 // one of these.
 static const guint rates[] = {20, 100, 400, 1500};
+static const guint rates_of_malice[] = {5, 20, 80, 300};
 
 // What happens to members: from one time to the next, at most.
 static const gint64 pauses_us[] = {1000 * MS, 3000 * MS, 10000 * MS};
@@ -61,12 +69,14 @@ Misfortune *misfortune_new(guint64 seed, GHashTable *only, MisfortuneSayFn say, 
     misfortune->owner = owner;
     misfortune->faults = g_ptr_array_new_with_free_func(fault_free);
     misfortune->places = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, place_free);
+    misfortune->overheard = g_ptr_array_new_with_free_func(malice_overheard_free);
     misfortune->cut_off = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     Dice dice = dice_make(misfortune->seed);
     for (guint kind = 0; kind < N_FAULTS; kind++) {
-        guint rate = rates[dice_below(&dice, G_N_ELEMENTS(rates))];
+        gsize level = dice_below(&dice, G_N_ELEMENTS(rates));
         gint64 pause_us = pauses_us[dice_below(&dice, G_N_ELEMENTS(pauses_us))];
         gboolean is_there = dice_chance(&dice, KIND_PERCENT);
+        guint rate = malice_is(kind) ? rates_of_malice[level] : rates[level];
         misfortune->per_10000[kind] = is_there ? rate : 0;
         misfortune->pause_us[kind] = pause_us;
         misfortune->strikes[kind].seed = dice_fork(misfortune->seed, fault_names[kind]);
@@ -79,6 +89,7 @@ void misfortune_free(Misfortune *misfortune)
     if (!misfortune)
         return;
     g_hash_table_unref(misfortune->cut_off);
+    g_ptr_array_unref(misfortune->overheard);
     g_hash_table_unref(misfortune->places);
     g_ptr_array_unref(misfortune->faults);
     g_free(misfortune);
@@ -123,7 +134,7 @@ static Place *next_chance(Misfortune *misfortune, char *name)
         g_free(name);
     } else {
         place = g_new(Place, 1);
-        *place = (Place){name, dice_fork(misfortune->seed, name), 0};
+        *place = (Place){name, dice_fork(misfortune->seed, name), 0, 0};
         g_hash_table_insert(misfortune->places, name, place);
     }
     place->n_chances++;
@@ -152,8 +163,8 @@ static gboolean strikes(Misfortune *misfortune, const Place *place, FaultKind ki
     return TRUE;
 }
 
-static gboolean happens(Misfortune *misfortune, const Place *place, FaultKind kind,
-                        const char *detail, Dice *ret_dice)
+gboolean misfortune_happens(Misfortune *misfortune, const Place *place, FaultKind kind,
+                            const char *detail, Dice *ret_dice)
 {
     *ret_dice = dice_of(place, kind);
     return misfortune->per_10000[kind] > 0 && dice_rarely(ret_dice, misfortune->per_10000[kind]) &&
@@ -176,24 +187,26 @@ static void add_copy(GArray *delays, gint64 delay_us)
 
 static void fate_of_delivery(Misfortune *misfortune, const BrokerLeg *leg, GArray *delays)
 {
-    const Place *place = next_chance(
+    Place *place = next_chance(
         misfortune, g_strjoin(":", leg->from, leg->to, kind_get(leg->kind)->name, NULL));
     gint64 delay_us = WORLD_HOP_US;
     Dice dice;
     if (is_cut_off(misfortune, leg->from) || is_cut_off(misfortune, leg->to) ||
-        happens(misfortune, place, FAULT_LOST, "", &dice))
+        misfortune_happens(misfortune, place, FAULT_LOST, "", &dice))
         return;
-    if (happens(misfortune, place, FAULT_REORDERED, "", &dice))
+    if (misfortune_happens(misfortune, place, FAULT_REORDERED, "", &dice))
         delay_us += dice_between(&dice, 1, 3 * WORLD_HOP_US);
-    if (happens(misfortune, place, FAULT_DELAYED, "", &dice))
+    if (misfortune_happens(misfortune, place, FAULT_DELAYED, "", &dice))
         delay_us += dice_between(&dice, 1 * MS, 4000 * MS);
     add_copy(delays, delay_us);
-    if (happens(misfortune, place, FAULT_REPEATED, "", &dice))
+    if (misfortune_happens(misfortune, place, FAULT_REPEATED, "", &dice))
         add_copy(delays, delay_us + dice_between(&dice, 0, 20000 * MS));
+    malice_on_delivery(misfortune, place, leg, delays);
 }
 
 void misfortune_fate(Misfortune *misfortune, const BrokerLeg *leg, GArray *delays)
 {
+    malice_overhear(misfortune, leg);
     if (misfortune->is_on)
         fate_of_delivery(misfortune, leg, delays);
     else
@@ -208,7 +221,7 @@ GBytes *misfortune_tamper(Misfortune *misfortune, const char *text, GBytes *payl
         !topic_parse(text, &topic) || topic.kind != KIND_RELAY)
         return NULL;
     const Place *place = next_chance(misfortune, g_strjoin(":", topic.from, topic.to, NULL));
-    if (!happens(misfortune, place, FAULT_TAMPERED, "", &dice))
+    if (!misfortune_happens(misfortune, place, FAULT_TAMPERED, "", &dice))
         return NULL;
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(payload, &n_bytes);
@@ -250,7 +263,7 @@ FaultyFate misfortune_driver(Misfortune *misfortune, const char *agent, FaultyCa
     Dice dice;
     for (gsize i = 0; i < G_N_ELEMENTS(fates); i++) {
         if (fates[i].calls & ON(call) &&
-            happens(misfortune, place, fates[i].kind, block_id ? block_id : "", &dice))
+            misfortune_happens(misfortune, place, fates[i].kind, block_id ? block_id : "", &dice))
             return fates[i].fate;
     }
     return FAULTY_NOTHING;
@@ -303,6 +316,9 @@ void misfortune_begin(Misfortune *misfortune, World *world)
     misfortune->world = world;
     misfortune->is_on = TRUE;
     for (guint kind = 0; kind < N_FAULTS; kind++) {
+        // Without authentication, the broker is trusted.
+        if (malice_is(kind) && !world->hooks.is_authenticated)
+            misfortune->per_10000[kind] = 0;
         if (is_of_members(kind) && misfortune->per_10000[kind] > 0)
             strike_later(misfortune, kind);
     }

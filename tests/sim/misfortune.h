@@ -14,6 +14,14 @@ typedef enum {
     FAULT_DELAYED,
     FAULT_REORDERED,
     FAULT_TAMPERED,
+    // The same, by whoever runs the broker and means harm; where frames are authenticated
+    FAULT_MOVED,     // to another topic: kind, sender or receiver
+    FAULT_REFLECTED, // to who said it
+    FAULT_REPLAYED,  // what was said before, maybe in an earlier life of sender or receiver
+    FAULT_ALTERED,   // a bit, or something of the header or of the messages
+    FAULT_INVENTED,  // what nobody said
+    FAULT_WITHHELD,  // one kind from one member to another, for a while
+    FAULT_STALE,     // something earlier, instead of what is retained
     // The bus
     FAULT_PARTITION,  // a member's traffic is lost, and nobody is told
     FAULT_DISCONNECT, // its connection ends, by will

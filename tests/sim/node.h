@@ -12,10 +12,6 @@
 
 typedef struct Node Node;
 
-// Told what became of a publish that a process has looked at.
-typedef void (*NodeReceivedFn)(gpointer owner, const Node *node, const char *topic, GBytes *payload,
-                               Refusal refusal);
-
 // A core as its process sees it, and how it comes and goes.
 typedef struct {
     // Makes core and, for an agent, driver, over the node's store. NULL when the store is refused.
@@ -66,7 +62,7 @@ struct Node {
     Breach breach;
     gint64 restart_us;       // after a crash; 0: stays down
     guint64 n_passes;        // in all lives
-    NodeReceivedFn received; // or NULL
+    BrokerReceivedFn received; // or NULL
     gpointer owner;          // of that
 };
 

@@ -38,6 +38,8 @@ Operator *operator_new(guint64 seed, World *world)
     operator->withdraws = dice_chance(&operator->dice, WITHDRAWS_PERCENT);
     operator->member = application_new(world->agenda, world->broker, OPERATOR_ID, ROLE_OPERATOR,
                                        seed, world->hooks.is_authenticated);
+    operator->member->received = world->hooks.received;
+    operator->member->owner = world->owner;
     return operator;
 }
 
@@ -178,6 +180,8 @@ static void pursue(Operator *operator)
     gint64 until_us = MIN(operator->back_at_us, operator->until_us);
     if (is_gone)
         note_out(operator);
+    // Who has left before it was ever heard of is in nobody's list.
+    is_gone = is_gone || (operator->is_withdrawal && state == MEMBER(UNSPECIFIED));
     if (world_now(operator->world) < until_us && !operator->is_out)
         take_out(operator);
     else if (is_gone && world_now(operator->world) >= until_us)

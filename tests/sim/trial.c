@@ -44,6 +44,7 @@ typedef struct {
     Streams *streams;
     Operator *operator;
     Moves *moves;
+    Application *monitor;
     GChecksum *digest;
 } Run;
 
@@ -146,14 +147,15 @@ static void on_publish(gpointer owner, const char *topic, GBytes *payload)
     witness_on_publish(run->witness, topic, payload);
 }
 
-static void on_received(gpointer owner, const Node *node, const char *topic, GBytes *payload,
-                        Refusal refusal)
+static void on_received(gpointer owner, const BrokerReceipt *receipt)
 {
     const Run *run = owner;
-    if (!run->trial->is_traced || refusal == REFUSAL_NONE)
+    if (run->world->hooks.is_authenticated)
+        witness_on_received(run->witness, receipt);
+    if (!run->trial->is_traced || receipt->refusal == REFUSAL_NONE)
         return;
     print_time(run);
-    printf("  %s refuses %s: %s\n", node->id, topic, refusal_name(refusal));
+    printf("  %s refuses %s: %s\n", receipt->id, receipt->topic, refusal_name(receipt->refusal));
 }
 
 static GBytes *on_tamper(gpointer owner, const char *topic, GBytes *payload)
@@ -289,6 +291,7 @@ static void run_through(Run *run, Dice *dice)
 {
     gint64 lasts_us = dice_between(dice, 8, 40) * SECOND;
     world_start(run->world);
+    application_connect(run->monitor);
     if (dice_chance(dice, 60) && !run_for(run, 2 * SECOND))
         return;
     misfortune_begin(run->misfortune, run->world);
@@ -333,6 +336,17 @@ static TrialResult result_of(const Run *run)
     return result;
 }
 
+// It hears what nobody else listens to.
+static Application *monitor_new(Run *run)
+{
+    const World *world = run->world;
+    Application *monitor = application_new(world->agenda, world->broker, "monitor", ROLE_MONITOR,
+                                           run->trial->seed, world->hooks.is_authenticated);
+    monitor->received = on_received;
+    monitor->owner = run;
+    return monitor;
+}
+
 TrialResult trial_run(const Trial *trial)
 {
     WorldHooks hooks = {{on_publish, on_tamper, on_fate}, wrap_driver, on_received, TRUE};
@@ -354,11 +368,13 @@ TrialResult trial_run(const Trial *trial)
     run.streams = streams_new(trial->seed, run.world);
     run.operator= operator_new(trial->seed, run.world);
     run.moves = moves_new(trial->seed, run.world, run.operator);
+    run.monitor = monitor_new(&run);
     run.digest = g_checksum_new(G_CHECKSUM_SHA256);
     run_through(&run, &dice);
     TrialResult result = result_of(&run);
     moves_free(run.moves);
     operator_free(run.operator);
+    application_free(run.monitor);
     world_free(run.world);
     workload_free(run.workload);
     streams_free(run.streams);

@@ -3,7 +3,8 @@
 //
 // The inside of the witness: witness.c sees requests and answers, witness-slots.c slots, relay
 // values and what keys they carry, witness-keys.c keys that are delivered, witness-sessions.c in
-// which order those of sessions are, witness-moves.c how handovers end.
+// which order those of sessions are, witness-moves.c how handovers end, witness-frames.c what members
+// believe of the bus.
 
 #include "tests/sim/windows.h"
 #include "tests/sim/witness.h"
@@ -12,6 +13,9 @@ struct Witness {
     char *failure;
     Windows *windows;    // of everything that is secret
     GPtrArray *payloads; // GBytes: everything that was published
+
+    GHashTable *said;      // GBytes of `payloads` → Said
+    GHashTable *listeners; // member → Listener
 
     GHashTable *blocks;     // "agent block" → Secret
     GHashTable *places;     // "link slot" → Place
@@ -38,6 +42,12 @@ struct Witness {
     GHashTable *ordered; // requests that were accepted
     GHashTable *replies; // request → GBytes: the first answer after that
 };
+
+// witness-frames.c
+void witness_on_frame(Witness *witness, const char *topic, GBytes *payload,
+                      const WireHeader *header);
+void witness_said_free(gpointer said);
+void witness_listener_free(gpointer listener);
 
 // witness-slots.c
 void witness_on_fill(Witness *witness, const WireFill *fill);

@@ -39,6 +39,8 @@ Witness *witness_new(void)
     Witness *witness = g_new0(Witness, 1);
     witness->windows = windows_new();
     witness->payloads = g_ptr_array_new_with_free_func(unref_bytes);
+    witness->said = g_hash_table_new_full(NULL, NULL, NULL, witness_said_free);
+    witness->listeners = table_new(witness_listener_free);
     witness->blocks = table_new(free_secret);
     witness->places = table_new(witness_place_free);
     witness->slot_uses = table_new(g_free);
@@ -74,6 +76,8 @@ void witness_free(Witness *witness)
         witness->numbered,  witness->ends,    witness->handovers, witness->moves_asked};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
+    g_hash_table_unref(witness->said);
+    g_hash_table_unref(witness->listeners);
     g_ptr_array_unref(witness->payloads);
     windows_free(witness->windows);
     g_free(witness->failure);
@@ -217,6 +221,7 @@ void witness_on_publish(Witness *witness, const char *text, GBytes *payload)
             on_request(witness, (const WireRequest *)frame->messages[i], text, payload);
     }
     g_ptr_array_add(witness->payloads, g_bytes_ref(payload));
+    witness_on_frame(witness, text, payload, frame->header);
     check_shows_nothing(witness, payload);
 }
 

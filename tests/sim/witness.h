@@ -22,6 +22,8 @@ void witness_on_block(Witness *witness, const char *agent, const DriverBlock *bl
 gboolean witness_knows_block(const Witness *witness, const char *agent, const char *block_id);
 // Something was published, as its sender meant it.
 void witness_on_publish(Witness *witness, const char *topic, GBytes *payload);
+// A member has looked at a publish, in a federation that is authenticated.
+void witness_on_received(Witness *witness, const BrokerReceipt *receipt);
 // An application was answered at its KME.
 void witness_on_fetched(Witness *witness, const Fetch *fetch);
 

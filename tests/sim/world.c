@@ -249,6 +249,8 @@ static void add_site(World *world, const Site *site)
             application_new(world->agenda, world->broker, configured->sae, ROLE_APPLICATION,
                             world->seed, world->hooks.is_authenticated);
         application->at = site->config.id;
+        application->received = world->hooks.received;
+        application->owner = world->owner;
         g_ptr_array_add(world->applications, application);
     }
 }

@@ -23,8 +23,8 @@ typedef struct {
     BrokerOps broker;
     // The driver of an agent that starts, instead of the one given; owned.
     Driver *(*wrap_driver)(gpointer owner, Node *node, Driver *driver);
-    // A process has looked at a publish.
-    NodeReceivedFn received;
+    // A process or an application has looked at a publish.
+    BrokerReceivedFn received;
     // Whether frames are authenticated between their ends; if not, whoever publishes is believed.
     gboolean is_authenticated;
 } WorldHooks;
