@@ -187,8 +187,8 @@ static void add_copy(GArray *delays, gint64 delay_us)
 
 static void fate_of_delivery(Misfortune *misfortune, const BrokerLeg *leg, GArray *delays)
 {
-    Place *place = next_chance(
-        misfortune, g_strjoin(":", leg->from, leg->to, kind_get(leg->kind)->name, NULL));
+    Place *place = next_chance(misfortune,
+                               g_strjoin(":", leg->from, leg->to, kind_get(leg->kind)->name, NULL));
     gint64 delay_us = WORLD_HOP_US;
     Dice dice;
     if (is_cut_off(misfortune, leg->from) || is_cut_off(misfortune, leg->to) ||

@@ -169,8 +169,9 @@ static void receive_all(Node *node)
         Refusal refusal =
             node->ops->core->receive(node->core, arrival->topic, bytes, n_bytes, node_now(node));
         if (node->received)
-            node->received(node->owner, &(BrokerReceipt){node->id, node->role, node->life,
-                                                         arrival->topic, arrival->payload, refusal});
+            node->received(node->owner,
+                           &(BrokerReceipt){node->id, node->role, node->life, arrival->topic,
+                                            arrival->payload, refusal});
         arrival_free(arrival);
     }
 }

@@ -60,10 +60,10 @@ struct Node {
     CrashPoint crash;  // of pass `crash_pass`
     guint64 crash_pass;
     Breach breach;
-    gint64 restart_us;       // after a crash; 0: stays down
-    guint64 n_passes;        // in all lives
+    gint64 restart_us;         // after a crash; 0: stays down
+    guint64 n_passes;          // in all lives
     BrokerReceivedFn received; // or NULL
-    gpointer owner;          // of that
+    gpointer owner;            // of that
 };
 
 Node *node_new(Agenda *agenda, Broker *broker, const char *id, Role role, const NodeOps *ops,

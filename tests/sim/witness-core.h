@@ -3,8 +3,8 @@
 //
 // The inside of the witness: witness.c sees requests and answers, witness-slots.c slots, relay
 // values and what keys they carry, witness-keys.c keys that are delivered, witness-sessions.c in
-// which order those of sessions are, witness-moves.c how handovers end, witness-frames.c what members
-// believe of the bus.
+// which order those of sessions are, witness-moves.c how handovers end, witness-frames.c what
+// members believe of the bus.
 
 #include "tests/sim/windows.h"
 #include "tests/sim/witness.h"

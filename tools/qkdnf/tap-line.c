@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+// The longest mark of authenticity.
+#define MARK_CHARS 8
+
 // What a value may take of a line, in characters.
 #define TEXT_MAX 120
 #define HEX_MAX  32
@@ -171,11 +174,17 @@ static void append_message(GString *line, const json_t *publish, const json_t *m
     const char *by_severity = severity_colour(message);
     g_autofree char *way =
         g_strconcat(json_read_text(publish, "from"), " → ", json_read_text(publish, "to"), NULL);
+    const char *mark = json_read_text(publish, "authenticity");
     append_time(line, json_integer_value(json_object_get(publish, "sent_at_us")));
     append_coloured(line, kind, KIND_CHARS,
                     !colours      ? NULL
                     : by_severity ? by_severity
                                   : colour_of(kind));
+    if (*mark) {
+        gboolean is_failed = strcmp(mark, "failed") == 0;
+        append_coloured(line, mark, MARK_CHARS, colours && is_failed ? "1;31" : NULL);
+        g_string_append(line, "  ");
+    }
     g_string_append_printf(line, "%s  ", way);
     append_fields(line, message, " ");
     g_string_append_c(line, '\n');

@@ -2,10 +2,13 @@
 //
 // qkdnf tap: the bus, decoded, live.
 
+#include "tools/qkdnf/authenticity.h"
 #include "tools/qkdnf/monitor.h"
 #include "tools/qkdnf/recording.h"
 #include "tools/qkdnf/tap-line.h"
 #include "tools/qkdnf/verb.h"
+#include "topics/mqtt/credentials-file.h"
+#include "topics/mqtt/daemon.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,8 +37,9 @@ typedef struct {
     const char *record; // NULL: nothing is kept
     const char *replay; // NULL: the bus
     FILE *recording;
-    gboolean is_full; // the recording could not be written
-    guint64 n_left;   // G_MAXUINT64: no limit
+    gboolean is_full;           // the recording could not be written
+    guint64 n_left;             // G_MAXUINT64: no limit
+    Authenticity *authenticity; // NULL: of a recording nothing is checked
 } Tap;
 
 static void check_kind(const char *name, struct argp_state *state)
@@ -99,18 +103,45 @@ static gboolean is_wanted(const Tap *tap, const char *text)
            is_among(tap->to, topic.to);
 }
 
+static void mark_authenticity(const Tap *tap, json_t *publish, const char *topic,
+                              const guint8 *payload, gsize n_bytes)
+{
+    Refusal reason = REFUSAL_NONE;
+    AuthenticityMark mark =
+        authenticity_check(tap->authenticity, topic, payload, n_bytes, g_get_real_time(), &reason);
+    json_object_set_new(publish, "authenticity", json_string(authenticity_name(mark)));
+    if (mark != AUTHENTICITY_FAILED)
+        return;
+    json_object_set_new(publish, "failure", json_string(refusal_name(reason)));
+    g_autofree char *shown = g_strescape(topic, NULL);
+    g_printerr("ALERT: not authentic on %s: %s\n", shown, refusal_name(reason));
+}
+
+// Of what is not shown, births matter: by them the rest is checked.
+static void hear_birth(const Tap *tap, const char *text, const guint8 *payload, gsize n_bytes)
+{
+    Topic topic;
+    Refusal reason;
+    if (tap->authenticity && topic_parse(text, &topic) && topic.kind == KIND_PRESENCE)
+        authenticity_check(tap->authenticity, text, payload, n_bytes, g_get_real_time(), &reason);
+}
+
 static gboolean print_publish(gpointer data, const char *topic, const guint8 *payload,
                               gsize n_bytes)
 {
     Tap *tap = data;
-    if (!is_wanted(tap, topic))
+    if (!is_wanted(tap, topic)) {
+        hear_birth(tap, topic, payload, n_bytes);
         return TRUE;
+    }
     if (tap->recording &&
         !recording_append(tap->recording, g_get_real_time(), topic, payload, n_bytes)) {
         tap->is_full = TRUE;
         return FALSE;
     }
     json_t *publish = decode_publish(topic, payload, n_bytes);
+    if (tap->authenticity)
+        mark_authenticity(tap, publish, topic, payload, n_bytes);
     if (tap->json) {
         json_dumpf(publish, stdout, JSON_COMPACT);
         putchar('\n');
@@ -121,6 +152,21 @@ static gboolean print_publish(gpointer data, const char *topic, const guint8 *pa
     json_decref(publish);
     // Whoever read this may be gone.
     return fflush(stdout) == 0 && --tap->n_left > 0;
+}
+
+static gboolean watch_bus(Tap *tap, GError **error)
+{
+    static const MonitorOps ops = {.arrived = print_publish};
+    if (!access_resolve(&tap->access, ACCESS_MONITORS, error))
+        return FALSE;
+    Credentials *credentials = credentials_load(&tap->access.connection, tap->access.id, error);
+    if (!credentials)
+        return FALSE;
+    tap->authenticity =
+        authenticity_new(tap->access.id, credentials, daemon_random(), g_get_real_time());
+    gboolean done = monitor_run(&tap->access, &ops, tap, error);
+    g_clear_pointer(&tap->authenticity, authenticity_free);
+    return done;
 }
 
 static gboolean open_recording(Tap *tap, GError **error)
@@ -135,11 +181,10 @@ static gboolean open_recording(Tap *tap, GError **error)
 
 static gboolean run(Tap *tap, GError **error)
 {
-    static const MonitorOps ops = {.arrived = print_publish};
     if (!open_recording(tap, error))
         return FALSE;
     gboolean done = tap->replay ? recording_play(tap->replay, print_publish, tap, error)
-                                : monitor_run(&tap->access, &ops, tap, error);
+                                : watch_bus(tap, error);
     if (tap->recording)
         fclose(tap->recording);
     if (done && tap->is_full)
@@ -147,13 +192,20 @@ static gboolean run(Tap *tap, GError **error)
     return done && !tap->is_full;
 }
 
+static const char doc[] =
+    "Shows the bus, decoded, live. Each frame is marked:\v"
+    "verified: signed by who it is from, with a certificate of the federation. sealed: for one "
+    "member, with a tag that only that one can check. unknown: signed by somebody whose birth was "
+    "not heard. outdated: of an earlier life of who it is from. repeated: it came before. none: "
+    "neither signature nor tag, in a federation without. failed: a lie; that is also said on "
+    "standard error, as a line that begins with ALERT. With --json, the mark is `authenticity`, "
+    "and why it has failed is `failure`. Of a recording (--replay) nothing is checked.";
+
 int verb_tap(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {.options = options,
-                                     .parser = parse_option,
-                                     .doc = "Shows the bus, decoded, live.",
-                                     .children = children};
+    static const struct argp argp = {
+        .options = options, .parser = parse_option, .doc = doc, .children = children};
     g_autoptr(GPtrArray) kinds = g_ptr_array_new();
     g_autoptr(GPtrArray) from = g_ptr_array_new();
     g_autoptr(GPtrArray) to = g_ptr_array_new();
