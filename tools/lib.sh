@@ -14,11 +14,12 @@ build_packages=(
     libsqlite3-dev libevent-dev libjansson-dev libcurl4-openssl-dev libpaho-mqtt-dev
     mosquitto-dev libmosquitto-dev libncurses-dev
 )
+page_packages=(node:nodejs npm:npm)
 run_packages=(mosquitto curl:curl openssl:openssl dot:graphviz)
 check_packages=(
     clang:clang clang-format:clang-format libclang-rt-dev python3:python3
-    mosquitto_sub:mosquitto-clients nm:binutils shellcheck:shellcheck git:git node:nodejs npm:npm
-    tmux:tmux
+    mosquitto_sub:mosquitto-clients nm:binutils shellcheck:shellcheck git:git tmux:tmux
+    chromium:chromium
 )
 
 say() {
@@ -61,6 +62,26 @@ install_packages() {
         die "these packages cannot be installed: ${missing[*]}: see the lines above"
 }
 
+# install_modules FROM DIR: what npm has of FROM's package-lock.json, into DIR/node_modules.
+install_modules() {
+    local from=$1 dir=$2
+    mkdir -p "$dir"
+    cmp -s "$from/package-lock.json" "$dir/node_modules/.installed" && return
+    cp "$from/package.json" "$from/package-lock.json" "$dir"/
+    (cd "$dir" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error) || {
+        echo "npm cannot install what $from/package.json names: check that its registry is reachable"
+        return 1
+    }
+    cp "$dir/package-lock.json" "$dir/node_modules/.installed"
+}
+
+# What the dashboard's page is made of; all else works without.
+page_option=-Ddashboard=auto
+install_page() {
+    (install_packages "${page_packages[@]}") && install_modules tools/dashboard build-page >&2 &&
+        page_option=-Ddashboard=enabled
+}
+
 configure() {
     local dir=$1 compiler=$2
     shift 2
@@ -76,7 +97,7 @@ build() {
     local dir=$1
     say "building in $dir with ${*:2}"
     mkdir -p "$dir"
-    configure "$@" >"$dir/setup.log" 2>&1 || {
+    configure "$@" "$page_option" >"$dir/setup.log" 2>&1 || {
         cat "$dir/setup.log"
         return 1
     }

@@ -155,14 +155,14 @@ def test_usage(qkdnf):
         equal((code, err), (0, ""))
         assert out.startswith("Usage: qkdnf"), out
         equal(qkdnf.run(*verb, "--version"), version)
-        if verb and verb[0] not in ("up", "down", "demo", "contract"):
+        if verb and verb[0] not in ("up", "down", "demo", "contract", "dashboard"):
             assert "-j, --json" in out, out
 
 
 def test_how_to_connect_is_not_said(qkdnf):
     place = qkdnf.directory.name
     for verb in (["tap"], ["topology"], ["fault", "list", "a"], ["request", "--to", "b"],
-                 ["bench", "request"]):
+                 ["bench", "request"], ["dashboard"]):
         code, out, err = qkdnf.run(*verb)
         equal((code, out), (2, ""))
         code, out, err = qkdnf.run(*verb, "--federation", place)

@@ -75,23 +75,33 @@ static const struct {
     {"vectors.json", format_vectors},
 };
 
-static gboolean write_text(const char *dir, const char *name, const char *text, GError **error)
+void contract_for_each(ContractFileFn take, gpointer data)
 {
-    g_autofree char *path = g_build_filename(dir, name, NULL);
-    return g_file_set_contents(path, text, -1, error);
-}
-
-static gboolean write_schemas(const char *dir, GError **error)
-{
+    g_autoptr(Schema) schema = contract_load_schema();
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *text = files[i].format(schema);
+        take(data, files[i].name, text);
+    }
     g_auto(GStrv) names = g_resource_enumerate_children(contract_get_resource(), PREFIX SCHEMAS,
-                                                        G_RESOURCE_LOOKUP_FLAGS_NONE, error);
+                                                        G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
     for (char **name = names; name && *name; name++) {
         g_autofree char *path = g_strconcat(SCHEMAS, *name, NULL);
         g_autofree char *text = resource_text(path);
-        if (!write_text(dir, path, text, error))
-            return FALSE;
+        take(data, path, text);
     }
-    return names != NULL;
+}
+
+typedef struct {
+    const char *dir;
+    GError *error; // the first
+} Writing;
+
+static void write_text(gpointer data, const char *name, const char *text)
+{
+    Writing *writing = data;
+    g_autofree char *path = g_build_filename(writing->dir, name, NULL);
+    if (!writing->error)
+        g_file_set_contents(path, text, -1, &writing->error);
 }
 
 gboolean contract_write(const char *dir, GError **error)
@@ -102,11 +112,10 @@ gboolean contract_write(const char *dir, GError **error)
                     "%s cannot be made: %s", schemas, g_strerror(errno));
         return FALSE;
     }
-    g_autoptr(Schema) schema = contract_load_schema();
-    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
-        g_autofree char *text = files[i].format(schema);
-        if (!write_text(dir, files[i].name, text, error))
-            return FALSE;
-    }
-    return write_schemas(dir, error);
+    Writing writing = {dir, NULL};
+    contract_for_each(write_text, &writing);
+    if (!writing.error)
+        return TRUE;
+    g_propagate_error(error, writing.error);
+    return FALSE;
 }

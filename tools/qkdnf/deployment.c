@@ -4,6 +4,7 @@
 
 #include "agents/settings.h"
 #include "platform/settings.h"
+#include "tools/dashboard/dashboard.h"
 #include "topics/mqtt/broker.h"
 #include "topics/mqtt/daemon.h"
 #include "topics/mqtt/pki.h"
@@ -51,7 +52,8 @@ static gboolean make_dir(const char *dir, const char *name, GError **error)
 
 static gboolean make_dirs(const char *dir, const Description *description, GError **error)
 {
-    static const char *const names[] = {"pki", "borders", DEPLOYMENT_BROKER, DEPLOYMENT_PLATFORM};
+    static const char *const names[] = {"pki", "borders", DEPLOYMENT_BROKER, DEPLOYMENT_PLATFORM,
+                                        DEPLOYMENT_DASHBOARD};
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         if (!make_dir(dir, names[i], error))
             return FALSE;
@@ -122,7 +124,8 @@ static gboolean take_ports(Description *description, GError **error)
 {
     g_autoptr(Ports) ports = ports_new();
     description->metrics_port = ports_take(ports, 0, error);
-    if (!description->metrics_port ||
+    description->dashboard_port = description->metrics_port ? ports_take(ports, 0, error) : 0;
+    if (!description->dashboard_port ||
         !take_port(ports, &description->broker_url, "mqtts", "the broker", error))
         return FALSE;
     for (guint i = 0; i < description->providers->len; i++) {
@@ -200,6 +203,16 @@ static gboolean write_broker(const char *dir, const Description *description, GE
     return broker_write_config(&config, broker, error);
 }
 
+// Made anew with every start.
+static gboolean write_token(const char *dir, Description *description, GError **error)
+{
+    g_autofree char *path = deployment_path(dir, DEPLOYMENT_DASHBOARD, DEPLOYMENT_TOKEN_FILE);
+    g_free(description->dashboard_token);
+    description->dashboard_token = dashboard_make_token();
+    return write_private(path, description->dashboard_token, strlen(description->dashboard_token),
+                         error);
+}
+
 // The daemon's settings point at what they were made of, and are only written.
 static gboolean write_settings(const SettingTable *table, gconstpointer root, const char *path,
                                GError **error)
@@ -259,7 +272,7 @@ gboolean deployment_make(const char *dir, Description *description, GError **err
 {
     if (!make_dirs(dir, description, error) || !make_pki(dir, description, error) ||
         !take_ports(description, error) || !write_broker(dir, description, error) ||
-        !write_platform(dir, description, error))
+        !write_token(dir, description, error) || !write_platform(dir, description, error))
         return FALSE;
     for (guint i = 0; i < description->providers->len; i++) {
         DescriptionProvider *provider = provider_at(description, i);

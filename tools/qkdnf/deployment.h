@@ -7,16 +7,19 @@
 //   borders/       ID.secret of each simulated border link, for both its ends
 //   broker/        mosquitto's configuration, access rules and state
 //   platform/      platform.yaml, platform.db
+//   dashboard/     the token that its page must know
 //   PROVIDER/      agent.yaml, agent.db, master.key
 //
-// and in each of the last three the program's `log`. What is there of certificates, keys, secrets
+// and in each of the last four the program's `log`. What is there of certificates, keys, secrets
 // and stores is kept; configuration is written anew. Only the owner can read any of it.
 
 #include "tools/qkdnf/description.h"
 
-// The directories of the broker and the platform.
-#define DEPLOYMENT_BROKER   "broker"
-#define DEPLOYMENT_PLATFORM "platform"
+// The directories of the broker, the platform and the dashboard.
+#define DEPLOYMENT_BROKER     "broker"
+#define DEPLOYMENT_PLATFORM   "platform"
+#define DEPLOYMENT_DASHBOARD  "dashboard"
+#define DEPLOYMENT_TOKEN_FILE "token"
 
 // Makes `dir` and everything in it, given as an absolute path. In the description, URLs get the
 // ports that are free now, and border links their secrets. A port that was asked for and is taken

@@ -14,7 +14,7 @@ typedef struct {
     GHashTable *borders; // the IDs of border links
 } Check;
 
-static const char *const reserved[] = {ID_ALL, "broker", "borders", "pki"};
+static const char *const reserved[] = {ID_ALL, "broker", "borders", "dashboard", "pki"};
 
 // `where` is the field or text that the ID stands in. FALSE when there is none or it is taken.
 static gboolean claim_id(Check *check, gconstpointer where, const char *id, const char *what)

@@ -37,7 +37,9 @@ typedef struct {
     char **monitors;       // member IDs
     int store_synchronous; // StoreSync, of the platform and all agents
     FederationConfig platform;
-    guint16 metrics_port; // of the platform; from deployment_make()
+    guint16 metrics_port; // of the platform; from deployment_make(), as are these
+    guint16 dashboard_port;
+    char *dashboard_token;
     GPtrArray *providers; // DescriptionProvider
     GPtrArray *borders;   // DescriptionBorder
 } Description;

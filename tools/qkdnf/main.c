@@ -30,6 +30,7 @@ static const Verb verbs[] = {
     {"topology", verb_topology, "show the federation as registered"},
     {"top", verb_top, "show how it does, on a full screen"},
     {"tap", verb_tap, "show the bus, decoded, live"},
+    {"dashboard", verb_dashboard, "show all of it in a browser"},
     {"bench", verb_bench, "measure it, beside the floor"},
     {"contract", verb_contract, "write what others need to speak on the bus"},
     {"check-config", verb_check_config, "find every error in a configuration file"},

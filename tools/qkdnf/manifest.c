@@ -52,6 +52,15 @@ static json_t *qkdn(const DescriptionProvider *provider, const Fleet *fleet)
                      agent->kme_id, "metrics", metrics(provider->metrics_port));
 }
 
+static void add_dashboard(json_t *broker, const Description *description, const Fleet *fleet)
+{
+    if (!fleet_pid(fleet, DEPLOYMENT_DASHBOARD))
+        return;
+    g_autofree char *url = g_strdup_printf(
+        "http://127.0.0.1:%u/?token=%s", description->dashboard_port, description->dashboard_token);
+    json_object_set_new(broker, "dashboard", json_string(url));
+}
+
 static json_t *make_manifest(const char *dir, const Description *description, const Fleet *fleet)
 {
     json_t *qkdns = json_array(), *saes = json_array();
@@ -62,10 +71,12 @@ static json_t *make_manifest(const char *dir, const Description *description, co
     }
     const char *platform = description->platform.id;
     g_autofree char *ca = g_build_filename(dir, "pki", PKI_CA_CERTIFICATE_FILE, NULL);
-    return json_pack("{s:{s:s, s:i}, s:s, s:{s:s, s:i, s:o}, s:o, s:o, s:o, s:o}", //
-                     "broker", "url", description->broker_url, "pid",
-                     (int)fleet_pid(fleet, DEPLOYMENT_BROKER), //
-                     "ca", ca,                                 //
+    json_t *broker = json_pack("{s:s, s:i}", "url", description->broker_url, "pid",
+                               (int)fleet_pid(fleet, DEPLOYMENT_BROKER));
+    add_dashboard(broker, description, fleet);
+    return json_pack("{s:o, s:s, s:{s:s, s:i, s:o}, s:o, s:o, s:o, s:o}", //
+                     "broker", broker,                                    //
+                     "ca", ca,                                            //
                      "platform", "id", platform, "pid", (int)fleet_pid(fleet, platform), "metrics",
                      metrics(description->metrics_port), "qkdns", qkdns, ACCESS_SAES, saes,
                      ACCESS_MONITORS, members(dir, description->monitors), ACCESS_OPERATORS,

@@ -91,10 +91,21 @@ static char *default_file(void)
     return g_build_filename(QKDNF_DATA_DIR, "published-networks.yaml", NULL);
 }
 
+static void tell_where_to_watch(Demo *demo)
+{
+    const json_t *broker = json_object_get(demo->federation, "broker");
+    const char *url = json_read_text(broker, "dashboard");
+    if (*url)
+        demo_tell(demo, "watch it in a browser at %s", url);
+    else
+        demo_tell(demo, "this was built without the dashboard");
+}
+
 static void show(Demo *demo)
 {
     demo_tell(demo, "up: %zu QKDNs, the platform and the broker, each a process of its own",
               json_array_size(json_object_get(demo->federation, "qkdns")));
+    tell_where_to_watch(demo);
     demo_show_borders(demo);
     demo_show_requests(demo);
     demo_show_cuts(demo);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "tools/dashboard/dashboard.h"
 #include "tools/qkdnf/deployment.h"
 #include "tools/qkdnf/fleet.h"
 #include "tools/qkdnf/lock.h"
@@ -7,6 +8,7 @@
 #include "tools/qkdnf/program.h"
 #include "tools/qkdnf/verb.h"
 #include "topics/mqtt/broker.h"
+#include "topics/mqtt/pki.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -138,11 +140,45 @@ static void add_daemon(Up *up, guint phase, const char *program, const char *id,
     fleet_add(up->fleet, phase, &(ChildSpec){id, argv, log, 0});
 }
 
+// With the first monitor's certificate; left out where there is none, or no page.
+static void add_dashboard(Up *up, const char *program)
+{
+    const char *id = up->description->monitors[0];
+    if (!id || !dashboard_is_built())
+        return;
+    g_autofree char *port = g_strdup_printf("%u", up->description->dashboard_port);
+    g_autofree char *token = deployment_path(up->dir, DEPLOYMENT_DASHBOARD, DEPLOYMENT_TOKEN_FILE);
+    g_autofree char *log = deployment_path(up->dir, DEPLOYMENT_DASHBOARD, "log");
+    g_autofree char *ca = g_build_filename(up->dir, "pki", PKI_CA_CERTIFICATE_FILE, NULL);
+    g_autofree char *certificate = deployment_pki_path(up->dir, id, ".crt");
+    g_autofree char *key = deployment_pki_path(up->dir, id, ".key");
+    const char *argv[] = {program,
+                          "dashboard",
+                          "--broker",
+                          up->description->broker_url,
+                          "--as",
+                          id,
+                          "--ca",
+                          ca,
+                          "--certificate",
+                          certificate,
+                          "--key",
+                          key,
+                          "--port",
+                          port,
+                          "--token-file",
+                          token,
+                          NULL};
+    fleet_add(up->fleet, PHASE_AGENTS,
+              &(ChildSpec){DEPLOYMENT_DASHBOARD, argv, log, up->description->dashboard_port});
+}
+
 static gboolean add_programs(Up *up, GError **error)
 {
     g_autofree char *platform = program_find("qkdnf-platform", "platform", error);
     g_autofree char *agent = platform ? program_find("qkdnf-agent", "agents", error) : NULL;
-    if (!agent || !add_broker(up, error))
+    g_autofree char *self = agent ? program_find("qkdnf", "tools/qkdnf", error) : NULL;
+    if (!self || !add_broker(up, error))
         return FALSE;
     add_daemon(up, PHASE_PLATFORM, platform, up->description->platform.id, DEPLOYMENT_PLATFORM,
                "platform.yaml");
@@ -151,6 +187,7 @@ static gboolean add_programs(Up *up, GError **error)
         const char *id = provider->agent.id;
         add_daemon(up, PHASE_AGENTS, agent, id, id, "agent.yaml");
     }
+    add_dashboard(up, self);
     return TRUE;
 }
 
@@ -207,6 +244,7 @@ static int load_and_run(Up *up)
         up->exit_code = verb_fail(up->verb, EXIT_REFUSED, error);
     fleet_free(up->fleet);
     event_base_free(up->base);
+    g_free(up->description->dashboard_token);
     g_free(up->dir);
     return up->exit_code;
 }

@@ -18,6 +18,7 @@ int verb_admin(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
 int verb_contract(int argc, char **argv);
+int verb_dashboard(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_discover(int argc, char **argv);
 int verb_down(int argc, char **argv);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The bus as the page gets it: MQTT over the dashboard's WebSocket, read only. What arrives waits in
+// two bounded queues and is decoded in slices of time, so that the page answers whatever the bus
+// does: what tells a state goes first and, of the rest, what is too much is dropped and counted.
+
+import * as library from './mqtt.js';
+
+const mqtt = library.default?.connect ? library.default : library.default.default;
+
+const TOPIC = 'qkdnf/v1/#';
+const FLOW_MAX = 20000;
+const KEPT_MAX = 50000;
+const SLICE_MS = 10;
+const HIDDEN_SLICE_MS = 100;
+const HIDDEN_PAUSE_MS = 250;
+
+// What tells a state, or happens once: never dropped for the sake of the rest.
+const KEPT = new Set(['presence', 'member', 'resource', 'event', 'fault', 'notice', 'session-state',
+  'handover-state', 'leg', 'agreement', 'statement', 'dispute', 'rating']);
+
+export class Bus {
+  // `take(publish, arrivedMs)` for what is decoded, `told(connected, why)` for the connection.
+  constructor(codec, { take, told, drawn }) {
+    Object.assign(this, { codec, take, told, drawn });
+    this.kept = [];
+    this.flow = [];
+    this.counts = { arrived: 0, dropped: 0, unreadable: 0 };
+    this.isScheduled = false;
+  }
+
+  start(url) {
+    const client = mqtt.connect(url, {
+      protocolVersion: 4, clientId: '', clean: true, keepalive: 30, reconnectPeriod: 1000,
+      resubscribe: false, timerVariant: 'native', transformWsUrl: () => url,
+    });
+    client.on('connect', () => {
+      this.told(true);
+      client.subscribe(TOPIC, { qos: 0 });
+    });
+    client.on('close', () => this.told(false));
+    client.on('error', (error) => this.told(false, error.message));
+    client.on('message', (topic, payload) => this.queue(topic, payload));
+  }
+
+  queue(topic, payload) {
+    const isKept = KEPT.has(topic.split('/', 3)[2]);
+    const queue = isKept ? this.kept : this.flow;
+    this.counts.arrived++;
+    if (queue.length < (isKept ? KEPT_MAX : FLOW_MAX))
+      queue.push({ topic, payload, at: performance.now() });
+    else
+      this.counts.dropped++;
+    this.schedule();
+  }
+
+  // A page that is not seen gets no animation frames.
+  schedule() {
+    if (this.isScheduled)
+      return;
+    this.isScheduled = true;
+    if (document.hidden)
+      setTimeout(() => this.turn(HIDDEN_SLICE_MS), HIDDEN_PAUSE_MS);
+    else
+      requestAnimationFrame(() => this.turn(SLICE_MS));
+  }
+
+  turn(sliceMs) {
+    const end = performance.now() + sliceMs;
+    this.isScheduled = false;
+    this.drain('kept', end);
+    this.drain('flow', end);
+    if (this.kept.length + this.flow.length > 0)
+      this.schedule();
+    this.drawn();
+  }
+
+  drain(name, end) {
+    const queue = this[name];
+    let n = 0;
+    while (n < queue.length && performance.now() < end)
+      this.handle(queue[n++]);
+    this[name] = n < queue.length ? queue.slice(n) : [];
+  }
+
+  handle({ topic, payload, at }) {
+    let publish;
+    try {
+      publish = this.codec.decode(topic, payload);
+    } catch (error) {
+      this.counts.unreadable++;
+      return;
+    }
+    this.take(publish, at);
+  }
+}
