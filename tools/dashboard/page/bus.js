@@ -12,8 +12,8 @@ const TOPIC = 'qkdnf/v1/#';
 const FLOW_MAX = 20000;
 const KEPT_MAX = 50000;
 const SLICE_MS = 10;
-const HIDDEN_SLICE_MS = 100;
-const HIDDEN_PAUSE_MS = 250;
+const UNSEEN_SLICE_MS = 100;
+const UNSEEN_PAUSE_MS = 250;
 
 // What tells a state, or happens once: never dropped for the sake of the rest.
 const KEPT = new Set(['presence', 'member', 'resource', 'event', 'fault', 'notice', 'session-state',
@@ -26,7 +26,8 @@ export class Bus {
     this.kept = [];
     this.flow = [];
     this.counts = { arrived: 0, dropped: 0, unreadable: 0 };
-    this.isScheduled = false;
+    this.frame = null;
+    this.timer = null;
   }
 
   start(url) {
@@ -54,20 +55,19 @@ export class Bus {
     this.schedule();
   }
 
-  // A page that is not seen gets no animation frames.
+  // A page that is not seen gets no animation frames, whether it is told so or not.
   schedule() {
-    if (this.isScheduled)
+    if (this.frame)
       return;
-    this.isScheduled = true;
-    if (document.hidden)
-      setTimeout(() => this.turn(HIDDEN_SLICE_MS), HIDDEN_PAUSE_MS);
-    else
-      requestAnimationFrame(() => this.turn(SLICE_MS));
+    this.frame = requestAnimationFrame(() => this.turn(SLICE_MS));
+    this.timer = setTimeout(() => this.turn(UNSEEN_SLICE_MS), UNSEEN_PAUSE_MS);
   }
 
   turn(sliceMs) {
     const end = performance.now() + sliceMs;
-    this.isScheduled = false;
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
+    this.frame = null;
     this.drain('kept', end);
     this.drain('flow', end);
     if (this.kept.length + this.flow.length > 0)

@@ -150,7 +150,7 @@ export class Model {
 
   findSession(id) {
     const known = this.sessions.get(id);
-    const session = known ?? { id, initiator: '', targets: [], phase: '', delivered: 0,
+    const session = known ?? { id, initiator: '', targets: [], phase: '', version: 0, delivered: 0, pathsAt: 0,
       ends: new Set(), paths: new Map() };
     if (!known) {
       this.sessions.set(id, session);
@@ -168,7 +168,10 @@ export class Model {
     }
     if (leg.sae !== leg.initiator || phase === 'END')
       return;
-    Object.assign(this.findSession(leg.session), { initiator: leg.initiator, targets: leg.targets, phase });
+    const session = this.findSession(leg.session);
+    const { initiator, targets, version } = leg;
+    if (version >= session.version)
+      Object.assign(session, { initiator, targets, version, phase });
   }
 
   // Also how a page that was opened later hears of it, though not yet which end is which.
@@ -187,11 +190,13 @@ export class Model {
       session.delivered = state.delivered;
   }
 
-  // Where a session's keys go is told by each order that fills it.
-  takeOrder(order) {
+  // Where a session's keys go is told by each order that fills it, but for one that copies keys from
+  // the agent that a user leaves.
+  takeOrder(order, { header }) {
     const session = order.session && this.sessions.get(order.session.session);
-    if (!session)
+    if (!session || order.copy || header.sent_at_us < session.pathsAt)
       return;
+    session.pathsAt = header.sent_at_us;
     for (const branch of order.branches) {
       if (branch.providers.length > 0)
         session.paths.set(`${branch.target}/${branch.path}`, branch.providers);
@@ -220,20 +225,23 @@ export class Model {
     const severity = without('SEVERITY_', event.severity);
     this.markEvent(event, at, severity);
     if (event.name.startsWith('session.'))
-      this.takeSessionEvent(event);
+      this.takeSessionEvent(event, header);
     if (severity === 'WARNING' || severity === 'ALARM') {
       this.alarms.unshift({ ...event, severity, from, at });
       this.alarms.length = Math.min(this.alarms.length, ALARMS_MAX);
     }
   }
 
-  takeSessionEvent({ name, subject, new_path: path }) {
+  takeSessionEvent({ name, subject, new_path: path }, header) {
     if (name === 'session.closed') {
       this.sessions.delete(subject);
       return;
     }
-    if (path.length > 0 && (name === 'session.opened' || this.sessions.has(subject)))
-      this.findSession(subject).paths.set('0/0', path);
+    if (path.length === 0 || (name !== 'session.opened' && !this.sessions.has(subject)))
+      return;
+    const session = this.findSession(subject);
+    session.paths.set('0/0', path);
+    session.pathsAt = header.sent_at_us;
   }
 
   // --- the timeline: a lane for each fault, session, handover and member that something happens to -
