@@ -66,6 +66,8 @@ typedef struct {
     char *service;         // what it announced itself; NULL: as registered by its home
     gboolean is_announced; // it said itself whether it is visible
     gboolean visible;
+    gint64 second_us;    // in which requests are counted
+    guint64 n_of_second; // requests that were taken in then
 } Application;
 
 struct Federation {
@@ -174,6 +176,10 @@ void directory_update(Federation *federation, Provider *home);
 // The first of these that another provider vouches for, or NULL.
 const char *directory_find_conflict(const Federation *federation, const Provider *home,
                                     const WireResource *resource);
+// FALSE: who sends this has the name of an application, but not the certificate that its home
+// provider has registered.
+gboolean directory_is_vouched_for(const Federation *federation, const Sender *sender);
+#define DIRECTORY_OTHER_CERTIFICATE "its certificate is not the one that its provider registered"
 void directory_on_register(gpointer federation, const Sender *sender, gconstpointer message);
 void directory_on_discover(gpointer federation, const Sender *sender, gconstpointer message);
 

@@ -34,6 +34,16 @@ const char *directory_find_conflict(const Federation *federation, const Provider
     return NULL;
 }
 
+gboolean directory_is_vouched_for(const Federation *federation, const Sender *sender)
+{
+    const Application *application = directory_find(federation, sender->id);
+    if (!application || !sender->certificate_sha256)
+        return TRUE;
+    const ProtobufCBinaryData *vouched = &application->registration->certificate_sha256;
+    return vouched->len == 0 ||
+           memcmp(vouched->data, sender->certificate_sha256, vouched->len) == 0;
+}
+
 typedef struct {
     const Provider *home;
     GHashTable *kept;
@@ -126,7 +136,10 @@ void directory_on_register(gpointer data, const Sender *sender, gconstpointer me
     Application *application = directory_find(federation, sender->id);
     WireRegistered answer = WIRE_REGISTERED_INIT;
     answer.id = registration->id;
-    if (application && strlen(registration->service) <= 64) {
+    if (application && !directory_is_vouched_for(federation, sender)) {
+        answer.status = STATUS_NOT_ALLOWED;
+        answer.text = (char *)DIRECTORY_OTHER_CERTIFICATE;
+    } else if (application && strlen(registration->service) <= 64) {
         announce(application, registration);
         g_autoptr(GBytes) value = message_pack(&registration->base);
         store_put_text(federation->store, "application", sender->id, value);

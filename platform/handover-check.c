@@ -45,6 +45,8 @@ static Verdict check_application(const Federation *federation, const Sender *sen
 {
     if (sender->role != ROLE_OPERATOR && strcmp(sender->id, sae) != 0)
         return refuse(STATUS_NOT_ALLOWED, "'%s' may not move '%.64s'", sender->id, sae);
+    if (!directory_is_vouched_for(federation, sender))
+        return refuse(STATUS_NOT_ALLOWED, "%s", DIRECTORY_OTHER_CERTIFICATE);
     if (!directory_find(federation, sae))
         return refuse(STATUS_UNKNOWN_SAE, "no application '%.64s' is registered", sae);
     const Handover *running = handover_find_running(federation, sae);

@@ -178,6 +178,11 @@ char *member_check_resource(const Federation *federation, const Member *member,
                             const WireResource *resource)
 {
     char *fault = topology_check(member->provider, resource);
+    guint64 max_applications = federation->config->policy.max_applications;
+    if (!fault && max_applications > 0 && resource->n_applications > max_applications)
+        return g_strdup_printf("%zu applications; the federation's policy allows a provider "
+                               "%" G_GUINT64_FORMAT,
+                               resource->n_applications, max_applications);
     const char *sae =
         fault ? NULL : directory_find_conflict(federation, member->provider, resource);
     return sae ? g_strdup_printf("application '%s' is registered by another provider", sae) : fault;

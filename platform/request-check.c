@@ -94,6 +94,8 @@ static Verdict check_sender(const Federation *federation, const Sender *sender,
     if (strcmp(sender->id, wire->initiator) != 0 && !attachment_is_with(initiator, sender->id))
         return request_refuse(STATUS_NOT_ALLOWED, "'%s' may not ask for '%s'", sender->id,
                               wire->initiator);
+    if (!directory_is_vouched_for(federation, sender))
+        return request_refuse(STATUS_NOT_ALLOWED, "%s", DIRECTORY_OTHER_CERTIFICATE);
     if (request_n_running(federation, sender->id) >= federation->config->max_running)
         return request_refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are under way already",
                               federation->config->max_running);
@@ -101,6 +103,33 @@ static Verdict check_sender(const Federation *federation, const Sender *sender,
         return request_refuse(STATUS_BUSY, "%" G_GUINT64_FORMAT " requests are remembered already",
                               federation->config->max_kept);
     return no_objection;
+}
+
+// What the home provider lets its user have.
+static Verdict check_allowance(const Federation *federation, const WireRequest *wire)
+{
+    const Application *initiator = directory_find(federation, wire->initiator);
+    const WireApplication *allowed = initiator->registration;
+    gboolean is_this_second = federation->now - initiator->second_us < G_USEC_PER_SEC;
+    if (allowed->max_keys_per_request > 0 && wire->number > allowed->max_keys_per_request)
+        return request_refuse(STATUS_BAD_REQUEST,
+                              "number is %u; '%s' allows '%s' 1 to %u in a request", wire->number,
+                              initiator->home->id, initiator->sae, allowed->max_keys_per_request);
+    if (allowed->max_requests_per_s > 0 && is_this_second &&
+        initiator->n_of_second >= allowed->max_requests_per_s)
+        return request_refuse(STATUS_BUSY, "'%s' allows '%s' %u requests in a second",
+                              initiator->home->id, initiator->sae, allowed->max_requests_per_s);
+    return no_objection;
+}
+
+void request_charge(const Federation *federation, const char *initiator)
+{
+    Application *application = directory_find(federation, initiator);
+    if (federation->now - application->second_us >= G_USEC_PER_SEC) {
+        application->second_us = federation->now;
+        application->n_of_second = 0;
+    }
+    application->n_of_second++;
 }
 
 Verdict request_check_contents(const Federation *federation, const WireRequest *wire)
@@ -114,6 +143,8 @@ Verdict request_check(const Federation *federation, const Sender *sender, const 
     Verdict verdict = check_numbers(federation->config, wire);
     if (verdict.status == STATUS_OK)
         verdict = check_sender(federation, sender, wire);
+    if (verdict.status == STATUS_OK)
+        verdict = check_allowance(federation, wire);
     if (verdict.status == STATUS_OK)
         verdict = check_names(federation, wire);
     return verdict;

@@ -352,10 +352,12 @@ void request_on_request(gpointer data, const Sender *sender, gconstpointer messa
         return;
     }
     Verdict verdict = request_check(federation, sender, wire);
-    if (verdict.status == STATUS_OK)
+    if (verdict.status == STATUS_OK) {
+        request_charge(federation, wire->initiator);
         take_in(federation, sender->id, wire, NULL, NULL);
-    else
+    } else {
         turn_away(federation, sender, wire, &verdict);
+    }
     g_free(verdict.text);
 }
 

@@ -96,6 +96,8 @@ typedef struct {
     char *text;
 } Verdict;
 Verdict request_check(const Federation *federation, const Sender *sender, const WireRequest *wire);
+// One was taken in: it counts for what the home provider lets its user have in a second.
+void request_charge(const Federation *federation, const char *initiator);
 // What is asked for, whoever asks.
 Verdict request_check_contents(const Federation *federation, const WireRequest *wire);
 Verdict request_refuse(Status status, const char *format, ...) G_GNUC_PRINTF(2, 3);

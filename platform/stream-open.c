@@ -291,6 +291,11 @@ static void on_list(Federation *federation, const Sender *sender, const char *id
 void stream_on_session(gpointer data, const Sender *sender, gconstpointer message)
 {
     const WireSession *wire = message;
+    if (!directory_is_vouched_for(data, sender)) {
+        refuse(data, sender, wire->id,
+               request_refuse(STATUS_NOT_ALLOWED, "%s", DIRECTORY_OTHER_CERTIFICATE));
+        return;
+    }
     switch (wire->command_case) {
     case QKDNF__V1__SESSION__COMMAND_OPEN:
         on_open(data, sender, wire->id, wire->open);

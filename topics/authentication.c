@@ -98,6 +98,18 @@ static GPtrArray *copy_chain(const WirePresence *presence)
     return chain;
 }
 
+static void keep_chain(Peer *peer, const WirePresence *presence)
+{
+    gsize n_bytes = sizeof peer->certificate_sha256;
+    g_clear_pointer(&peer->chain, g_ptr_array_unref);
+    peer->chain = copy_chain(presence);
+    // The first is the member's own; that it is there has been verified.
+    g_autoptr(GChecksum) digest = g_checksum_new(G_CHECKSUM_SHA256);
+    g_checksum_update(digest, presence->certificates[0].data,
+                      (gssize)presence->certificates[0].len);
+    g_checksum_get_digest(digest, peer->certificate_sha256, &n_bytes);
+}
+
 // NULL, and why.
 static Certificate *verify_presence(const Authentication *authentication, const char *from,
                                     const WireFrame *frame, const WirePresence *presence,
@@ -134,8 +146,7 @@ static Refusal update_peer(Authentication *authentication, const char *from, Pee
         return refusal;
     certificate_free(peer->certificate);
     peer->certificate = certificate;
-    g_clear_pointer(&peer->chain, g_ptr_array_unref);
-    peer->chain = copy_chain(presence);
+    keep_chain(peer, presence);
     return REFUSAL_NONE;
 }
 
@@ -157,7 +168,7 @@ static Refusal add_peer(Authentication *authentication, const char *from, const 
     peer->presence.connection = presence->connection;
     memcpy(peer->share, presence->share.data, SHARE_BYTES);
     peer->certificate = g_steal_pointer(&certificate);
-    peer->chain = copy_chain(presence);
+    keep_chain(peer, presence);
     return REFUSAL_NONE;
 }
 
@@ -321,6 +332,13 @@ Refusal authentication_check(Authentication *authentication, const Topic *topic,
         return check_presence(authentication, topic->from, frame, header, now_us, ret_role,
                               ret_is_relevant);
     return check_ordinary(authentication, topic, frame, header, now_us, ret_role);
+}
+
+const guint8 *authentication_certificate_sha256(const Authentication *authentication,
+                                                const char *id, guint64 incarnation)
+{
+    const Peer *peer = peer_book_find(authentication->peers, id, incarnation);
+    return peer ? peer->certificate_sha256 : NULL;
 }
 
 // --- frames out ----------------------------------------------------------------------------------

@@ -52,6 +52,10 @@ Refusal authentication_check(Authentication *authentication, const Topic *topic,
                              const WireFrame *frame, const WireHeader *header, gint64 now_us,
                              Role *ret_role, gboolean *ret_is_relevant);
 
+// The SHA-256 of the certificate of a program whose frame has passed; NULL: it is not known.
+const guint8 *authentication_certificate_sha256(const Authentication *authentication,
+                                                const char *id, guint64 incarnation);
+
 // Called with each frame that is to be published on the topic of `head`.
 typedef void (*AuthenticatedFn)(gpointer data, GBytes *payload);
 

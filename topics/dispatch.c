@@ -167,7 +167,12 @@ Refusal dispatcher_receive(Dispatcher *dispatcher, const char *text, const guint
     if (is_expired(frame->header, now_us))
         return REFUSAL_EXPIRED;
     HandlerFn handler = dispatcher->table->handlers[topic.kind];
-    Sender sender = {topic.from, check.role, frame->header->incarnation};
+    guint64 incarnation = frame->header->incarnation;
+    const guint8 *sha256 =
+        dispatcher->authentication
+            ? authentication_certificate_sha256(dispatcher->authentication, topic.from, incarnation)
+            : NULL;
+    Sender sender = {topic.from, check.role, incarnation, sha256};
     for (gsize i = 0; handler && check.is_relevant && i < frame->n_messages; i++)
         handler(dispatcher->core, &sender, frame->messages[i]);
     return REFUSAL_NONE;

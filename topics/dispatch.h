@@ -13,6 +13,7 @@ typedef struct {
     const char *id;
     Role role;
     guint64 incarnation;
+    const guint8 *certificate_sha256; // by which it was authenticated; NULL: it was not
 } Sender;
 
 #define ROLE_BY_CERTIFICATE ((Role)0)

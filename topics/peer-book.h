@@ -7,13 +7,16 @@
 #include "topics/pairwise.h"
 #include "topics/replay.h"
 
+#define CERTIFICATE_DIGEST_BYTES 32
+
 // One incarnation of a member: a program.
 typedef struct {
     PresenceState presence;
     Role role;
     guint8 share[SHARE_BYTES];
-    Certificate *certificate;   // NULL: it is not valid any more
-    GPtrArray *chain;           // GBytes: as it was verified
+    Certificate *certificate; // NULL: it is not valid any more
+    GPtrArray *chain;         // GBytes: as it was verified
+    guint8 certificate_sha256[CERTIFICATE_DIGEST_BYTES];
     Pairwise *pairwise;         // made with the first frame
     gint64 heard_at_us;         // when it last showed that it knows this member; 0: never
     gint64 noted_at_us;         // when it was last heard of at all

@@ -16,6 +16,10 @@ static const Setting application_settings[] = {
     {"visible", SETTING_BOOL, OF(AgentApplication, visible), .fallback = "true"},
     {"certificate_sha256", SETTING_TEXT, OF(AgentApplication, certificate_sha256),
      .expects = "64 hexadecimal digits"},
+    {"max_keys_per_request", SETTING_UINT, OF(AgentApplication, max_keys_per_request), .max = 128,
+     .fallback = "0"},
+    {"max_requests_per_s", SETTING_UINT, OF(AgentApplication, max_requests_per_s), .max = 100000,
+     .fallback = "0"},
     {NULL},
 };
 static const SettingTable application_table = {application_settings, sizeof(AgentApplication)};

@@ -12,7 +12,9 @@ typedef struct {
     char *node;
     char *service;
     gboolean visible;
-    char *certificate_sha256; // in hexadecimal; NULL: any that the federation's CA certified
+    char *certificate_sha256;     // in hexadecimal; NULL: any that the federation's CA certified
+    guint64 max_keys_per_request; // 0: no limit of its own
+    guint64 max_requests_per_s;   // the same
 } AgentApplication;
 
 // Limits of the key delivery API, published in its Status (ETSI GS QKD 014 clause 6.1).

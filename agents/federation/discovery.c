@@ -99,6 +99,8 @@ static gpointer new_application(const AgentApplication *from)
     application.node = from->node;
     application.service = from->service;
     application.visible = from->visible;
+    application.max_keys_per_request = (guint32)from->max_keys_per_request;
+    application.max_requests_per_s = (guint32)from->max_requests_per_s;
     guint8 sha256[CERTIFICATE_SHA256_BYTES];
     if (application_certificate(from, sha256))
         application.certificate_sha256 = (ProtobufCBinaryData){sizeof sha256, sha256};

@@ -287,13 +287,15 @@ static gsize some_tag(gpointer data, const WireFrame *frame, guint8 ret_tag[FRAM
 // The birth of another, or in a role that is not its own, under the certificate that it has.
 static GBytes *false_birth(const Misfortune *misfortune, const char *from, Dice *dice)
 {
-    static const Role roles[] = {ROLE_PLATFORM, ROLE_AGENT, ROLE_OPERATOR};
+    static const Role roles[] = {ROLE_PLATFORM, ROLE_AGENT, ROLE_OPERATOR, ROLE_APPLICATION};
+    // In its own name, the last would be the truth.
+    guint n_roles = G_N_ELEMENTS(roles) - (strcmp(from, ITS_ID) == 0 ? 1 : 0);
     guint8 share[SHARE_BYTES];
     Random random = dice_random(dice);
     random_fill(&random, share, sizeof share);
     g_autoptr(Credentials) credentials = certifier_new(ITS_ID, ROLE_APPLICATION);
     guint64 later = dice_chance(dice, 50) ? 1u << 20 : 0;
-    Identity identity = {from, roles[dice_below(dice, G_N_ELEMENTS(roles))],
+    Identity identity = {from, roles[dice_below(dice, n_roles)],
                          incarnation_of(misfortune, from) + later, share};
     return presence_pack(&identity, 1, dice_chance(dice, 80), credentials,
                          world_now(misfortune->world));

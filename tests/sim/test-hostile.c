@@ -208,6 +208,45 @@ static void test_unknown_drills(void)
         assert_drill(stage, action, action >= 1 && action <= 3 ? STATUS_OK : STATUS_BAD_REQUEST);
 }
 
+// --- certificates --------------------------------------------------------------------------------
+
+// As in certifier.c.
+#define CERTIFICATE "3 sae-a"
+
+static Status ask_with(const char *registered)
+{
+    static const WorldHooks hooks = {.is_authenticated = TRUE};
+    Network *network = network_chain(2);
+    g_autofree char *sha256 =
+        registered ? g_compute_checksum_for_string(G_CHECKSUM_SHA256, registered, -1) : NULL;
+    AgentApplication *user = network_find_site(network, "alpha")->config.applications->pdata[0];
+    g_assert_cmpstr(user->sae, ==, "sae-a");
+    user->certificate_sha256 = sha256;
+    g_autoptr(World) world = world_new(network, 1, &hooks, NULL);
+    world_start(world);
+    world_run(world, 3 * G_TIME_SPAN_SECOND);
+    char *targets[] = {(char *)"sae-b"};
+    WireRequest request = WIRE_REQUEST_INIT;
+    request.initiator = (char *)"sae-a";
+    request.n_targets = G_N_ELEMENTS(targets);
+    request.targets = targets;
+    request.number = 1;
+    request.size_bits = 256;
+    request.timeout_ms = 5000;
+    const Ask *ask = application_ask(world_find_application(world, "sae-a"), &request);
+    world_run(world, 5 * G_TIME_SPAN_SECOND);
+    g_assert_nonnull(ask_reply(ask));
+    return ask_reply(ask)->status;
+}
+
+// Its home provider vouches for the certificate, too, where it says so.
+static void test_another_certificate(void)
+{
+    g_assert_cmpint(ask_with(NULL), ==, STATUS_OK);
+    g_assert_cmpint(ask_with(CERTIFICATE), ==, STATUS_OK);
+    g_assert_cmpint(ask_with("another"), ==, STATUS_NOT_ALLOWED);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -221,5 +260,6 @@ int main(int argc, char **argv)
     g_test_add_func("/hostile/refused-resource-is-repeated", test_refused_resource_is_repeated);
     g_test_add_func("/hostile/directory-forgets", test_directory_forgets);
     g_test_add_func("/hostile/unknown-drills", test_unknown_drills);
+    g_test_add_func("/hostile/another-certificate", test_another_certificate);
     return g_test_run();
 }

@@ -58,6 +58,12 @@ static void test_an_application(void)
     g_assert_cmpstr(bank->sae, ==, "bank");
     g_assert_cmpstr(bank->service, ==, "");
     g_assert_true(bank->visible);
+    g_assert_cmpuint(bank->max_keys_per_request, ==, 0);
+    g_assert_cmpuint(bank->max_requests_per_s, ==, 0);
+    assert_error("applications: [{sae: b, node: n, max_keys_per_request: 129}]\n",
+                 "max_keys_per_request");
+    assert_error("applications: [{sae: b, node: n, max_requests_per_s: x}]\n",
+                 "max_requests_per_s");
 }
 
 static void test_sizes(void)

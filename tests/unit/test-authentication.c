@@ -180,6 +180,25 @@ static void test_round_trip(Place *place, gconstpointer data)
     }
 }
 
+// By which a core sees whether it is the certificate that somebody vouches for.
+static void test_certificate_is_known(Place *place, gconstpointer data)
+{
+    guint8 expected[32];
+    gsize n_bytes = sizeof expected;
+    g_autoptr(Authentication) vienna = member_new(place, "vienna", ROLE_AGENT, 1);
+    g_autoptr(Authentication) graz = member_new(place, "graz", ROLE_AGENT, 2);
+    g_assert_null(authentication_certificate_sha256(graz, "vienna", 1));
+    Credentials *credentials = credentials_of(place->dir, "vienna", ALL);
+    g_autoptr(GBytes) certificate = g_bytes_ref(credentials->chain->pdata[0]);
+    g_assert_cmpstr(meet(place, graz, vienna, credentials), ==, "none");
+    g_autoptr(GChecksum) digest = g_checksum_new(G_CHECKSUM_SHA256);
+    g_checksum_update(digest, g_bytes_get_data(certificate, NULL),
+                      (gssize)g_bytes_get_size(certificate));
+    g_checksum_get_digest(digest, expected, &n_bytes);
+    g_assert_cmpmem(authentication_certificate_sha256(graz, "vienna", 1), 32, expected, n_bytes);
+    g_assert_null(authentication_certificate_sha256(graz, "vienna", 2));
+}
+
 // Who has not seen the sender's presence finds it in the frame, as long as it may be missing.
 static void test_introduction(Place *place, gconstpointer data)
 {
@@ -528,6 +547,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("round-trip", test_round_trip);
+    ADD("certificate-is-known", test_certificate_is_known);
     ADD("introduction", test_introduction);
     ADD("every-bit-counts", test_every_bit_counts);
     ADD("every-bit-of-presence-counts", test_every_bit_of_presence_counts);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "platform/member.h"
 #include "tests/unit/federation-fixture.h"
 
 #include <string.h>
@@ -39,6 +40,27 @@ static void test_what_does_not_fit_is_not_loaded(void)
     g_assert_null(topology_find(topology, "b")->resource);
     g_assert_true(directory_find(fixture->federation, "sae-a")->home ==
                   topology_find(topology, "a"));
+}
+
+static void test_so_many_applications(void)
+{
+    g_autoptr(FederationFixture) fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
+    const Member *member = member_find(fixture->federation, "a");
+    WireResource *resource = message_copy(&member->provider->resource->base);
+    g_assert_cmpuint(resource->n_applications, ==, 1);
+    for (guint64 allowed = 0; allowed <= 1; allowed++) {
+        fixture->config.policy.max_applications = allowed;
+        g_assert_null(member_check_resource(fixture->federation, member, resource));
+    }
+    WireApplication second = *resource->applications[0],
+                    *both[] = {resource->applications[0], &second};
+    WireResource larger = *resource;
+    second.sae = (char *)"sae-a2";
+    larger.n_applications = G_N_ELEMENTS(both);
+    larger.applications = both;
+    g_autofree char *fault = member_check_resource(fixture->federation, member, &larger);
+    g_assert_cmpstr(fault, ==, "2 applications; the federation's policy allows a provider 1");
+    wire_free(resource);
 }
 
 static void test_what_is_damaged_is_said(void)
@@ -87,6 +109,7 @@ static void test_a_claim_stands_back(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/member/so-many-applications", test_so_many_applications);
     g_test_add_func("/member/what-does-not-fit-is-not-loaded",
                     test_what_does_not_fit_is_not_loaded);
     g_test_add_func("/member/what-is-damaged-is-said", test_what_is_damaged_is_said);

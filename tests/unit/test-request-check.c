@@ -33,13 +33,17 @@ static void tear_down(Asked *asked, gconstpointer data)
     federation_fixture_free(asked->fixture);
 }
 
-static void assert_from(Asked *asked, const char *sender, Status status, const char *text)
+static void assert_sent(Asked *asked, const Sender *sender, Status status, const char *text)
 {
-    Sender from = {sender, ROLE_APPLICATION, 1};
-    Verdict verdict = request_check(asked->fixture->federation, &from, &asked->wire);
+    Verdict verdict = request_check(asked->fixture->federation, sender, &asked->wire);
     g_assert_cmpstr(verdict.text, ==, text);
     g_assert_cmpint(verdict.status, ==, status);
     g_free(verdict.text);
+}
+
+static void assert_from(Asked *asked, const char *sender, Status status, const char *text)
+{
+    assert_sent(asked, &(Sender){sender, ROLE_APPLICATION, 1}, status, text);
 }
 
 static void assert_bad(Asked *asked, const char *text)
@@ -55,6 +59,49 @@ static void test_who_may_ask(Asked *asked, gconstpointer data)
     assert_from(asked, "sae-b", STATUS_NOT_ALLOWED, "'sae-b' may not ask for 'sae-a'");
     asked->wire.initiator = (char *)"sae-x";
     assert_from(asked, "sae-x", STATUS_UNKNOWN_SAE, "no application 'sae-x' is registered");
+}
+
+// The agent that serves it vouches itself, and who is not authenticated cannot be compared.
+static void test_certificate(Asked *asked, gconstpointer data)
+{
+    guint8 registered[32] = {1}, other[32] = {2};
+    Application *application = directory_find(asked->fixture->federation, "sae-a");
+    WireApplication registration = *application->registration;
+    application->registration = &registration;
+    Sender sender = {"sae-a", ROLE_APPLICATION, 1, other};
+    assert_sent(asked, &sender, STATUS_OK, NULL);
+    registration.certificate_sha256 = (ProtobufCBinaryData){sizeof registered, registered};
+    assert_sent(asked, &sender, STATUS_NOT_ALLOWED,
+                "its certificate is not the one that its provider registered");
+    sender.certificate_sha256 = registered;
+    assert_sent(asked, &sender, STATUS_OK, NULL);
+    assert_from(asked, "sae-a", STATUS_OK, NULL);
+    assert_sent(asked, &(Sender){"a", ROLE_AGENT, 1, other}, STATUS_OK, NULL);
+}
+
+// What its home provider lets it have, whether it asks itself or its agent does.
+static void test_allowance(Asked *asked, gconstpointer data)
+{
+    Federation *federation = asked->fixture->federation;
+    Application *application = directory_find(federation, "sae-a");
+    WireApplication registration = *application->registration;
+    application->registration = &registration;
+    registration.max_keys_per_request = 4;
+    asked->wire.number = 5;
+    assert_bad(asked, "number is 5; 'a' allows 'sae-a' 1 to 4 in a request");
+    assert_from(asked, "a", STATUS_BAD_REQUEST,
+                "number is 5; 'a' allows 'sae-a' 1 to 4 in a request");
+    asked->wire.number = 4;
+    registration.max_requests_per_s = 2;
+    for (guint i = 0; i < 2; i++) {
+        assert_from(asked, "sae-a", STATUS_OK, NULL);
+        request_charge(federation, "sae-a");
+    }
+    assert_from(asked, "a", STATUS_BUSY, "'a' allows 'sae-a' 2 requests in a second");
+    federation->now += G_USEC_PER_SEC - 1;
+    assert_from(asked, "sae-a", STATUS_BUSY, "'a' allows 'sae-a' 2 requests in a second");
+    federation->now += 1;
+    assert_from(asked, "sae-a", STATUS_OK, NULL);
 }
 
 static void test_numbers(Asked *asked, gconstpointer data)
@@ -165,6 +212,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("who-may-ask", test_who_may_ask);
+    ADD("certificate", test_certificate);
+    ADD("allowance", test_allowance);
     ADD("numbers", test_numbers);
     ADD("ids", test_ids);
     ADD("targets", test_targets);
