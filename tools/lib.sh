@@ -76,17 +76,15 @@ install_modules() {
 }
 
 # What the dashboard's page is made of; all else works without.
-page_option=-Ddashboard=auto
 install_page() {
-    (install_packages "${page_packages[@]}") && install_modules tools/dashboard build-page >&2 &&
-        page_option=-Ddashboard=enabled
+    (install_packages "${page_packages[@]}") && install_modules tools/dashboard build-page >&2
 }
 
 configure() {
     local dir=$1 compiler=$2
     shift 2
     if [ -f "$dir/build.ninja" ]; then
-        meson configure "$dir" "$@" && ninja -C "$dir" build.ninja
+        meson setup --reconfigure "$dir" "$@"
     else
         CC=$compiler meson setup "$dir" "$@"
     fi
@@ -97,7 +95,7 @@ build() {
     local dir=$1
     say "building in $dir with ${*:2}"
     mkdir -p "$dir"
-    configure "$@" "$page_option" >"$dir/setup.log" 2>&1 || {
+    configure "$@" >"$dir/setup.log" 2>&1 || {
         cat "$dir/setup.log"
         return 1
     }
