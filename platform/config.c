@@ -23,6 +23,8 @@ static const Setting policy_settings[] = {
     {"purposes", SETTING_TEXTS, OF(FederationPolicy, purposes), .expects = PURPOSES_EXPECTED},
     {"min_share_percent", SETTING_UINT, OF(FederationPolicy, min_share_percent), .max = 100,
      .fallback = "0"},
+    {"grace_ms", SETTING_UINT, OF(FederationPolicy, grace_ms), .max = 31 * G_TIME_SPAN_DAY / 1000,
+     .fallback = "86400000"},
     {"max_applications", SETTING_UINT, OF(FederationPolicy, max_applications), .max = 10000,
      .fallback = "0"},
     {NULL},

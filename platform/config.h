@@ -16,6 +16,7 @@ typedef struct {
     guint64 version;
     char **purposes; // that it offers at least
     guint64 min_share_percent;
+    guint64 grace_ms;         // that members have to meet another one; then they are suspended
     guint64 max_applications; // that it is home to; 0: no limit of its own
 } FederationPolicy;
 

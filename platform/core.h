@@ -33,6 +33,7 @@
 typedef enum {
     TIMER_STALE,    // member: not heard of for too long
     TIMER_DRAIN,    // member: it withdraws, and may be done
+    TIMER_POLICY,   // member: it has not agreed to the policy in time
     TIMER_FAULT,    // fault: cleared long enough ago to be forgotten
     TIMER_REPEAT,   // request: say again what was not answered
     TIMER_ATTEMPT,  // request: the attempt has taken too long
@@ -147,6 +148,9 @@ void member_on_withdraw(gpointer federation, const Sender *sender, gconstpointer
 void member_on_presence(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_resource(gpointer federation, const Sender *sender, gconstpointer message);
 void member_on_stock(gpointer federation, const Sender *sender, gconstpointer message);
+// After a start: the federation's policy may be another one than that under which members were let
+// in.
+void member_policy_review(Federation *federation);
 void member_on_timer(Federation *federation, TimerId timer, const char *id);
 
 // fault.c; more of it in fault.h

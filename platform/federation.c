@@ -95,6 +95,7 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
     switch (timer) {
     case TIMER_STALE:
     case TIMER_DRAIN:
+    case TIMER_POLICY:
         member_on_timer(federation, timer, id);
         break;
     case TIMER_FAULT:
@@ -253,6 +254,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
         return NULL;
     drop_stale(federation);
     attachment_settle(federation);
+    member_policy_review(federation);
     save_incarnation(federation);
     return g_steal_pointer(&federation);
 }

@@ -65,6 +65,7 @@ static void keep_application(Federation *federation, Member *member, const WireA
     WireApply *copy = message_copy(&application->base);
     wire_free(member->application);
     member->application = copy;
+    member_policy_settle(federation, member);
     member_update_scope(federation, member, member->granted);
 }
 

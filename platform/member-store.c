@@ -35,6 +35,7 @@ void member_save(Federation *federation, const Member *member)
     state.reason = member->reason ? member->reason : (char *)"";
     state.actor = member->actor ? member->actor : (char *)"";
     state.since_us = (guint64)member->since_us;
+    state.policy_due_us = (guint64)member->policy_due_us;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(federation->store, "member", member->provider->id, value);
 }
@@ -81,6 +82,7 @@ static void take_over(Loading *loading, Member *member, const Platform__State__M
     member->reason = text_or_null(state->reason);
     member->actor = text_or_null(state->actor);
     member->since_us = (gint64)state->since_us;
+    member->policy_due_us = (gint64)state->policy_due_us;
     member->provider->no_transit =
         !(member_scope(member) & PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY));
     if (member->state == MEMBER(WITHDRAWING))

@@ -263,6 +263,8 @@ void member_on_timer(Federation *federation, TimerId timer, const char *id)
         return;
     if (timer == TIMER_DRAIN)
         member_on_drain(federation, member);
+    else if (timer == TIMER_POLICY)
+        member_policy_on_timer(federation, member);
     else
         member_lost(federation, member, "silence: no report for too long");
 }

@@ -20,7 +20,8 @@ struct Member {
 
     WireApply *application; // the last that was good; NULL: none
     guint64 judged_version; // of the last that was judged
-    char *objection;        // why that one changed nothing; NULL: it did
+    char *objection;        // why that one changed nothing, or is good no more; NULL: it is
+    gint64 policy_due_us;   // when it is suspended for that; 0: it is not
     Purposes granted;       // what an administrator lets it serve
 
     // Of the last change of the state.
@@ -58,6 +59,12 @@ Member *member_add(Federation *federation, const char *id);
 void member_save(Federation *federation, const Member *member);
 // NULL, or why the federation's policy does not allow it; free with g_free().
 char *member_check_policy(const FederationConfig *config, const WireApply *application);
+
+// member-policy.c
+// Its application meets the policy.
+void member_policy_settle(Federation *federation, Member *member);
+// Its time of grace is over.
+void member_policy_on_timer(Federation *federation, Member *member);
 
 // member.c
 void member_send_state(Federation *federation, const Member *member);

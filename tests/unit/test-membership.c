@@ -409,6 +409,68 @@ static void test_a_bad_change(void)
     g_assert_cmpuint(member->application->version, ==, 3);
 }
 
+// Time passes for the platform.
+static void wait_until(FederationFixture *fixture, gint64 now_us)
+{
+    federation_tick(fixture->federation, now_us);
+}
+
+static FederationFixture *fixture_of_raised_policy(void)
+{
+    g_autoptr(GError) error = NULL;
+    FederationFixture *fixture = fixture_new();
+    apply(fixture, STRANGER, 1);
+    command(fixture, QKDNF__V1__MEMBER_ACTION__MEMBER_ACTION_APPROVE, STRANGER, "");
+    fixture->config.policy.version = 2;
+    fixture->config.policy.grace_ms = 5000;
+    federation_fixture_restart(fixture, &error);
+    g_assert_no_error(error);
+    return fixture;
+}
+
+// Who was let in under the earlier one is told, and goes on for a while, which another start does
+// not make longer.
+static void test_a_raised_policy(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(FederationFixture) fixture = fixture_of_raised_policy();
+    const Member *member = member_find(fixture->federation, STRANGER);
+    g_assert_cmpint(member->state, ==, MEMBER(ACTIVE));
+    g_assert_nonnull(strstr(member->objection, "version 1 of the federation's policy; expected 2"));
+    wait_until(fixture, FEDERATION_NOW + 4999 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpint(state_of(fixture, STRANGER), ==, MEMBER(ACTIVE));
+    fixture->config.policy.grace_ms = 9000;
+    federation_fixture_restart(fixture, &error);
+    g_assert_no_error(error);
+    wait_until(fixture, FEDERATION_NOW + 5000 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpint(state_of(fixture, STRANGER), ==, MEMBER(SUSPENDED));
+    g_assert_nonnull(
+        strstr(member_find(fixture->federation, STRANGER)->reason, "policy; expected 2"));
+}
+
+static void test_a_raised_policy_is_met(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_of_raised_policy();
+    WireApply wire = application(STRANGER, 2);
+    wire.policy_version = 2;
+    say(fixture, STRANGER, KIND_APPLY, &wire.base);
+    g_assert_null(member_find(fixture->federation, STRANGER)->objection);
+    wait_until(fixture, FEDERATION_NOW + 6000 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpint(state_of(fixture, STRANGER), ==, MEMBER(ACTIVE));
+}
+
+static void test_a_raised_policy_is_taken_back(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(FederationFixture) fixture = fixture_of_raised_policy();
+    fixture->config.policy.version = 1;
+    federation_fixture_restart(fixture, &error);
+    g_assert_no_error(error);
+    g_assert_null(member_find(fixture->federation, STRANGER)->objection);
+    wait_until(fixture, FEDERATION_NOW + 6000 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpint(state_of(fixture, STRANGER), ==, MEMBER(ACTIVE));
+}
+
 static void test_who_was_refused_is_not_heard_at_once(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
@@ -507,6 +569,10 @@ int main(int argc, char **argv)
                     test_an_application_is_no_provider);
     g_test_add_func("/membership/what-is-refused", test_what_is_refused);
     g_test_add_func("/membership/the-federations-policy", test_the_federations_policy);
+    g_test_add_func("/membership/a-raised-policy", test_a_raised_policy);
+    g_test_add_func("/membership/a-raised-policy-is-met", test_a_raised_policy_is_met);
+    g_test_add_func("/membership/a-raised-policy-is-taken-back",
+                    test_a_raised_policy_is_taken_back);
     g_test_add_func("/membership/a-bad-change", test_a_bad_change);
     g_test_add_func("/membership/who-was-refused-is-not-heard-at-once",
                     test_who_was_refused_is_not_heard_at_once);
