@@ -208,6 +208,74 @@ static void test_unknown_drills(void)
         assert_drill(stage, action, action >= 1 && action <= 3 ? STATUS_OK : STATUS_BAD_REQUEST);
 }
 
+// --- orders --------------------------------------------------------------------------------------
+
+#define FORGED "01234567-89ab-4cde-8f01-23456789abcd"
+
+static const WireOutcome *find_outcome(const Stage *stage)
+{
+    for (guint i = 0; i < stage->seen->len; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        for (gsize j = 0; seen->kind == KIND_OUTCOME && j < seen->frame->n_messages; j++) {
+            const WireOutcome *outcome = (const WireOutcome *)seen->frame->messages[j];
+            if (strcmp(outcome->request, FORGED) == 0)
+                return outcome;
+        }
+    }
+    return NULL;
+}
+
+// What the target's agent says to an order of the platform itself.
+static void assert_order(Stage *stage, const WireOrder *order, Status status, const char *text)
+{
+    stage_forget(stage);
+    WireOrder forged = *order;
+    forged.request = (char *)FORGED;
+    say(stage, KIND_ORDER, PLATFORM, "beta", &forged.base);
+    world_run(stage->world, 20 * WORLD_HOP_US);
+    const WireOutcome *outcome = find_outcome(stage);
+    g_assert_nonnull(outcome);
+    g_assert_cmpstr(outcome->text, ==, text);
+    g_assert_cmpint(outcome->status, ==, status);
+}
+
+static const WireOrder *find_order(const Stage *stage, const char *to)
+{
+    for (guint i = 0; i < stage->seen->len; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        if (seen->kind == KIND_ORDER && strcmp(seen->to, to) == 0)
+            return (const WireOrder *)seen->frame->messages[0];
+    }
+    g_assert_not_reached();
+}
+
+// Not even the platform can have an agent use key of others, or use key twice.
+static void test_orders_of_what_is_not_there(void)
+{
+    g_autoptr(Stage) stage = stage_chain(3);
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-b", 1, 256);
+    stage_await_grant(stage, ask);
+    stage_assert_delivered(stage, ask);
+    WireOrder *order = message_copy(&find_order(stage, "beta")->base);
+    const char *const not_held =
+        "slots of a link that is not held here, or not as many as the keys "
+        "need";
+    char **link = &order->branches[0]->ingress->link;
+    char *own = *link;
+    *link = (char *)"gamma-delta";
+    assert_order(stage, order, STATUS_BAD_REQUEST, not_held);
+    *link = own;
+    order->branches[0]->ingress->n_slots++;
+    assert_order(stage, order, STATUS_BAD_REQUEST, not_held);
+    order->branches[0]->ingress->n_slots--;
+    char *target = order->targets[0];
+    order->targets[0] = (char *)"sae-c";
+    assert_order(stage, order, STATUS_BAD_REQUEST, "a target is not a user here");
+    order->targets[0] = target;
+    assert_order(stage, order, STATUS_SLOT_USED, "a border-link slot was used before");
+    wire_free(order);
+}
+
 // --- certificates --------------------------------------------------------------------------------
 
 // As in certifier.c.
@@ -260,6 +328,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hostile/refused-resource-is-repeated", test_refused_resource_is_repeated);
     g_test_add_func("/hostile/directory-forgets", test_directory_forgets);
     g_test_add_func("/hostile/unknown-drills", test_unknown_drills);
+    g_test_add_func("/hostile/orders-of-what-is-not-there", test_orders_of_what_is_not_there);
     g_test_add_func("/hostile/another-certificate", test_another_certificate);
     return g_test_run();
 }
