@@ -375,6 +375,31 @@ def test_nothing_went_wrong_in_the_browser(fed):
     assert opened_browser(fed).texts("#sampling:not([hidden])") == []
 
 
+FLOOD = """(async () => {
+  const page = await (await import('/main.js')).page;
+  const { publishes } = await (await fetch('/contract/vectors.json')).json();
+  const { topic, payload } = publishes.find(({ topic }) => topic.split('/')[2] === 'outcome');
+  const octets = Uint8Array.from(payload.match(/../g), (two) => parseInt(two, 16));
+  for (let i = 0; i < 50000; i++)
+    page.bus.queue(topic, octets);
+  return page.bus.flow.length;
+})()"""
+
+
+def test_a_page_that_is_flooded_says_that_it_samples(fed):
+    page = opened_browser(fed)
+    assert page.ask(FLOOD) == 20000
+    left_out = int(fed.wait_for("the note", lambda: re.search(
+        r"of \d+ publishes (\d+) were left out", page.texts("#sampling")[0]))[1])
+    assert left_out >= 30000, left_out
+    fed.wait_for("the end of it", lambda: page.ask(
+        "import('/main.js').then(({ page }) => page).then(({ bus }) => bus.flow.length)") < 1000)
+    granted = int(page.figure("granted"))
+    fed.request("--as", fed.user("vienna"), "--to", fed.user("madrid"))
+    fed.wait_for("what came after it", lambda: int(page.figure("granted")) == granted + 1)
+    assert page.do("troubles") == []
+
+
 def main():
     build = pathlib.Path(sys.argv[1])
     reply = subprocess.run([build / "tools" / "qkdnf" / "qkdnf", "dashboard"], capture_output=True, text=True)

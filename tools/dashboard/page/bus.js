@@ -5,6 +5,7 @@
 // does: what tells a state goes first and, of the rest, what is too much is dropped and counted.
 
 import * as library from './mqtt.js';
+import { Rate } from './model.js';
 
 const mqtt = library.default?.connect ? library.default : library.default.default;
 
@@ -25,6 +26,7 @@ export class Bus {
     Object.assign(this, { codec, take, told, drawn });
     this.kept = [];
     this.flow = [];
+    this.rate = new Rate();
     this.counts = { arrived: 0, dropped: 0, unreadable: 0 };
     this.frame = null;
     this.timer = null;
@@ -47,9 +49,11 @@ export class Bus {
   queue(topic, payload) {
     const isKept = KEPT.has(topic.split('/', 3)[2]);
     const queue = isKept ? this.kept : this.flow;
+    const at = performance.now();
     this.counts.arrived++;
+    this.rate.add(at);
     if (queue.length < (isKept ? KEPT_MAX : FLOW_MAX))
-      queue.push({ topic, payload, at: performance.now() });
+      queue.push({ topic, payload, at });
     else
       this.counts.dropped++;
     this.schedule();

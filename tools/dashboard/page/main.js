@@ -8,7 +8,7 @@ import { Codec } from './codec.js';
 import { byId, html } from './dom.js';
 import { Feed } from './feed.js';
 import { Map2d } from './map.js';
-import { Model, Rate } from './model.js';
+import { Model } from './model.js';
 import { Panels } from './panels.js';
 import { Timeline } from './timeline.js';
 
@@ -19,7 +19,6 @@ const THEMES = ['auto', 'light', 'dark'];
 class Page {
   constructor(codec) {
     this.model = new Model();
-    this.busRate = new Rate();
     this.chosen = null;
     this.drawnAt = -Infinity;
     this.panels = new Panels(codec);
@@ -37,7 +36,6 @@ class Page {
   }
 
   take(publish, at) {
-    this.busRate.add(at);
     this.model.take(publish, at);
     this.feed.take(publish);
     if (!this.kinds.has(publish.kind)) {
@@ -73,7 +71,7 @@ class Page {
     const view = { providers: model.providers(), links: model.links(), sessions: [...model.sessions.values()],
       shape: model.shape, chosen: this.chosen };
     this.map.show(view);
-    this.panels.show(model, view, this.busRate, this.drawnAt);
+    this.panels.show(model, view, this.bus.rate, this.drawnAt);
     this.timeline.show(model.lanes, Date.now());
     this.feed.show();
     this.showSampling();
@@ -157,9 +155,12 @@ async function start() {
   listen(page);
   page.draw();
   page.bus.start(`ws://${location.host}/bus${location.search}`);
+  return page;
 }
 
-start().catch((error) => {
+// For tests, and for who is curious at the console.
+export const page = start();
+page.catch((error) => {
   byId('connection').dataset.state = 'lost';
   byId('connection').textContent = error.message;
 });

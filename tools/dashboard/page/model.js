@@ -260,7 +260,7 @@ export class Model {
     const [sort, what] = name.split('.');
     if (!LANES.has(sort) || !subject)
       return;
-    const lane = this.findLane(`${sort} ${subject}`, subject, sort, at);
+    const lane = this.findLane(`${sort} ${subject}`, this.sessions.get(subject)?.initiator || subject, sort, at);
     const ways = newPath.length ? `${oldPath.join(' · ')} → ${newPath.join(' · ')}` : '';
     lane.points.push({ at, what, severity, text: [text, cause, ways].filter(Boolean).join('; ') });
     if (lane.points.length > POINTS_MAX)

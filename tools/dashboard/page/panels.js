@@ -9,7 +9,7 @@ const ALARMS_SHOWN = 40;
 const SESSIONS_SHOWN = 50;
 
 const FIGURES = [
-  ['providers', 'providers'], ['links', 'border links up'], ['sessions', 'sessions'],
+  ['providers', 'providers'], ['links', 'border links'], ['sessions', 'sessions'],
   ['faults', 'faults'], ['granted', 'granted'], ['refused', 'refused'], ['open', 'requests open'],
   ['rate', 'requests'], ['median', 'median time'], ['slowest', '99 % within'], ['bus', 'on the bus'],
 ];

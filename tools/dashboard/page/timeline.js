@@ -58,6 +58,6 @@ export class Timeline {
       point.style.left = `${percent(at)}%`;
       track.append(point);
     }
-    return [html('div', { class: 'label', title: lane.label }, html('small', {}, lane.sort), lane.label), track];
+    return [html('div', { class: 'label', title: describe(lane) }, html('small', {}, lane.sort), lane.label), track];
   }
 }
