@@ -59,8 +59,8 @@ static const Kind kinds[N_KINDS] = {
     [KIND_HANDOVER_STATE] = {"handover-state", &qkdnf__v1__handover_state__descriptor, PLATFORM,                       NEVER,   APPLICATION | OPERATOR,         FALSE, FALSE, 1, 60000, 4 * KIB,   0,    "how far its handover is"},
     [KIND_VISIT]          = {"visit",          &qkdnf__v1__visit__descriptor,          PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 4 * KIB,   0,    "another provider's user is served here"},
     [KIND_VISIT_STATE]    = {"visit-state",    &qkdnf__v1__visit_state__descriptor,    AGENT,                          AT_WORK, PLATFORM,                       FALSE, FALSE, 0, 30000, 4 * KIB,   1000, "the answer to visit; a user at the door"},
-    [KIND_EVENT]          = {"event",          &qkdnf__v1__event__descriptor,          PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 8 * KIB,   0,    "what happened, for monitors and audit"},
-    [KIND_METRICS]        = {"metrics",        &qkdnf__v1__metrics__descriptor,        PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 64 * KIB,  0,    "what a member counts of itself"},
+    [KIND_EVENT]          = {"event",          &qkdnf__v1__event__descriptor,          PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 8 * KIB,   500,  "what happened, for monitors and audit"},
+    [KIND_METRICS]        = {"metrics",        &qkdnf__v1__metrics__descriptor,        PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 64 * KIB,  20,   "what a member counts of itself"},
 };
 // clang-format on
 

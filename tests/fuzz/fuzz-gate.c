@@ -28,7 +28,7 @@ static void say(Gate *gate, const char *member, const GatePublish *publish)
 static void hear(Gate *gate, const char *member, const char *filter)
 {
     g_autofree char *own = g_strconcat("/", member, NULL);
-    if (gate_subscribe(gate, member, filter, 0) == REFUSAL_NONE && strcmp(member, "wall") != 0)
+    if (gate_subscribe(gate, member, filter, 0, 1) == REFUSAL_NONE && strcmp(member, "wall") != 0)
         g_assert_true(g_str_has_suffix(filter, own) || g_str_has_suffix(filter, "/" ID_ALL));
 }
 

@@ -179,21 +179,28 @@ static void test_quotas_are_those_of_the_table(void)
 
 static void test_a_flood_is_seen(void)
 {
+    static const char request[] = "qkdnf/v1/request/alice/platform";
     g_autoptr(Gate) gate = gate_with_all();
     n_taken(gate, "alice", "noise", GATE_FRAMES_PER_S, NOW);
-    g_assert_false(gate_is_flooded(gate, "alice"));
+    g_assert_false(gate_is_flooded(gate, "alice", NOW));
     n_taken(gate, "alice", "noise", 1, NOW);
-    g_assert_true(gate_is_flooded(gate, "alice"));
-    g_assert_cmpint(say(gate, "alice", "qkdnf/v1/request/alice/platform"), ==, REFUSAL_QUOTA);
-    g_assert_cmpuint(
-        n_taken(gate, "alice", "qkdnf/v1/request/alice/platform", 1, NOW + G_USEC_PER_SEC), ==, 1);
-    g_assert_false(gate_is_flooded(gate, "alice"));
+    g_assert_true(gate_is_flooded(gate, "alice", NOW));
+    g_assert_cmpint(say(gate, "alice", request), ==, REFUSAL_QUOTA);
+    g_assert_cmpuint(n_taken(gate, "alice", request, 1, NOW + GATE_PENALTY_US - 1), ==, 0);
+    g_assert_cmpint(
+        gate_subscribe(gate, "alice", "qkdnf/v1/+/+/alice", 0, NOW + GATE_PENALTY_US - 1), ==,
+        REFUSAL_QUOTA);
+    g_assert_false(gate_is_flooded(gate, "alice", NOW + GATE_PENALTY_US));
+    g_assert_cmpuint(n_taken(gate, "alice", request, 1, NOW + GATE_PENALTY_US), ==, 1);
     GatePublish large = {"noise", NULL, GATE_BYTES_PER_S + 1, FALSE};
     gate_publish(gate, "vienna", &large, NOW);
-    g_assert_true(gate_is_flooded(gate, "vienna"));
+    g_assert_true(gate_is_flooded(gate, "vienna", NOW));
+    for (guint i = 0; i <= GATE_FRAMES_PER_S; i++)
+        gate_subscribe(gate, "wall", "#", 0, NOW);
+    g_assert_true(gate_is_flooded(gate, "wall", NOW));
     // Everyone speaks with the platform.
     n_taken(gate, "platform", "qkdnf/v1/order/platform/vienna", GATE_FRAMES_PER_S + 1, NOW);
-    g_assert_false(gate_is_flooded(gate, "platform"));
+    g_assert_false(gate_is_flooded(gate, "platform", NOW));
 }
 
 static void test_refusals_are_told_once_a_minute(void)
@@ -236,18 +243,19 @@ static void test_who_hears_what(void)
     for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {
         g_auto(GStrv) own = topic_filters(members[i].member, members[i].role);
         for (char **filter = own; *filter; filter++)
-            g_assert_cmpint(gate_subscribe(gate, members[i].member, *filter, 0), ==, REFUSAL_NONE);
+            g_assert_cmpint(gate_subscribe(gate, members[i].member, *filter, 0, NOW), ==,
+                            REFUSAL_NONE);
         for (gsize j = 0; j < G_N_ELEMENTS(others); j++) {
-            Refusal refusal = gate_subscribe(gate, members[i].member, others[j], 0);
+            Refusal refusal = gate_subscribe(gate, members[i].member, others[j], 0, NOW);
             g_assert_cmpint(refusal == REFUSAL_NONE, ==, members[i].role == ROLE_MONITOR);
         }
     }
-    g_assert_cmpint(gate_subscribe(gate, "alice", "qkdnf/v1/reply/platform/alice", 0), ==,
+    g_assert_cmpint(gate_subscribe(gate, "alice", "qkdnf/v1/reply/platform/alice", 0, NOW), ==,
                     REFUSAL_NONE);
     g_assert_cmpint(
-        gate_subscribe(gate, "alice", "qkdnf/v1/reply/platform/alice", GATE_SUBSCRIPTIONS_MAX), ==,
-        REFUSAL_QUOTA);
-    g_assert_cmpint(gate_subscribe(gate, "x", "qkdnf/v1/+/+/x", 0), ==, REFUSAL_STRANGER);
+        gate_subscribe(gate, "alice", "qkdnf/v1/reply/platform/alice", GATE_SUBSCRIPTIONS_MAX, NOW),
+        ==, REFUSAL_QUOTA);
+    g_assert_cmpint(gate_subscribe(gate, "x", "qkdnf/v1/+/+/x", 0, NOW), ==, REFUSAL_STRANGER);
 }
 
 int main(int argc, char **argv)

@@ -22,6 +22,7 @@ typedef struct {
     guint n_frames;
     gsize n_bytes;
     guint n_of_kind[N_KINDS];
+    gint64 cut_off_at_us; // as a flood; 0: never
     gint64 told_at_us;
     guint64 n_refused; // since it was told
 } Member;
@@ -73,28 +74,39 @@ void gate_admit(Gate *gate, const char *member, Roles roles)
 
 // --- how much ------------------------------------------------------------------------------------
 
-static void charge(Member *member, gsize n_bytes, gint64 now_us)
+static void start_second(Member *member, gint64 now_us)
 {
-    if (now_us - member->since_us >= G_USEC_PER_SEC || now_us < member->since_us) {
-        member->since_us = now_us;
-        member->n_frames = 0;
-        member->n_bytes = 0;
-        memset(member->n_of_kind, 0, sizeof member->n_of_kind);
-    }
-    member->n_frames++;
-    member->n_bytes += n_bytes;
+    member->since_us = now_us;
+    member->n_frames = 0;
+    member->n_bytes = 0;
+    memset(member->n_of_kind, 0, sizeof member->n_of_kind);
 }
 
-static gboolean is_flooded(const Member *member)
+static gboolean is_flooded(const Member *member, gint64 now_us)
 {
-    return !(member->roles & ROLE_BIT(ROLE_PLATFORM)) &&
-           (member->n_frames > GATE_FRAMES_PER_S || member->n_bytes > GATE_BYTES_PER_S);
+    return member->cut_off_at_us != 0 && now_us - member->cut_off_at_us < GATE_PENALTY_US;
 }
 
-gboolean gate_is_flooded(const Gate *gate, const char *id)
+gboolean gate_is_flooded(const Gate *gate, const char *id, gint64 now_us)
 {
     const Member *member = find(gate, id);
-    return member && is_flooded(member);
+    return member && is_flooded(member, now_us);
+}
+
+// FALSE when that is more than anybody says.
+static gboolean charge(Member *member, gsize n_bytes, gint64 now_us)
+{
+    if (is_flooded(member, now_us))
+        return FALSE;
+    if (now_us - member->since_us >= G_USEC_PER_SEC || now_us < member->since_us)
+        start_second(member, now_us);
+    member->n_frames++;
+    member->n_bytes += n_bytes;
+    if ((member->roles & ROLE_BIT(ROLE_PLATFORM)) ||
+        (member->n_frames <= GATE_FRAMES_PER_S && member->n_bytes <= GATE_BYTES_PER_S))
+        return TRUE;
+    member->cut_off_at_us = now_us;
+    return FALSE;
 }
 
 // A quota is that of one sender at one receiver. Where the table has only one receiver, a frame
@@ -164,8 +176,7 @@ static Refusal check(Gate *gate, const char *id, const GatePublish *publish, gin
     Member *member = find(gate, id);
     if (!member)
         return REFUSAL_STRANGER;
-    charge(member, publish->n_bytes, now_us);
-    if (is_flooded(member))
+    if (!charge(member, publish->n_bytes, now_us))
         return REFUSAL_QUOTA;
     if (!topic_parse(publish->topic, &topic))
         return REFUSAL_TOPIC;
@@ -230,12 +241,13 @@ static gboolean may_hear(const char *id, Role role, const char *filter)
     return is_own;
 }
 
-Refusal gate_subscribe(Gate *gate, const char *id, const char *filter, guint n_subscriptions)
+Refusal gate_subscribe(Gate *gate, const char *id, const char *filter, guint n_subscriptions,
+                       gint64 now_us)
 {
-    const Member *member = find(gate, id);
+    Member *member = find(gate, id);
     if (!member)
         return REFUSAL_STRANGER;
-    if (n_subscriptions >= GATE_SUBSCRIPTIONS_MAX)
+    if (!charge(member, strlen(filter), now_us) || n_subscriptions >= GATE_SUBSCRIPTIONS_MAX)
         return REFUSAL_QUOTA;
     // A monitor reads everything, by whatever filter.
     if (member->roles & ROLE_BIT(ROLE_MONITOR))

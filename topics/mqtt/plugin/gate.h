@@ -11,10 +11,12 @@
 
 #include "topics/frame.h"
 
-// A broker looks at so many frames of one member in a second, and so many bytes, whatever they are;
-// who says more is to be cut off. The platform alone has no bounds: everyone speaks with it.
+// A broker looks at so many frames and subscriptions of one member in a second, and so many bytes,
+// whatever they are; who says more is to be cut off, and for so long nothing of it is looked at.
+// The platform alone has no bounds: everyone speaks with it.
 #define GATE_FRAMES_PER_S 20000
 #define GATE_BYTES_PER_S  (64 * 1024 * 1024)
+#define GATE_PENALTY_US   (10 * G_TIME_SPAN_SECOND)
 
 // A member has so many subscriptions, and leaves state with so many others.
 #define GATE_SUBSCRIPTIONS_MAX 64
@@ -39,14 +41,15 @@ typedef struct {
 Refusal gate_publish(Gate *gate, const char *member, const GatePublish *publish, gint64 now_us);
 
 // Whether it may hear what that filter matches, while it has `n_subscriptions`.
-Refusal gate_subscribe(Gate *gate, const char *member, const char *filter, guint n_subscriptions);
+Refusal gate_subscribe(Gate *gate, const char *member, const char *filter, guint n_subscriptions,
+                       gint64 now_us);
 
 // Takes in what the member may say. Returns the ID of a member that this puts out of the federation
 // and that has to be cut off, or NULL; free with g_free().
 char *gate_learn(Gate *gate, const char *member, const GatePublish *publish);
 
-// Whether the member has said so much in this second that it has to be cut off.
-gboolean gate_is_flooded(const Gate *gate, const char *member);
+// Whether the member has said so much that it has to be cut off.
+gboolean gate_is_flooded(const Gate *gate, const char *member, gint64 now_us);
 
 // Whether it is time to tell that the member was refused: at most once a minute; then how often it
 // was since.

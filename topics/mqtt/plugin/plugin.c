@@ -40,38 +40,30 @@ static void cut_off(Plugin *plugin, const char *member)
         g_ptr_array_add(plugin->cut_off, g_strdup(member));
 }
 
-static GatePublish publish_of(const struct mosquitto_evt_acl_check *check)
-{
-    return (GatePublish){check->topic, check->payload, check->payloadlen, check->retain};
-}
-
-static Refusal check_publish(Plugin *plugin, const char *member,
-                             const struct mosquitto_evt_acl_check *check)
-{
-    GatePublish publish = publish_of(check);
-    Refusal refusal = gate_publish(plugin->gate, member, &publish, g_get_monotonic_time());
-    if (gate_is_flooded(plugin->gate, member))
-        cut_off(plugin, member);
-    return refusal;
-}
-
 static Refusal check_access(Plugin *plugin, const char *member,
-                            const struct mosquitto_evt_acl_check *check)
+                            const struct mosquitto_evt_acl_check *check, gint64 now_us)
 {
-    if (!member || !admit(plugin, check->client, member))
+    GatePublish publish = {check->topic, check->payload, check->payloadlen, check->retain};
+    if (!member)
+        return REFUSAL_CERTIFICATE;
+    // Not even its certificate is looked at.
+    if (gate_is_flooded(plugin->gate, member, now_us))
+        return REFUSAL_QUOTA;
+    if (!admit(plugin, check->client, member))
         return REFUSAL_CERTIFICATE;
     if (check->access == MOSQ_ACL_WRITE)
-        return check_publish(plugin, member, check);
+        return gate_publish(plugin->gate, member, &publish, now_us);
     return gate_subscribe(plugin->gate, member, check->topic,
-                          (guint)mosquitto_client_sub_count(check->client));
+                          (guint)mosquitto_client_sub_count(check->client), now_us);
 }
 
 // Only what was read as a topic is quoted: anything else can be any bytes.
-static void tell(Plugin *plugin, const char *member, const char *text, Refusal refusal)
+static void tell(Plugin *plugin, const char *member, const char *text, Refusal refusal,
+                 gint64 now_us)
 {
     Topic topic;
     guint64 n_refused = 0;
-    if (!member || !gate_tell(plugin->gate, member, g_get_monotonic_time(), &n_refused))
+    if (!gate_tell(plugin->gate, member, now_us, &n_refused))
         return;
     mosquitto_log_printf(
         MOSQ_LOG_NOTICE, "qkdnf: refused member=%s reason=%s topic=%s publishes=%" G_GUINT64_FORMAT,
@@ -86,11 +78,17 @@ static int on_access(int event, void *event_data, void *data)
     if (check->access != MOSQ_ACL_WRITE && check->access != MOSQ_ACL_SUBSCRIBE)
         return MOSQ_ERR_PLUGIN_DEFER;
     const char *member = mosquitto_client_username(check->client);
-    Refusal refusal = check_access(plugin, member, check);
+    gint64 now_us = g_get_monotonic_time();
+    Refusal refusal = check_access(plugin, member, check, now_us);
     if (refusal == REFUSAL_NONE)
         return MOSQ_ERR_PLUGIN_DEFER;
-    tell(plugin, member, check->topic, refusal);
-    return MOSQ_ERR_ACL_DENIED;
+    if (!member)
+        return MOSQ_ERR_ACL_DENIED;
+    tell(plugin, member, check->topic, refusal, now_us);
+    // Any other error ends the connection, at once: a broker reads on as long as there is something
+    // to read, and meanwhile nobody else is served.
+    return gate_is_flooded(plugin->gate, member, now_us) ? MOSQ_ERR_ADMINISTRATIVE_ACTION
+                                                         : MOSQ_ERR_ACL_DENIED;
 }
 
 // A publish that the access rules have let through as well.
