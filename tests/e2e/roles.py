@@ -232,14 +232,14 @@ class Speaking:
     def _run(self):
         try:
             while True:
-                code, = self.client.say([("qkdnf/v1/event/mallory/all", b"noise")])
+                code, = self.client.say([("qkdnf/v1/outcome/mallory/platform", b"noise")])
                 if code != mqtt.NOT_AUTHORIZED:
                     self.n_taken, self.last = self.n_taken + 1, time.monotonic()
         except mqtt.Gone:
             self.ended = time.monotonic()
 
 
-def is_taken(fed, kind="event", to="all"):
+def is_taken(fed, kind="outcome", to="platform"):
     """Whether the broker takes it from mallory."""
     with fed.connect("mallory") as client:
         code, = client.say([(f"qkdnf/v1/{kind}/mallory/{to}", b"noise")])
@@ -257,8 +257,8 @@ def test_suspension_cuts_off_at_once(fed):
     print(f"# from `suspend` on the bus: {1000 * (speaking.last - asked):.1f} ms to the last message "
           f"that was taken, {1000 * (speaking.ended - asked):.1f} ms to the end of the connection",
           flush=True)
-    assert not is_taken(fed) and not is_taken(fed, "stock", "platform")
-    assert is_taken(fed, "presence", "all") and is_taken(fed, "apply", "platform")
+    assert not is_taken(fed) and not is_taken(fed, "event", "all")
+    assert is_taken(fed, "presence", "all") and is_taken(fed, "apply")
     assert "cut off member=mallory" in fed.broker_log()
 
 
