@@ -351,6 +351,30 @@ def test_a_flood_of_forgeries(fed):
     fed.exchange()
 
 
+def test_a_tap_shows_it(fed):
+    """What is signed is checked, what is for one member is said to be; a forgery raises an alert."""
+    tap = subprocess.Popen([fed.qkdnf, "tap", "--json", "--federation", str(fed.dir)], text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           preexec_fn=fabric.die_with_parent)
+    lines = (json.loads(line) for line in tap.stdout)
+    first = next(lines)
+    frame = observer.fields(fed.presence("right"))
+    frame[TAG] = [frame[TAG][0][:-1] + bytes([frame[TAG][0][-1] ^ 1])]
+    fed.say("presence/right/all", pack(frame))
+    fed.exchange()
+    seen = [first]
+    while not {"failed", "sealed"} <= {line["authenticity"] for line in seen}:
+        seen.append(next(lines))
+    tap.terminate()
+    forged = [line for line in seen if line["authenticity"] == "failed"]
+    assert {(line["topic"], line["failure"]) for line in forged} == {
+        ("qkdnf/v1/presence/right/all", "tag")}, forged
+    assert "none" not in {line["authenticity"] for line in seen}, seen
+    assert "verified" in {line["authenticity"] for line in seen}, seen
+    assert all(line["to"] == "all" for line in seen if line["authenticity"] == "verified"), seen
+    assert "ALERT: not authentic on qkdnf/v1/presence/right/all: tag" in tap.communicate()[1]
+
+
 def test_nothing_of_it_was_taken(fed):
     for topic, payload in list(fed.heard):
         fed.record.take(topic, payload)
