@@ -19,7 +19,7 @@ run_packages=(mosquitto curl:curl openssl:openssl dot:graphviz)
 check_packages=(
     clang:clang clang-format:clang-format libclang-rt-dev python3:python3
     mosquitto_sub:mosquitto-clients nm:binutils shellcheck:shellcheck git:git tmux:tmux
-    chromium:chromium
+    chromium:chromium mandoc:mandoc man:man-db
 )
 
 say() {

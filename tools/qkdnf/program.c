@@ -29,10 +29,13 @@ char *program_find(const char *name, const char *build_dir, GError **error)
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *here = g_path_get_dirname(self ? self : "");
     g_autofree char *beside = g_build_filename(here, name, NULL);
+    g_autofree char *in_sbin = g_build_filename(here, "..", "sbin", name, NULL);
     g_autofree char *built = g_build_filename(here, "..", "..", build_dir, name, NULL);
     g_autofree char *system = g_build_filename("/usr/sbin", name, NULL);
     if (is_program(beside))
         return g_steal_pointer(&beside);
+    if (is_program(in_sbin))
+        return g_canonicalize_filename(in_sbin, NULL);
     if (is_program(built))
         return g_canonicalize_filename(built, NULL);
     char *found = g_find_program_in_path(name);
