@@ -52,13 +52,17 @@ static gboolean verifies(const Place *place, const char *certificate, const char
 {
     g_autofree char *ca = path_in(place, PKI_CA_CERTIFICATE_FILE);
     g_autofree char *path = path_in(place, certificate);
-    const char *argv[] = {
-        "openssl",  "verify", "-x509_strict", "-no-CApath", "-no-CAstore", "-CAfile", ca,
-        "-purpose", purpose,  path,           NULL,         NULL,          NULL};
+    const char *argv[] = {"openssl", "verify", "-x509_strict", "-no-CApath", "-no-CAstore",
+                          "-CAfile", ca,       "-purpose",     purpose,      path,
+                          NULL,      NULL,     NULL,           NULL};
     if (option) {
         argv[9] = option;
         argv[10] = value;
         argv[11] = path;
+    }
+    if (g_strcmp0(option, "-CRLfile") == 0) {
+        argv[11] = "-crl_check";
+        argv[12] = path;
     }
     g_autoptr(GError) error = NULL;
     int status = -1;
@@ -164,6 +168,76 @@ static void test_what_is_not_valid_is_refused(Place *place, gconstpointer data)
     place_tear_down(&other, NULL);
 }
 
+static void test_servers_have_their_hosts(Place *place, gconstpointer data)
+{
+    static const char *const hosts[] = {"10.0.0.1", "2001:db8::1", "bus.example.net", NULL};
+    static const char *const bad[] = {"a,DNS:b", NULL};
+    g_autoptr(GError) error = NULL;
+    g_assert_true(pki_issue_server(place->ca, "broker", hosts, place->dir, &error));
+    g_assert_no_error(error);
+    g_assert_true(verifies(place, "broker.crt", "sslserver", "-verify_ip", "10.0.0.1"));
+    g_assert_true(verifies(place, "broker.crt", "sslserver", "-verify_ip", "2001:db8::1"));
+    g_assert_true(
+        verifies(place, "broker.crt", "sslserver", "-verify_hostname", "bus.example.net"));
+    g_assert_false(verifies(place, "broker.crt", "sslserver", "-verify_ip", "10.0.0.2"));
+    g_assert_false(pki_issue_server(place->ca, "kme", bad, place->dir, &error));
+    g_assert_nonnull(strstr(error->message, "a,DNS:b"));
+}
+
+static gboolean is_revoked(const Place *place, const char *certificate)
+{
+    g_autofree char *list = path_in(place, PKI_CRL_FILE);
+    g_assert_true(g_file_test(list, G_FILE_TEST_EXISTS));
+    return !verifies(place, certificate, "sslclient", "-CRLfile", list);
+}
+
+static void revoke_files(const Place *place, const char *name)
+{
+    g_autofree char *path = name ? path_in(place, name) : NULL;
+    const char *const paths[] = {path, NULL};
+    g_autoptr(GError) error = NULL;
+    g_assert_true(pki_revoke(place->ca, paths, place->dir, &error));
+    g_assert_no_error(error);
+}
+
+static void test_renewal_and_revocation(Place *place, gconstpointer data)
+{
+    issue(place, "vienna", PKI_USAGE_CLIENT);
+    issue(place, "graz", PKI_USAGE_CLIENT);
+    g_autofree char *before = contents(place, "vienna.crt");
+    g_assert_true(pki_retire("vienna", place->dir, NULL));
+    issue(place, "vienna", PKI_USAGE_CLIENT);
+    g_autofree char *old = contents(place, "vienna.crt.old"),
+                    *after = contents(place, "vienna.crt");
+    g_assert_cmpstr(old, ==, before);
+    g_assert_cmpstr(after, !=, before);
+    revoke_files(place, NULL);
+    g_assert_false(is_revoked(place, "vienna.crt.old"));
+    revoke_files(place, "vienna.crt.old");
+    revoke_files(place, "vienna.crt.old");
+    revoke_files(place, "graz.crt");
+    g_assert_true(is_revoked(place, "vienna.crt.old"));
+    g_assert_true(is_revoked(place, "graz.crt"));
+    g_assert_false(is_revoked(place, "vienna.crt"));
+}
+
+static void test_what_is_not_ours_is_not_revoked(Place *place, gconstpointer data)
+{
+    Place other;
+    place_set_up(&other, NULL);
+    issue(&other, "tokyo", PKI_USAGE_CLIENT);
+    g_autofree char *path = path_in(&other, "tokyo.crt");
+    const char *const paths[] = {path, NULL}, *const none[] = {NULL};
+    g_autoptr(GError) error = NULL;
+    g_assert_false(pki_revoke(place->ca, paths, place->dir, &error));
+    g_assert_nonnull(strstr(error->message, "was not issued by this authority"));
+    g_clear_error(&error);
+    revoke_files(place, NULL);
+    g_assert_false(pki_revoke(other.ca, none, place->dir, &error));
+    g_assert_nonnull(strstr(error->message, PKI_CRL_FILE));
+    place_tear_down(&other, NULL);
+}
+
 static void add(const char *path, void (*test)(Place *, gconstpointer))
 {
     g_test_add(path, Place, NULL, place_set_up, test, place_tear_down);
@@ -177,5 +251,8 @@ int main(int argc, char **argv)
     add("/pki/keys-are-private", test_keys_are_private);
     add("/pki/what-is-valid-is-kept", test_what_is_valid_is_kept);
     add("/pki/what-is-not-valid-is-refused", test_what_is_not_valid_is_refused);
+    add("/pki/servers-have-their-hosts", test_servers_have_their_hosts);
+    add("/pki/renewal-and-revocation", test_renewal_and_revocation);
+    add("/pki/what-is-not-ours-is-not-revoked", test_what_is_not_ours_is_not_revoked);
     return g_test_run();
 }

@@ -33,6 +33,8 @@ static const Verb verbs[] = {
     {"dashboard", verb_dashboard, "show all of it in a browser"},
     {"bench", verb_bench, "measure it, beside the floor"},
     {"contract", verb_contract, "write what others need to speak on the bus"},
+    {"broker", verb_broker, "write the broker's configuration and access rules"},
+    {"certificate", verb_certificate, "issue, renew and revoke certificates"},
     {"check-config", verb_check_config, "find every error in a configuration file"},
 };
 

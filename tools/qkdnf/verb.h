@@ -16,6 +16,8 @@ enum {
 
 int verb_admin(int argc, char **argv);
 int verb_bench(int argc, char **argv);
+int verb_broker(int argc, char **argv);
+int verb_certificate(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
 int verb_contract(int argc, char **argv);
 int verb_dashboard(int argc, char **argv);

@@ -5,6 +5,8 @@
 #include "topics/certificate.h"
 #include "topics/mqtt/pem.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -13,10 +15,14 @@
 #define CA_NAME       "qkdnf private CA"
 #define CA_DAYS       3650
 #define DAYS          365
+#define CRL_DAYS      90
 #define BACKDATE_S    300 // clocks differ
 #define SERIAL_BYTES  16
 #define MODE_PRIVATE  0600
 #define MODE_READABLE 0644
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ASN1_TIME, ASN1_TIME_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_CRL, X509_CRL_free)
 
 struct PkiCa {
     X509 *certificate;
@@ -168,30 +174,51 @@ PkiCa *pki_create_ca(const char *dir, GError **error)
     return create_ca(certificate_path, key_path, error);
 }
 
-static gboolean create_pair(const PkiCa *ca, const char *id, PkiUsage usage, Roles roles,
-                            const char *certificate_path, const char *key_path, GError **error)
+// What a certificate is issued for.
+typedef struct {
+    const char *id;
+    PkiUsage usage;
+    Roles roles;
+    const char *const *hosts; // of a server; or NULL
+} Subject;
+
+static char *format_names(const Subject *subject)
+{
+    GString *names = g_string_new(NULL);
+    g_string_append_printf(names, "DNS:%s", subject->id);
+    if (subject->usage & PKI_USAGE_SERVER)
+        g_string_append(names, ",DNS:localhost,IP:127.0.0.1,IP:::1");
+    for (gsize i = 0; subject->hosts && subject->hosts[i]; i++)
+        g_string_append_printf(names, ",%s:%s",
+                               g_hostname_is_ip_address(subject->hosts[i]) ? "IP" : "DNS",
+                               subject->hosts[i]);
+    return g_string_free(names, FALSE);
+}
+
+static gboolean create_pair(const PkiCa *ca, const Subject *subject, const char *certificate_path,
+                            const char *key_path, GError **error)
 {
     static const char *const purposes[] = {
         [PKI_USAGE_CLIENT] = "clientAuth",
         [PKI_USAGE_SERVER] = "serverAuth",
         [PKI_USAGE_CLIENT | PKI_USAGE_SERVER] = "serverAuth,clientAuth",
     };
-    g_autofree char *names = g_strdup_printf(
-        usage & PKI_USAGE_SERVER ? "DNS:%s,DNS:localhost,IP:127.0.0.1,IP:::1" : "DNS:%s", id);
+    g_autofree char *names = format_names(subject);
     const Extension extensions[] = {
         {NID_basic_constraints, "critical,CA:FALSE"},
         {NID_key_usage, "critical,digitalSignature"},
-        {NID_ext_key_usage, purposes[usage]},
+        {NID_ext_key_usage, purposes[subject->usage]},
         {NID_subject_alt_name, names},
         {NID_subject_key_identifier, "hash"},
         {NID_authority_key_identifier, "keyid:always"},
         {0, NULL},
     };
     g_autoptr(EVP_PKEY) key = EVP_EC_gen("P-256");
-    g_autoptr(X509) certificate = key ? draft(id, roles, DAYS, key, ca->certificate) : NULL;
+    g_autoptr(X509) certificate =
+        key ? draft(subject->id, subject->roles, DAYS, key, ca->certificate) : NULL;
     if (!certificate || !add_extensions(certificate, ca->certificate, extensions) ||
         !X509_sign(certificate, ca->key, EVP_sha256())) {
-        pem_set_error(error, "cannot issue a certificate for %s", id);
+        pem_set_error(error, "cannot issue a certificate for %s", subject->id);
         return FALSE;
     }
     return write_pair(certificate, key, certificate_path, key_path, error);
@@ -217,20 +244,144 @@ static gboolean check_pair(const PkiCa *ca, const char *id, Roles roles,
     return FALSE;
 }
 
+// They stand in a text in which commas part them.
+static gboolean check_subject(const Subject *subject, GError **error)
+{
+    // A member of the name that stands for all would read as its own what is for monitors.
+    if (!id_is_valid(subject->id)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "\"%s\" cannot be a member's ID",
+                    subject->id);
+        return FALSE;
+    }
+    for (gsize i = 0; subject->hosts && subject->hosts[i]; i++) {
+        const char *host = subject->hosts[i];
+        if (*host && (g_hostname_is_ip_address(host) || id_is_valid(host)))
+            continue;
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "\"%s\" is neither an IP address nor a host name in lower case", host);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static char *path_of(const char *dir, const char *id, const char *suffix)
+{
+    g_autofree char *name = g_strconcat(id, suffix, NULL);
+    return g_build_filename(dir, name, NULL);
+}
+
+static gboolean issue(const PkiCa *ca, const Subject *subject, const char *dir, GError **error)
+{
+    if (!check_subject(subject, error))
+        return FALSE;
+    g_autofree char *certificate_path = path_of(dir, subject->id, ".crt");
+    g_autofree char *key_path = path_of(dir, subject->id, ".key");
+    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS) ||
+        g_file_test(key_path, G_FILE_TEST_EXISTS))
+        return check_pair(ca, subject->id, subject->roles, certificate_path, key_path, error);
+    return create_pair(ca, subject, certificate_path, key_path, error);
+}
+
 gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, Roles roles, const char *dir,
                    GError **error)
 {
-    // A member of the name that stands for all would read as its own what is for monitors.
-    if (!id_is_valid(id)) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "\"%s\" cannot be a member's ID", id);
+    return issue(ca, &(Subject){id, usage, roles, NULL}, dir, error);
+}
+
+gboolean pki_issue_server(const PkiCa *ca, const char *id, const char *const *hosts,
+                          const char *dir, GError **error)
+{
+    return issue(ca, &(Subject){id, PKI_USAGE_SERVER, 0, hosts}, dir, error);
+}
+
+gboolean pki_retire(const char *id, const char *dir, GError **error)
+{
+    static const char *const suffixes[] = {".crt", ".key"};
+    for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *path = path_of(dir, id, suffixes[i]);
+        g_autofree char *old = g_strconcat(path, ".old", NULL);
+        if (g_rename(path, old) == 0)
+            continue;
+        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno), "%s: %s", path,
+                    g_strerror(errno));
         return FALSE;
     }
-    g_autofree char *certificate_name = g_strconcat(id, ".crt", NULL);
-    g_autofree char *key_name = g_strconcat(id, ".key", NULL);
-    g_autofree char *certificate_path = g_build_filename(dir, certificate_name, NULL);
-    g_autofree char *key_path = g_build_filename(dir, key_name, NULL);
-    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS) ||
-        g_file_test(key_path, G_FILE_TEST_EXISTS))
-        return check_pair(ca, id, roles, certificate_path, key_path, error);
-    return create_pair(ca, id, usage, roles, certificate_path, key_path, error);
+    return TRUE;
+}
+
+// --- revocation ----------------------------------------------------------------------------------
+
+static gboolean add_revoked(X509_CRL *list, const PkiCa *ca, const char *path, GError **error)
+{
+    g_autoptr(X509) certificate = pem_load_certificate(path, error);
+    if (!certificate)
+        return FALSE;
+    if (X509_verify(certificate, ca->key) != 1) {
+        pem_set_error(error, "%s was not issued by this authority", path);
+        return FALSE;
+    }
+    X509_REVOKED *entry = NULL;
+    if (X509_CRL_get0_by_cert(list, &entry, certificate) == 1)
+        return TRUE;
+    g_autoptr(ASN1_TIME) now = X509_gmtime_adj(NULL, 0);
+    entry = X509_REVOKED_new();
+    if (now && entry && X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate)) &&
+        X509_REVOKED_set_revocationDate(entry, now) && X509_CRL_add0_revoked(list, entry))
+        return TRUE;
+    X509_REVOKED_free(entry);
+    pem_set_error(error, "cannot revoke %s", path);
+    return FALSE;
+}
+
+// What is there, to be written anew; an empty one where there is none.
+static X509_CRL *open_list(const PkiCa *ca, const char *path, GError **error)
+{
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+        return X509_CRL_new();
+    g_autoptr(BIO) file = BIO_new_file(path, "r");
+    g_autoptr(X509_CRL) list = file ? PEM_read_bio_X509_CRL(file, NULL, NULL, NULL) : NULL;
+    if (list && X509_CRL_verify(list, ca->key) == 1)
+        return g_steal_pointer(&list);
+    pem_set_error(error, "%s is not this authority's list of revoked certificates", path);
+    return NULL;
+}
+
+static gboolean sign_list(X509_CRL *list, const PkiCa *ca)
+{
+    g_autoptr(ASN1_TIME) now = X509_gmtime_adj(NULL, -BACKDATE_S);
+    g_autoptr(ASN1_TIME) then = X509_time_adj_ex(NULL, CRL_DAYS, 0, NULL);
+    return now && then && X509_CRL_set_version(list, X509_CRL_VERSION_2) &&
+           X509_CRL_set_issuer_name(list, X509_get_subject_name(ca->certificate)) &&
+           X509_CRL_set1_lastUpdate(list, now) && X509_CRL_set1_nextUpdate(list, then) &&
+           X509_CRL_sort(list) && X509_CRL_sign(list, ca->key, EVP_sha256());
+}
+
+static gboolean write_list(X509_CRL *list, const char *path, GError **error)
+{
+    g_autoptr(BIO) memory = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    if (!memory || !PEM_write_bio_X509_CRL(memory, list)) {
+        pem_set_error(error, "cannot write %s", path);
+        return FALSE;
+    }
+    long n_bytes = BIO_get_mem_data(memory, &text);
+    return g_file_set_contents_full(path, text, n_bytes, G_FILE_SET_CONTENTS_CONSISTENT,
+                                    MODE_READABLE, error);
+}
+
+gboolean pki_revoke(const PkiCa *ca, const char *const *certificate_paths, const char *dir,
+                    GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, PKI_CRL_FILE, NULL);
+    g_autoptr(X509_CRL) list = open_list(ca, path, error);
+    for (gsize i = 0; list && certificate_paths[i]; i++) {
+        if (!add_revoked(list, ca, certificate_paths[i], error))
+            return FALSE;
+    }
+    if (!list)
+        return FALSE;
+    if (sign_list(list, ca))
+        return write_list(list, path, error);
+    pem_set_error(error, "cannot write %s", path);
+    return FALSE;
 }

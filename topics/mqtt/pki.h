@@ -3,7 +3,7 @@
 //
 // A private certification authority and its certificates, for a federation that brings its own:
 // ECDSA on P-256, keys as PKCS#8 readable by their owner only, certificates as X.509 v3 by RFC 5280
-// that strict verifiers and browsers accept. What is there and valid is kept; nothing is ever
+// that strict verifiers and browsers accept. What is there and valid is kept; no key is ever
 // overwritten.
 
 #include "topics/kind.h"
@@ -11,6 +11,7 @@
 // The names of the authority's files.
 #define PKI_CA_CERTIFICATE_FILE "ca.crt"
 #define PKI_CA_KEY_FILE         "ca.key"
+#define PKI_CRL_FILE            "crl.pem"
 
 typedef struct PkiCa PkiCa;
 
@@ -29,5 +30,17 @@ void pki_ca_free(PkiCa *ca);
 // what is there is not `id`'s by this authority, is for other roles, or has expired.
 gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, Roles roles, const char *dir,
                    GError **error);
+
+// The same for a server that is reached by these names and addresses, too; NULL-terminated.
+gboolean pki_issue_server(const PkiCa *ca, const char *id, const char *const *hosts,
+                          const char *dir, GError **error);
+
+// Puts aside what was issued for `id`, as ID.crt.old and ID.key.old, so that it is issued anew.
+gboolean pki_retire(const char *id, const char *dir, GError **error);
+
+// Writes the list of revoked certificates anew, good for 90 days: what is on it already, and those
+// in these PEM files (NULL-terminated, may be none). On failure it stays as it is.
+gboolean pki_revoke(const PkiCa *ca, const char *const *certificate_paths, const char *dir,
+                    GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PkiCa, pki_ca_free)
