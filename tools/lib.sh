@@ -22,6 +22,8 @@ check_packages=(
     chromium:chromium mandoc:mandoc man:man-db
 )
 
+package_packages=(debhelper lintian:lintian dpkg-buildpackage:dpkg-dev fakeroot:fakeroot systemd-analyze:systemd)
+
 say() {
     printf '== %s\n' "$*"
 }
