@@ -2,6 +2,7 @@
 //
 // qkdnf broker: the broker's configuration and access rules, from the table of kinds.
 
+#include "tools/qkdnf/program.h"
 #include "tools/qkdnf/verb.h"
 #include "topics/mqtt/broker.h"
 #include "topics/mqtt/peer.h"
@@ -96,7 +97,8 @@ static const struct argp argp = {
     .parser = parse_option,
     .doc = "Writes mosquitto's configuration (DIR/" BROKER_CONFIG_FILE ") and access rules "
            "(DIR/" BROKER_ACCESS_FILE
-           ") from the table of kinds: who may say what to whom. Run it as the user as whom the "
+           ") from the table of kinds: who may say what to whom; and has the broker load "
+           "qkdnf's plugin, where it is installed. Run it as the user as whom the "
            "broker will run, and again with every new version.",
 };
 
@@ -107,6 +109,8 @@ int verb_broker(int argc, char **argv)
     Arguments arguments = {.monitors = monitors};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     g_autofree char *dir = g_canonicalize_filename(arguments.dir, NULL);
+    g_autofree char *plugin = program_find_plugin();
+    arguments.config.plugin = plugin;
     gboolean is_written = broker_write_config(&arguments.config, dir, &error);
     peer_clear(&arguments.listen);
     if (!is_written)
