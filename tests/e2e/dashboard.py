@@ -28,6 +28,8 @@ class Watched(fabric.Fabric):
         self.screens = pathlib.Path(build) / "dashboard"
         self.screens.mkdir(exist_ok=True)
         self.browser = None
+        self.silent = pages.Socket(self.site, self.site.token)
+        self.silent.send(pages.BINARY, pages.CONNECT[:10] + b"\xff\xff\0\0")
         self.said = []
         self.tap = subprocess.Popen(
             [self.qkdnf, "tap", "--json", "--federation", str(self.dir)], text=True,
@@ -161,7 +163,7 @@ def test_frames_are_bounded_and_masked(fed):
 
 def test_so_many_pages_and_no_more(fed):
     with contextlib.ExitStack() as stack:
-        for _ in range(MAX_PAGES):
+        for _ in range(MAX_PAGES - 1):  # and the one from the beginning
             stack.enter_context(opened(fed)).listen()
         assert pages.Socket(fed.site, fed.site.token).status == 503
         assert fed.site.get("/main.js")[0] == 200
@@ -373,6 +375,14 @@ def test_it_is_usable_with_keys_at_any_width_and_light_or_dark(fed):
 def test_nothing_went_wrong_in_the_browser(fed):
     assert opened_browser(fed).do("troubles") == []
     assert opened_browser(fed).texts("#sampling:not([hidden])") == []
+
+
+def test_who_has_said_nothing_since_the_beginning_is_still_connected(fed):
+    fed.silent.send(pages.PING, b"still there?")
+    first, payload = fed.silent.read()
+    assert first == pages.BINARY and payload[:1] == b"\x20", payload
+    assert fed.silent.read() == (pages.PONG, b"still there?")
+    fed.silent.close()
 
 
 FLOOD = """(async () => {

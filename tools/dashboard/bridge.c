@@ -17,8 +17,10 @@
 #define FRAME_MAX_PAYLOAD_BYTES (16 * 1024) // to the page
 #define PAGE_READ_BYTES         (16 * 1024) // at once, more than a frame with the longest packet
 
-// How long a page may take nothing of what is sent to it, how long a connection to the broker may
-// take to be made, and how long a page may take to read why it is closed.
+// How long either end may say nothing (a page that is there says so more often), or take nothing of
+// what is sent to it; how long a connection to the broker may take to be made, and how long a page
+// may take to read why it is closed.
+#define SILENT_S     300
 #define STALLED_S    60
 #define CONNECTING_S 10
 #define CLOSING_S    2
@@ -61,6 +63,14 @@ static void close_page(Bridge *bridge, guint why)
     bufferevent_disable(bridge->page, EV_READ);
     bufferevent_setwatermark(bridge->page, EV_WRITE, 0, 0);
     bufferevent_set_timeouts(bridge->page, NULL, &(struct timeval){CLOSING_S, 0});
+}
+
+// Not none at all: libevent would then go on with those that were set before, from the first read
+// on.
+static void set_timeouts(struct bufferevent *stream)
+{
+    bufferevent_set_timeouts(stream, &(struct timeval){SILENT_S, 0},
+                             &(struct timeval){STALLED_S, 0});
 }
 
 // --- from the broker -----------------------------------------------------------------------------
@@ -107,7 +117,7 @@ static void on_broker_event(struct bufferevent *stream, short what, void *data)
 {
     Bridge *bridge = data;
     if (what & BEV_EVENT_CONNECTED)
-        bufferevent_set_timeouts(stream, NULL, NULL);
+        set_timeouts(stream);
     else
         close_page(bridge, WEBSOCKET_GOING_AWAY);
 }
@@ -195,7 +205,7 @@ static void take_over(Bridge *bridge, const char *accept)
 {
     bridge->page = evhttp_connection_get_bufferevent(bridge->http);
     bufferevent_setcb(bridge->page, on_page_read, on_page_write, on_page_event, bridge);
-    bufferevent_set_timeouts(bridge->page, NULL, &(struct timeval){STALLED_S, 0});
+    set_timeouts(bridge->page);
     bufferevent_setwatermark(bridge->page, EV_READ, 0, PAGE_READ_BYTES);
     bufferevent_setwatermark(bridge->page, EV_WRITE, PAGE_LOW_BYTES, 0);
     evbuffer_add_printf(bufferevent_get_output(bridge->page),

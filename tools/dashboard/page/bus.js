@@ -34,7 +34,7 @@ export class Bus {
 
   start(url) {
     const client = mqtt.connect(url, {
-      protocolVersion: 4, clientId: '', clean: true, keepalive: 30, reconnectPeriod: 1000,
+      protocolVersion: 4, clientId: '', clean: true, keepalive: 120, reconnectPeriod: 1000,
       resubscribe: false, timerVariant: 'native', transformWsUrl: () => url,
     });
     client.on('connect', () => {
