@@ -309,6 +309,8 @@ static void test_replay(Place *place, gconstpointer data)
     GBytes *far = say(place, vienna, KIND_FILLED, "graz", 3 + 4096);
     g_assert_cmpstr(look_at(place, graz, KIND_FILLED, "vienna", "graz", far), ==, "none");
     g_assert_cmpstr(look_at(place, graz, KIND_FILLED, "vienna", "graz", late), ==, "replay");
+    // Nothing is noted of what has left the window.
+    g_assert_cmpstr(look_at(place, graz, KIND_FILLED, "vienna", "graz", second), ==, "replay");
 }
 
 // What was said to an earlier life of the receiver, and what an earlier life of the sender said.
