@@ -4,6 +4,7 @@
 import contextlib
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
@@ -62,6 +63,33 @@ def test_tap_shows_again_what_it_kept(fed):
             file.write("{}\n")
         assert f"{kept}:7: expected a publish" in fed.run("tap", "--replay", kept, code=1)
     assert "cannot be written" in watch(fed, "tap", "--record", directory + "/none/kept", code=1)
+
+
+def test_one_request_is_followed_through_all_members(fed):
+    fed.wait_for_key()
+    with tempfile.TemporaryDirectory() as directory:
+        kept = pathlib.Path(directory, "kept")
+        tap = subprocess.Popen([fed.qkdnf, "tap", "--federation", str(fed.dir), "--record", str(kept)],
+                               stdout=subprocess.DEVNULL, preexec_fn=fabric.die_with_parent)
+        try:
+            fabric.wait_until("the tap to see births", lambda: kept.exists() and kept.read_bytes(), 60)
+            first, last = sorted(fed.saes)[0], sorted(fed.saes)[-1]
+            request, other = (fed.request("--as", first, "--to", last)["request"] for _ in range(2))
+            fabric.wait_until("both replies", lambda: kept.read_text().count("/reply/") >= 2, 60)
+        finally:
+            tap.terminate()
+            tap.wait(60)
+        lines = fed.run("tap", "--replay", str(kept), "--follow", request, "--json").splitlines()
+        conversation = [json.loads(line) for line in lines]
+        kinds = [found["kind"] for found in conversation]
+        assert kinds[0] == "request" and {"order", "outcome", "relay", "reply"} <= set(kinds), kinds
+        assert all(request in json.dumps(message) and other not in json.dumps(message)
+                   for found in conversation for message in found["messages"]), conversation
+        orders = {found["to"] for found in conversation if found["kind"] == "order"}
+        outcomes = {found["from"] for found in conversation if found["kind"] == "outcome"}
+        assert len(orders) > 1 and orders == outcomes, conversation
+        lines = fed.run("tap", "--replay", str(kept), "--follow", request)
+        assert request in lines and other not in lines, lines
 
 
 def test_what_cannot_be(fed):

@@ -3,6 +3,7 @@
 // qkdnf tap: the bus, decoded, live.
 
 #include "tools/qkdnf/authenticity.h"
+#include "tools/qkdnf/follow.h"
 #include "tools/qkdnf/monitor.h"
 #include "tools/qkdnf/recording.h"
 #include "tools/qkdnf/tap-line.h"
@@ -14,12 +15,22 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { OPTION_KIND = 1, OPTION_FROM, OPTION_TO, OPTION_COUNT, OPTION_RECORD, OPTION_REPLAY };
+enum {
+    OPTION_KIND = 1,
+    OPTION_FROM,
+    OPTION_TO,
+    OPTION_FOLLOW,
+    OPTION_COUNT,
+    OPTION_RECORD,
+    OPTION_REPLAY
+};
 
 static const struct argp_option options[] = {
     {"kind", OPTION_KIND, "KIND", 0, "only this kind (repeatable)", 0},
     {"from", OPTION_FROM, "ID", 0, "only from this member (repeatable)", 0},
     {"to", OPTION_TO, "ID", 0, "only to this member (repeatable)", 0},
+    {"follow", OPTION_FOLLOW, "ID", 0,
+     "only messages that name this request, session, handover or other conversation", 0},
     {"json", 'j', NULL, 0, "one JSON object a line, one for each publish", 0},
     {"count", OPTION_COUNT, "N", 0, "end after N publishes", 0},
     {"record", OPTION_RECORD, "FILE", 0, "keep what is shown in FILE, as it came", 0},
@@ -32,6 +43,7 @@ typedef struct {
     GPtrArray *kinds; // char *; empty: all
     GPtrArray *from;
     GPtrArray *to;
+    const char *follow; // NULL: all conversations
     gboolean json;
     gboolean colours;
     const char *record; // NULL: nothing is kept
@@ -65,6 +77,9 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
         return 0;
     case OPTION_TO:
         g_ptr_array_add(tap->to, value);
+        return 0;
+    case OPTION_FOLLOW:
+        tap->follow = value;
         return 0;
     case 'j':
         tap->json = TRUE;
@@ -130,16 +145,18 @@ static gboolean print_publish(gpointer data, const char *topic, const guint8 *pa
                               gsize n_bytes)
 {
     Tap *tap = data;
-    if (!is_wanted(tap, topic)) {
+    json_t *publish = is_wanted(tap, topic) ? decode_publish(topic, payload, n_bytes) : NULL;
+    if (!publish || (tap->follow && !follow_keep(publish, tap->follow))) {
+        json_decref(publish);
         hear_birth(tap, topic, payload, n_bytes);
         return TRUE;
     }
     if (tap->recording &&
         !recording_append(tap->recording, g_get_real_time(), topic, payload, n_bytes)) {
+        json_decref(publish);
         tap->is_full = TRUE;
         return FALSE;
     }
-    json_t *publish = decode_publish(topic, payload, n_bytes);
     if (tap->authenticity)
         mark_authenticity(tap, publish, topic, payload, n_bytes);
     if (tap->json) {
