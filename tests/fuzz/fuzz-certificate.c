@@ -86,18 +86,34 @@ static void check_name(Credentials *credentials, X509 *certificate)
     OPENSSL_free(der);
 }
 
+typedef struct {
+    EVP_PKEY *key;
+    X509_NAME *name;
+    Credentials *credentials; // that trust it
+} Authority;
+
+// One for all inputs: to make it takes longer than to look at any of them.
+static const Authority *authority_once(void)
+{
+    static Authority authority;
+    if (authority.key)
+        return &authority;
+    authority.key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    authority.name = X509_NAME_new();
+    X509_NAME_add_entry_by_NID(authority.name, NID_organizationName, MBSTRING_UTF8,
+                               (const guchar *)"fuzz", -1, -1, 0);
+    g_autoptr(X509) certificate = issue(authority.key, authority.name, authority.name);
+    authority.credentials = credentials_new(certificate, authority.key);
+    return &authority;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    g_autoptr(EVP_PKEY) key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    g_autoptr(X509_NAME) name = X509_NAME_new();
-    X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_UTF8, (const guchar *)"fuzz",
-                               -1, -1, 0);
-    g_autoptr(X509) authority = issue(key, name, name);
-    g_autoptr(Credentials) credentials = credentials_new(authority, key);
-    g_autoptr(Certificate) forged = verify(credentials, bytes, n_bytes);
+    const Authority *authority = authority_once();
+    g_autoptr(Certificate) forged = verify(authority->credentials, bytes, n_bytes);
     g_assert_null(forged);
     g_autoptr(X509_NAME) subject = read_subject(bytes, n_bytes);
-    g_autoptr(X509) certificate = issue(key, subject, name);
-    check_name(credentials, certificate);
+    g_autoptr(X509) certificate = issue(authority->key, subject, authority->name);
+    check_name(authority->credentials, certificate);
     return 0;
 }
