@@ -55,6 +55,7 @@ static void test_a_line_for_each_message(void)
 static void test_nothing_reaches_the_terminal(void)
 {
     assert_fields("{'text':'\\u001b[2J\\n\\u009b31m'}", "text=\"\\u001B[2J\\n\\u009B31m\"");
+    assert_fields("{'text':'\\u007f'}", "text=\"\\u007F\"");
     assert_fields("{'text':'a=b,c'}", "text=\"a=b,c\"");
     assert_fields("{'text':'Österreich'}", "text=Österreich");
 }

@@ -67,7 +67,13 @@ static void append_text(GString *line, const char *text)
     } else {
         json_t *value = json_string(cut);
         char *quoted = json_dumps(value, JSON_ENCODE_ANY | (printable ? 0 : JSON_ENSURE_ASCII));
-        g_string_append(line, quoted);
+        // Of all control characters, JSON does not escape this one.
+        for (const char *c = quoted; *c; c++) {
+            if (*c == '\x7f')
+                g_string_append(line, "\\u007F");
+            else
+                g_string_append_c(line, *c);
+        }
         free(quoted);
         json_decref(value);
     }
