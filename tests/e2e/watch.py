@@ -116,6 +116,21 @@ def test_bench_reports_floor_and_requests(fed):
     assert report["traffic"]["request"]["n"] > 0 and report["machine"]["n_cpus"] > 0, report
 
 
+def test_bench_counts_under_load(fed):
+    description = str(fabric.ROOT / "tools" / "demo" / "fast-links.yaml")
+    report = json.loads(fed.run("bench", "throughput", description, "--rounds", "10", "--runs", "1",
+                                "--json"))
+    requests = report["requests"]
+    assert report["pair"]["providers"] == 3, report
+    assert requests["runs"][0]["n_fetched"] == 100, requests
+    assert all(cpu_us > 0 for cpu_us in requests["cpu_us"].values()), requests
+    # No relay value is said twice, and each is of use to one request.
+    assert 0 < requests["publishes"]["relay"]["n"] <= 2000, requests
+    for floor in report["floor"]:
+        ratio = requests["requests_per_s"] / floor["requests_per_s"]
+        assert abs(requests["over_floor"][floor["client"]] - ratio) < 0.001, report
+
+
 def test_bench_reroutes(fed):
     report = json.loads(fed.run("bench", "reroute", "--sessions", "100", "--runs", "1",
                                 "--json"))

@@ -10,29 +10,32 @@ static const FloorHop hops[] = {
     {KIND_OUTCOME, 3, 1, 100}, {KIND_REPLY, 1, 0, 1000},
 };
 
-static void measure(const FloorOps *ops)
+static void measure(const FloorOps *ops, guint n_outstanding)
 {
     g_autoptr(LiveBroker) broker = live_broker_new();
     FloorRole roles[G_N_ELEMENTS(ids)];
     for (guint i = 0; i < G_N_ELEMENTS(ids); i++)
         roles[i] = (FloorRole){ids[i], live_broker_connection(broker, ids[i])};
-    FloorChain chain = {roles, G_N_ELEMENTS(roles), hops, G_N_ELEMENTS(hops), 30, 0};
+    FloorChain chain = {roles, G_N_ELEMENTS(roles), hops, G_N_ELEMENTS(hops), 30, 0, n_outstanding};
     g_autoptr(GError) error = NULL;
     g_autoptr(Samples) samples = floor_measure(ops, &chain, &error);
     g_assert_no_error(error);
-    g_assert_cmpuint(samples_count(samples), ==, 30);
+    g_assert_cmpuint(samples_count(samples), ==, n_outstanding > 0 ? 1 : 30);
     g_assert_cmpint(samples_quantile(samples, 0.5), >, 0);
     g_test_message("%s: %" G_GINT64_FORMAT " us", ops->name, samples_quantile(samples, 0.5));
 }
 
 static void test_bare_socket(void)
 {
-    measure(&floor_raw);
+    measure(&floor_raw, 0);
+    measure(&floor_raw, 8);
 }
 
 static void test_paho(void)
 {
-    measure(&floor_paho);
+    measure(&floor_paho, 0);
+    // More than there are rounds.
+    measure(&floor_paho, 64);
 }
 
 static void test_no_broker(void)
@@ -43,7 +46,7 @@ static void test_no_broker(void)
                              .key = (char *)"/dev/null"};
     FloorRole roles[] = {{"a", connection}, {"b", connection}};
     FloorHop there_and_back[] = {{KIND_REQUEST, 0, 1, 10}, {KIND_REPLY, 1, 0, 10}};
-    FloorChain chain = {roles, 2, there_and_back, 2, 1, 0};
+    FloorChain chain = {roles, 2, there_and_back, 2, 1, 0, 0};
     g_autoptr(GError) error = NULL;
     g_assert_null(floor_measure(&floor_raw, &chain, &error));
     g_assert_nonnull(error);

@@ -2,98 +2,10 @@
 
 #include "tools/bench/bench.h"
 
+#include "tools/bench/course.h"
 #include "tools/bench/machine.h"
 #include "tools/bench/request.h"
-#include "tools/bench/traffic.h"
-#include "tools/qkdnf/access.h"
 #include "tools/qkdnf/json-read.h"
-#include "topics/mqtt/pki.h"
-
-// The members of the floor's chain; nobody else has these IDs.
-static const char *const floor_ids[] = {"floor-application", "floor-platform", "floor-initiator",
-                                        "floor-target"};
-#define N_FLOOR_ROLES G_N_ELEMENTS(floor_ids)
-
-// The hops that a request waits for, whatever the number of providers: all of them act at once.
-static const FloorHop request_hops[] = {
-    {KIND_REQUEST, 0, 1, 160}, {KIND_ORDER, 1, 2, 380}, {KIND_RELAY, 2, 3, 220},
-    {KIND_OUTCOME, 3, 1, 120}, {KIND_REPLY, 1, 0, 420},
-};
-#define N_HOPS G_N_ELEMENTS(request_hops)
-
-static const struct {
-    const char *name; // in reports
-    const FloorOps *ops;
-} floors[] = {{"bare", &floor_raw}, {"paho", &floor_paho}};
-#define N_FLOORS G_N_ELEMENTS(floors)
-
-// The chain as one federation's broker, authority and traffic make it.
-typedef struct {
-    FloorRole roles[N_FLOOR_ROLES];
-    FloorHop hops[N_HOPS];
-    GPtrArray *strings; // that the roles point at
-    FloorChain chain;
-} Course;
-
-static char *keep(Course *course, char *text)
-{
-    g_ptr_array_add(course->strings, text);
-    return text;
-}
-
-static void course_clear(Course *course)
-{
-    g_clear_pointer(&course->strings, g_ptr_array_unref);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Course, course_clear)
-
-static gboolean certify_roles(Course *course, const char *url, const char *ca_file, GError **error)
-{
-    char *pki = keep(course, g_path_get_dirname(ca_file));
-    g_autoptr(PkiCa) ca = pki_create_ca(pki, error);
-    for (guint i = 0; ca && i < N_FLOOR_ROLES; i++) {
-        const char *id = floor_ids[i];
-        if (!pki_issue(ca, id, PKI_USAGE_CLIENT, 0, pki, error))
-            return FALSE;
-        course->roles[i] = (FloorRole){
-            id,
-            {
-                .url = keep(course, g_strdup(url)),
-                .ca = keep(course, g_strdup(ca_file)),
-                .certificate = keep(course, g_strdup_printf("%s/%s.crt", pki, id)),
-                .key = keep(course, g_strdup_printf("%s/%s.key", pki, id)),
-            },
-        };
-    }
-    return ca != NULL;
-}
-
-static gboolean course_prepare(Course *course, const char *dir, const json_t *traffic,
-                               const BenchSettings *settings, GError **error)
-{
-    json_t *description = access_load(dir, error);
-    if (!description)
-        return FALSE;
-    course->strings = g_ptr_array_new_with_free_func(g_free);
-    const char *url = json_read_text(json_object_get(description, "broker"), "url");
-    gboolean done = certify_roles(course, url, json_read_text(description, "ca"), error);
-    json_decref(description);
-    for (guint i = 0; i < N_HOPS; i++) {
-        course->hops[i] = request_hops[i];
-        course->hops[i].n_bytes =
-            traffic_mean_bytes(traffic, request_hops[i].kind, request_hops[i].n_bytes);
-    }
-    course->chain = (FloorChain){
-        .roles = course->roles,
-        .n_roles = N_FLOOR_ROLES,
-        .hops = course->hops,
-        .n_hops = N_HOPS,
-        .n_rounds = (guint)settings->n_rounds,
-        .gap_us = (guint)settings->gap_us,
-    };
-    return done;
-}
 
 static int compare_integers(gconstpointer a, gconstpointer b)
 {
@@ -120,20 +32,10 @@ static void add_run(json_t *measured, const Samples *samples)
     json_object_set_new(measured, "p99_us", json_integer(bench_median(runs, "p99_us")));
 }
 
-static json_t *floors_to_json(void)
-{
-    json_t *array = json_array();
-    for (guint i = 0; i < N_FLOORS; i++)
-        json_array_append_new(array,
-                              json_pack("{s:s, s:s, s:i, s:[]}", "client", floors[i].name, "what",
-                                        floors[i].ops->name, "hops", (int)N_HOPS, "runs"));
-    return array;
-}
-
 static gboolean run_floors(const Course *course, json_t *measured, GError **error)
 {
-    for (guint i = 0; i < N_FLOORS; i++) {
-        g_autoptr(Samples) samples = floor_measure(floors[i].ops, &course->chain, error);
+    for (guint i = 0; i < N_COURSE_CLIENTS; i++) {
+        g_autoptr(Samples) samples = floor_measure(course_clients[i].ops, &course->chain, error);
         if (!samples)
             return FALSE;
         add_run(json_array_get(measured, i), samples);
@@ -158,16 +60,6 @@ static gboolean run_requests(const char *dir, const BenchSettings *settings, jso
         json_integer(json_read_integer(pair, "n_waits") + json_read_integer(result, "n_waits")));
     json_decref(result);
     return TRUE;
-}
-
-// Finds the pairs while the traffic of doing so is counted.
-static gboolean explore(const char *dir, json_t **ret_pairs, json_t **ret_traffic, GError **error)
-{
-    InChild *counter = in_child_start(traffic_count, (gpointer)dir);
-    gboolean counts = in_child_wait_ready(counter);
-    *ret_pairs = counts ? in_child(request_find_pairs, (gpointer)dir, error) : NULL;
-    *ret_traffic = in_child_finish(counter, TRUE, *ret_pairs || !counts ? error : NULL);
-    return *ret_pairs && *ret_traffic;
 }
 
 json_t *bench_report_new(const char *name, const BenchSettings *settings)
@@ -216,7 +108,7 @@ static json_t *measure(json_t *report, const char *dir, const BenchSettings *set
                        GError **error)
 {
     g_auto(Course) course = {0};
-    json_object_set_new(report, "floor", floors_to_json());
+    json_object_set_new(report, "floor", course_floors_to_json());
     if (course_prepare(&course, dir, json_object_get(report, "traffic"), settings, error) &&
         run_all(dir, settings, &course, report, error))
         return report;
@@ -227,7 +119,7 @@ static json_t *measure(json_t *report, const char *dir, const BenchSettings *set
 json_t *bench_request(const char *dir, const BenchSettings *settings, GError **error)
 {
     json_t *pairs = NULL, *traffic = NULL;
-    if (!explore(dir, &pairs, &traffic, error)) {
+    if (!course_explore(dir, &pairs, &traffic, error)) {
         json_decref(pairs);
         json_decref(traffic);
         return NULL;

@@ -2,19 +2,17 @@
 
 #include "tools/bench/durability.h"
 
+#include "tools/bench/load.h"
 #include "tools/bench/request.h"
 #include "tools/qkdnf/description.h"
 #include "tools/qkdnf/json-read.h"
 #include "tools/qkdnf/stage.h"
 
 #include <sqlite3.h>
-#include <string.h>
 
 // Of what a run asks for at low load, so much more is asked for under load and committed bare.
 #define LOAD_FACTOR 10
-// Requests under way at a time.
-#define N_OUTSTANDING 64
-#define ROW_BYTES     400
+#define ROW_BYTES   400
 
 #define N_STORES 2
 
@@ -60,90 +58,6 @@ static gint64 measure_commits(const char *dir, StoreSync sync, guint n_commits, 
     return per_s;
 }
 
-// --- requests under load -------------------------------------------------------------------------
-
-typedef struct {
-    const char *dir;
-    const json_t *pair;
-    guint n_requests;
-} LoadMeasure;
-
-typedef struct {
-    struct qkdnf *initiator;
-    struct qkdnf_request request;
-    guint n_asked, n_answered, n_requests;
-    char *failure;
-    Samples *samples;
-} Load;
-
-typedef struct {
-    Load *load;
-    gint64 asked_us;
-} Asked;
-
-static void on_reply(void *data, const struct qkdnf_reply *reply)
-{
-    g_autofree Asked *asked = data;
-    Load *load = asked->load;
-    load->n_answered++;
-    samples_add(load->samples, g_get_monotonic_time() - asked->asked_us);
-    if (reply->status != QKDNF_OK && !load->failure)
-        load->failure = g_strdup_printf("under load, a request is not granted: %s", reply->text);
-}
-
-static void ask_up_to(Load *load, guint n_outstanding)
-{
-    while (load->n_asked < load->n_requests && load->n_asked - load->n_answered < n_outstanding) {
-        Asked *asked = g_new(Asked, 1);
-        *asked = (Asked){load, g_get_monotonic_time()};
-        qkdnf_request_keys(load->initiator, &load->request, on_reply, asked, NULL);
-        load->n_asked++;
-    }
-}
-
-static void wait_for_some(struct qkdnf *application)
-{
-    GPollFD poll = {.fd = qkdnf_fd(application), .events = G_IO_IN};
-    g_poll(&poll, 1, qkdnf_timeout_ms(application));
-    qkdnf_process(application);
-}
-
-static json_t *load_to_json(const Load *load, gint64 took_us)
-{
-    return json_pack("{s:I, s:I}", "requests_per_s",
-                     (json_int_t)(load->n_answered * G_USEC_PER_SEC / MAX(1, took_us)),
-                     "loaded_p50_us", (json_int_t)samples_quantile(load->samples, 0.5));
-}
-
-static json_t *run_load(Load *load, GError **error)
-{
-    gint64 start_us = g_get_monotonic_time();
-    while (load->n_answered < load->n_requests && !load->failure) {
-        ask_up_to(load, N_OUTSTANDING);
-        wait_for_some(load->initiator);
-    }
-    if (!load->failure)
-        return load_to_json(load, g_get_monotonic_time() - start_us);
-    g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, load->failure);
-    return NULL;
-}
-
-// In a child: what it leaves behind after a failure ends with it.
-static json_t *measure_load(gpointer data, InChild *self, GError **error)
-{
-    const LoadMeasure *measure = data;
-    const char *target = json_read_text(measure->pair, "target");
-    Load load = {.request = {.targets = &target, .n_targets = 1, .number = 1},
-                 .n_requests = measure->n_requests,
-                 .samples = samples_new()};
-    load.initiator = request_join(measure->dir, json_read_text(measure->pair, "initiator"), error);
-    json_t *result = load.initiator ? run_load(&load, error) : NULL;
-    qkdnf_close(load.initiator);
-    samples_free(load.samples);
-    g_free(load.failure);
-    return result;
-}
-
 // --- one store -----------------------------------------------------------------------------------
 
 static gint64 p50_of(const json_t *result)
@@ -162,8 +76,8 @@ static json_t *measure_run(const char *dir, const json_t *pair, const BenchSetti
     gint64 commits_per_s = measure_commits(dir, sync, n_many, error);
     RequestMeasure low = {dir, pair, (guint)settings->n_rounds, (guint)settings->gap_us};
     json_t *at_low_load = commits_per_s > 0 ? in_child(request_measure, &low, error) : NULL;
-    LoadMeasure high = {dir, pair, n_many};
-    json_t *run = at_low_load ? in_child(measure_load, &high, error) : NULL;
+    LoadMeasure high = {dir, pair, n_many, FALSE};
+    json_t *run = at_low_load ? in_child(load_measure, &high, error) : NULL;
     if (run) {
         json_object_set_new(run, "commits_per_s", json_integer(commits_per_s));
         json_object_set_new(run, "p50_us", json_integer(p50_of(at_low_load)));

@@ -33,6 +33,9 @@ typedef struct {
     FloorClient *client;
     char **topics;   // of the hops
     guint8 *payload; // as large as the largest
+    // Of the first role, when many rounds are under way:
+    guint n_begun;
+    gint n_ended; // read and written by different threads
 } Worker;
 
 static gsize largest_hop(const FloorChain *chain)
@@ -51,6 +54,16 @@ static void worker_send(Worker *worker, guint i)
                          kind_get(hop->kind)->qos);
 }
 
+// One round is over, the next begins.
+static void worker_go_round(Worker *worker)
+{
+    if (worker->n_begun < worker->chain->n_rounds) {
+        worker->n_begun++;
+        worker_send(worker, 0);
+    }
+    g_atomic_int_inc(&worker->n_ended);
+}
+
 // The payload's first byte says which hop it is; the one after the last is the first role's matter.
 static void worker_arrived(gpointer data, const guint8 *payload, gsize n_bytes)
 {
@@ -58,6 +71,8 @@ static void worker_arrived(gpointer data, const guint8 *payload, gsize n_bytes)
     guint next = n_bytes > 0 ? payload[0] + 1u : worker->chain->n_hops;
     if (next < worker->chain->n_hops && worker->chain->hops[next].from == worker->role)
         worker_send(worker, next);
+    else if (next == worker->chain->n_hops && worker->chain->n_outstanding > 0)
+        worker_go_round(worker);
 }
 
 static void worker_open(Worker *worker)
@@ -81,6 +96,13 @@ static void worker_open(Worker *worker)
     }
 }
 
+static void worker_report(gint64 duration, int fd)
+{
+    if (write(fd, &duration, sizeof duration) != sizeof duration)
+        _exit(1);
+}
+
+// One round after the other.
 static void worker_measure(Worker *worker, int fd)
 {
     const FloorChain *chain = worker->chain;
@@ -94,9 +116,25 @@ static void worker_measure(Worker *worker, int fd)
         if (!worker->ops->wait(worker->client, ROUND_MS))
             _exit(1);
         gint64 duration = g_get_monotonic_time() - begun;
-        if (i >= n_warm_up && write(fd, &duration, sizeof duration) != sizeof duration)
+        if (i >= n_warm_up)
+            worker_report(duration, fd);
+    }
+}
+
+// From the first publish on, each round that ends begins the next one, where it is handled.
+static void worker_measure_flow(Worker *worker, int fd)
+{
+    const FloorChain *chain = worker->chain;
+    guint n_first = MIN(chain->n_outstanding, chain->n_rounds);
+    gint64 begun = g_get_monotonic_time();
+    worker->n_begun = n_first;
+    for (guint i = 0; i < n_first; i++)
+        worker_send(worker, 0);
+    while ((guint)g_atomic_int_get(&worker->n_ended) < chain->n_rounds) {
+        if (!worker->ops->wait(worker->client, ROUND_MS))
             _exit(1);
     }
+    worker_report(g_get_monotonic_time() - begun, fd);
 }
 
 static void worker_run(Worker *worker, Pipes *pipes)
@@ -110,7 +148,10 @@ static void worker_run(Worker *worker, Pipes *pipes)
     if (worker->role == 0) {
         if (read(pipes->go[0], &byte, 1) != 0)
             _exit(1);
-        worker_measure(worker, pipes->samples[1]);
+        if (worker->chain->n_outstanding > 0)
+            worker_measure_flow(worker, pipes->samples[1]);
+        else
+            worker_measure(worker, pipes->samples[1]);
         _exit(0);
     }
     for (;;)
@@ -149,7 +190,8 @@ static gboolean read_samples(const FloorOps *ops, const FloorChain *chain, const
                              Samples *samples, GError **error)
 {
     gint64 duration;
-    while (samples_count(samples) < chain->n_rounds) {
+    guint n_samples = chain->n_outstanding > 0 ? 1 : chain->n_rounds;
+    while (samples_count(samples) < n_samples) {
         if (read(pipes->samples[0], &duration, sizeof duration) != sizeof duration)
             return fail(ops, "a round did not come back", error);
         samples_add(samples, duration);

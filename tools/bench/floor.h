@@ -57,9 +57,11 @@ typedef struct {
     const FloorHop *hops;
     guint n_hops;
     guint n_rounds;
-    guint gap_us; // the mean pause between two rounds: low load
+    guint gap_us;        // the mean pause between two rounds: low load
+    guint n_outstanding; // 0: one round after the other; else so many at a time, without pauses
 } FloorChain;
 
-// Runs one process for each role and measures rounds from the first publish to the last arrival.
-// Blocks; the caller must not have threads. NULL on failure.
+// Runs one process for each role and measures rounds from the first publish to the last arrival, or
+// with `n_outstanding` one sample: the time of all of them together. Blocks; the caller must not
+// have threads. NULL on failure.
 Samples *floor_measure(const FloorOps *ops, const FloorChain *chain, GError **error);

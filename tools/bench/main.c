@@ -6,6 +6,7 @@
 #include "tools/bench/durability.h"
 #include "tools/bench/handover.h"
 #include "tools/bench/reroute.h"
+#include "tools/bench/throughput.h"
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/stage.h"
 
@@ -34,6 +35,7 @@ typedef struct {
 
 static const Measure measures[] = {
     {"request", bench_request, NULL, bench_format_table},
+    {"throughput", bench_throughput, NULL, throughput_format_table},
     {"floor", bench_floor, NULL, bench_format_table},
     {"durability", NULL, NULL, durability_format_table},
     {"handover", bench_handover, NULL, handover_format_table},
@@ -81,8 +83,8 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     }
     if (!arguments->measure)
         argp_error(state,
-                   "expected request, floor, durability, handover, reroute or authentication, "
-                   "not '%s'",
+                   "expected request, throughput, floor, durability, handover, reroute or "
+                   "authentication, not '%s'",
                    value);
 }
 
@@ -139,11 +141,12 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|floor|durability|handover FILE\nreroute|authentication",
+    .args_doc = "request|throughput|floor|durability|handover FILE\nreroute|authentication",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
-        "describes or that runs; how long an application takes to move to another provider and "
+        "describes or that runs; how many a second are granted when many are under way "
+        "(throughput); how long an application takes to move to another provider and "
         "what its user notices (handover); what it costs that every promise is on disk before it "
         "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
         "to move sessions to another way when a border link fails (reroute), or what it costs that "

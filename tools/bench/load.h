@@ -1,0 +1,21 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Key requests under load: so many under way at a time, all of them granted. In a child: what it
+// leaves behind after a failure ends with it.
+
+#include "tools/bench/in-child.h"
+
+// Requests under way at a time.
+#define LOAD_OUTSTANDING 64
+
+typedef struct {
+    const char *dir;
+    const json_t *pair;
+    guint n_requests;
+    gboolean fetches; // afterwards, at both ends, which must have the same keys
+} LoadMeasure;
+
+// `{"requests_per_s", "loaded_p50_us", "loaded_p99_us", "cpu_us": {ROLE: …}, "n_fetched"}`, where
+// the processor time is that of one request.
+json_t *load_measure(gpointer measure, InChild *self, GError **error);
