@@ -82,7 +82,8 @@ void ask(const Operation *operation, Question question, guint timeout_ms, guint 
     question.data = g_memdup2(operation, sizeof *operation);
     question.free_data = g_free;
     application_ask(q->application, &question, now_us);
-    handle_flush(q);
+    if (!q->is_processing)
+        handle_flush(q);
 }
 
 gpointer ask_wait(struct qkdnf *q, gpointer *result)

@@ -24,9 +24,10 @@ struct qkdnf {
     Authentication *authentication;
     Session *session;
     struct event_base *base;
-    int fd;           // an epoll set of what the loop waits for
-    gint64 offset_us; // from the monotonic clock to this handle's, which never goes back
-    char *trouble;    // why the bus is not there; NULL while it is
+    int is_processing; // callbacks may run: what they ask for leaves together, after them
+    int fd;            // an epoll set of what the loop waits for
+    gint64 offset_us;  // from the monotonic clock to this handle's, which never goes back
+    char *trouble;     // why the bus is not there; NULL while it is
 };
 
 // Microseconds since 1970-01-01 UTC.

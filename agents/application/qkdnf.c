@@ -232,8 +232,10 @@ int qkdnf_timeout_ms(const struct qkdnf *q)
 
 void qkdnf_process(struct qkdnf *q)
 {
+    q->is_processing = 1;
     event_base_loop(q->base, EVLOOP_NONBLOCK);
     application_tick(q->application, handle_now(q));
+    q->is_processing = 0;
     handle_flush(q);
 }
 

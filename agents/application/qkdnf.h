@@ -98,7 +98,8 @@ QKDNF_API const char *qkdnf_trouble(const struct qkdnf *q);
 
 // For a loop of the caller's: when the descriptor is readable, or after so many milliseconds (-1:
 // no matter), call qkdnf_process(). It never blocks, and all callbacks come from within it. The
-// time may become shorter with anything that is asked. The blocking functions below need no loop.
+// time may become shorter with anything that is asked. What callbacks ask for leaves together, when
+// all of them are done. The blocking functions below need no loop, and are not for callbacks.
 QKDNF_API int qkdnf_fd(const struct qkdnf *q);
 QKDNF_API int qkdnf_timeout_ms(const struct qkdnf *q);
 QKDNF_API void qkdnf_process(struct qkdnf *q);

@@ -171,6 +171,7 @@ static void on_arrived(gpointer data, const char *text, const guint8 *payload, g
 {
     FakePlatform *platform = data;
     gint64 now_us = g_get_real_time();
+    g_atomic_int_inc(&platform->knobs.n_publishes);
     Refusal refusal = dispatcher_receive(platform->dispatcher, text, payload, n_bytes, now_us);
     g_assert_cmpstr(refusal_name(refusal), ==, refusal_name(REFUSAL_NONE));
     outbox_flush(platform->outbox, now_us, send_publish, platform);

@@ -14,6 +14,7 @@ typedef struct FakePlatform FakePlatform;
 typedef struct {
     gint n_ignored;   // so many requests are not answered
     gint n_requests;  // that came
+    gint n_publishes; // in which they and all else came
     gint is_refusing; // with what could be had
     gint n_handovers; // that were asked for, repeated ones included
     char *kme_url;    // where who moves goes to; set before it asks

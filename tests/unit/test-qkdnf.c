@@ -137,6 +137,32 @@ static void test_in_a_loop_of_the_callers(QkdnfFixture *f, gconstpointer data)
     g_assert_cmpuint(n_cancelled, ==, 0);
 }
 
+typedef struct {
+    struct qkdnf *q;
+    guint n_replies;
+} Asker;
+
+static void count_and_ask_more(void *data, const struct qkdnf_reply *reply)
+{
+    Asker *asker = data;
+    if (asker->n_replies++ > 0)
+        return;
+    for (guint i = 0; i < 10; i++)
+        qkdnf_request_keys(asker->q, &to_bank_b, count_and_ask_more, asker, NULL);
+}
+
+static void test_callbacks_share_a_publish(QkdnfFixture *f, gconstpointer data)
+{
+    Asker asker = {qkdnf_fixture_join(f, "bank-a"), 0};
+    gint *n_publishes = &fake_platform_knobs(f->platform)->n_publishes;
+    gint n_before = g_atomic_int_get(n_publishes);
+    qkdnf_request_keys(asker.q, &to_bank_b, count_and_ask_more, &asker, NULL);
+    qkdnf_fixture_turn(asker.q, &asker.n_replies, 11);
+    // Repeated by a busy machine, if at all: never each for itself.
+    g_assert_cmpint(g_atomic_int_get(n_publishes) - n_before, <, 11);
+    qkdnf_close(asker.q);
+}
+
 static void test_no_bus(QkdnfFixture *f, gconstpointer data)
 {
     live_broker_kill(f->broker);
@@ -275,6 +301,7 @@ int main(int argc, char **argv)
     add("/qkdnf/repeats-what-is-not-answered", test_repeats_what_is_not_answered);
     add("/qkdnf/refused-requests", test_refused_requests);
     add("/qkdnf/in-a-loop-of-the-callers", test_in_a_loop_of_the_callers);
+    add("/qkdnf/callbacks-share-a-publish", test_callbacks_share_a_publish);
     add("/qkdnf/no-bus", test_no_bus);
     add("/qkdnf/what-no-retry-can-mend", test_what_no_retry_can_mend);
     add("/qkdnf/from-a-federation-file", test_from_a_federation_file);

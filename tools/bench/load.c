@@ -35,6 +35,20 @@ typedef struct {
 
 // --- asking --------------------------------------------------------------------------------------
 
+static void on_reply(void *data, const struct qkdnf_reply *reply);
+
+static void ask_more(Load *load)
+{
+    struct qkdnf_request request = {.targets = &load->target_id, .n_targets = 1, .number = 1};
+    while (load->n_asked < load->measure->n_requests &&
+           load->n_asked - samples_count(load->samples) < LOAD_OUTSTANDING) {
+        Asked *asked = g_new(Asked, 1);
+        *asked = (Asked){load, g_get_monotonic_time()};
+        qkdnf_request_keys(load->initiator, &request, on_reply, asked, NULL);
+        load->n_asked++;
+    }
+}
+
 static void on_reply(void *data, const struct qkdnf_reply *reply)
 {
     g_autofree Asked *asked = data;
@@ -50,18 +64,7 @@ static void on_reply(void *data, const struct qkdnf_reply *reply)
     g_strlcpy(granted.request, reply->id, sizeof granted.request);
     g_strlcpy(granted.key, reply->key_ids[0], sizeof granted.key);
     g_array_append_val(load->granted, granted);
-}
-
-static void ask_more(Load *load)
-{
-    struct qkdnf_request request = {.targets = &load->target_id, .n_targets = 1, .number = 1};
-    while (load->n_asked < load->measure->n_requests &&
-           load->n_asked - samples_count(load->samples) < LOAD_OUTSTANDING) {
-        Asked *asked = g_new(Asked, 1);
-        *asked = (Asked){load, g_get_monotonic_time()};
-        qkdnf_request_keys(load->initiator, &request, on_reply, asked, NULL);
-        load->n_asked++;
-    }
+    ask_more(load);
 }
 
 static void wait_for_some(struct qkdnf *application)
@@ -84,10 +87,9 @@ static json_t *ask_all(Load *load, GError **error)
         return NULL;
     CpuTimes before = cpu_times(load->federation);
     gint64 start_us = g_get_monotonic_time();
-    while (samples_count(load->samples) < load->measure->n_requests && !load->failure) {
-        ask_more(load);
+    ask_more(load);
+    while (samples_count(load->samples) < load->measure->n_requests && !load->failure)
         wait_for_some(load->initiator);
-    }
     gint64 took_us = MAX(1, g_get_monotonic_time() - start_us);
     CpuTimes after = cpu_times(load->federation);
     if (load->failure) {
