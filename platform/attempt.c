@@ -282,7 +282,7 @@ static void on_release_outcome(Federation *federation, Request *request, const c
         request_save(federation, request);
         // Nobody asks for it again.
         if (request->session)
-            timers_arm(federation->timers, TIMER_FORGET, request->id, federation->now);
+            timers_arm_loosely(federation->timers, TIMER_FORGET, request->id, federation->now);
     }
 }
 

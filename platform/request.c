@@ -238,7 +238,7 @@ static void request_finish(Federation *federation, Request *request, RequestStat
         request->session ? federation->now : MAX(federation->now, request->deadline_us) + KEEP_US;
     count(federation->n_running, request->sender, -1);
     timers_disarm(federation->timers, TIMER_ATTEMPT, request->id);
-    timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
+    timers_arm_loosely(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     if (!request->session)
         send_reply(federation, request);
     g_auto(GStrv) path = plan_path(request, 0);
@@ -408,7 +408,7 @@ void request_resume(Federation *federation, Request *request)
         affected_add(federation->running, BY_RELEASE, ((Part *)request->releases->pdata[i])->agent,
                      request->id);
     if (request_is_final(request)) {
-        timers_arm(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
+        timers_arm_loosely(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
     } else {
         count(federation->n_running, request->sender, 1);
         if (request->state == REQUEST_ORDERED)

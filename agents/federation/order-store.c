@@ -48,7 +48,7 @@ static void load_state(Agent *agent, const char *id, const Agent__State__Order *
         sent->relay = message_copy(&state->sent[i]->relay->base);
         g_ptr_array_add(order->sent, sent);
     }
-    timers_arm(agent->timers, TIMER_ORDER, id, (gint64)state->forget_at_us);
+    timers_arm_loosely(agent->timers, TIMER_ORDER, id, (gint64)state->forget_at_us);
 }
 
 static gboolean is_whole(const Agent__State__Order *state)

@@ -94,7 +94,7 @@ static void order_close(Agent *agent, Order *order, OrderState state, Status sta
     g_ptr_array_set_size(order->values, 0);
     gint64 forget_at = agent->now + KEEP_US;
     order_save(agent, order, forget_at);
-    timers_arm(agent->timers, TIMER_ORDER, order->id, forget_at);
+    timers_arm_loosely(agent->timers, TIMER_ORDER, order->id, forget_at);
 }
 
 // --- slots ---------------------------------------------------------------------------------------

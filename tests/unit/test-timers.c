@@ -52,6 +52,20 @@ static void test_armed_again(void)
     assert_due(timers, 99, "");
 }
 
+static void test_armed_loosely(void)
+{
+    g_autoptr(Timers) timers = timers_new();
+    timers_arm_loosely(timers, 1, "a", 1);
+    timers_arm_loosely(timers, 1, "b", TIMERS_SLACK_US);
+    timers_arm_loosely(timers, 1, "c", TIMERS_SLACK_US - 1);
+    timers_arm_loosely(timers, 1, "later", TIMERS_SLACK_US + 1);
+    timers_arm_loosely(timers, 1, "never", TIMERS_NEVER - 1);
+    assert_due(timers, TIMERS_SLACK_US - 1, "");
+    assert_due(timers, TIMERS_SLACK_US, "1:a 1:b 1:c ");
+    assert_due(timers, 2 * TIMERS_SLACK_US, "1:later ");
+    g_assert_cmpint(timers_next(timers), ==, TIMERS_NEVER - 1);
+}
+
 static void test_disarmed(void)
 {
     g_autoptr(Timers) timers = timers_new();
@@ -81,6 +95,7 @@ int main(int argc, char **argv)
     g_test_add_func("/timers/by-time", test_by_time);
     g_test_add_func("/timers/ties-by-arming", test_ties_by_arming);
     g_test_add_func("/timers/armed-again", test_armed_again);
+    g_test_add_func("/timers/armed-loosely", test_armed_loosely);
     g_test_add_func("/timers/disarmed", test_disarmed);
     g_test_add_func("/timers/armed-while-firing", test_armed_while_firing);
     return g_test_run();

@@ -259,6 +259,10 @@ static gboolean check_owner(const SqliteFile *file, const char *owner, GError **
     return FALSE;
 }
 
+// Pages of the file that are kept in memory, as they are used: 8 MiB. Records go by random IDs, so
+// each is on a page of its own, and is touched again soon: by its answer, or to be forgotten.
+#define CACHE_KIB "8192"
+
 // The first reading takes the lock and keeps it until the file is closed.
 static gboolean take_over(const SqliteFile *file, GError **error)
 {
@@ -269,6 +273,7 @@ static gboolean take_over(const SqliteFile *file, GError **error)
     return sqlite_file_run(
         file,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA secure_delete = ON;"
+        "PRAGMA cache_size = -" CACHE_KIB ";"
         "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
         error);
 }

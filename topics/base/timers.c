@@ -84,6 +84,14 @@ void timers_arm(Timers *timers, guint what, const char *id, gint64 at_us)
     g_tree_insert(timers->by_time, timer, timer);
 }
 
+void timers_arm_loosely(Timers *timers, guint what, const char *id, gint64 at_us)
+{
+    gint64 over_us = at_us % TIMERS_SLACK_US;
+    if (over_us > 0 && at_us < TIMERS_NEVER - TIMERS_SLACK_US)
+        at_us += TIMERS_SLACK_US - over_us;
+    timers_arm(timers, what, id, at_us);
+}
+
 void timers_arm_repeat(Timers *timers, guint what, const char *id, gint64 now_us, gint64 *pause_us,
                        gint64 max_us)
 {

@@ -17,6 +17,10 @@ void timers_free(Timers *timers);
 
 // Replaces what was armed for the same `what` and `id`.
 void timers_arm(Timers *timers, guint what, const char *id, gint64 at_us);
+// For what may wait a little: at `at_us` or within TIMERS_SLACK_US after it, together with all else
+// that waits so, in one pass and one commit.
+#define TIMERS_SLACK_US (100 * G_TIME_SPAN_MILLISECOND)
+void timers_arm_loosely(Timers *timers, guint what, const char *id, gint64 at_us);
 // For what is said again until it is answered: armed after the pause, which becomes twice as long
 // for the next time, up to `max_us`.
 void timers_arm_repeat(Timers *timers, guint what, const char *id, gint64 now_us, gint64 *pause_us,
