@@ -131,6 +131,18 @@ def test_bench_counts_under_load(fed):
         assert abs(requests["over_floor"][floor["client"]] - ratio) < 0.001, report
 
 
+def test_bench_calls_kmes(fed):
+    description = str(fabric.ROOT / "tools" / "demo" / "fast-links.yaml")
+    report = json.loads(fed.run("bench", "kme", description, "--rounds", "4", "--runs", "1",
+                                "--json"))
+    assert [(call["what"], call["connections"]) for call in report["calls"]] == [
+        ("enc_keys", 1), ("dec_keys", 1), ("enc_keys", 8), ("dec_keys", 8),
+        ("new connection", 1), ("resumed connection", 1)], report
+    for call in report["calls"]:
+        assert call["per_s"] > 0 and call["p50_us"] > 0 and call["n_refused"] == 0, report
+        assert abs(call["over_floor"] - call["per_s"] / call["floor_per_s"]) < 0.001, report
+
+
 def test_bench_reroutes(fed):
     report = json.loads(fed.run("bench", "reroute", "--sessions", "100", "--runs", "1",
                                 "--json"))

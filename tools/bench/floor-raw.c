@@ -5,16 +5,11 @@
 
 #include "tools/bench/floor.h"
 
-#include "topics/mqtt/peer.h"
+#include "tools/bench/dial.h"
 
-#include <netdb.h>
-#include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 enum {
     PACKET_CONNECT = 0x10,
@@ -29,8 +24,7 @@ enum {
 
 struct FloorClient {
     SSL_CTX *context;
-    SSL *ssl;
-    int fd;
+    Dial dial;
     FloorArrivedFn arrived;
     gpointer data;
     GByteArray *in;
@@ -70,7 +64,7 @@ static void append_head(GByteArray *bytes, guint8 type, gsize n_bytes)
 static gboolean flush(FloorClient *client)
 {
     gboolean done = client->out->len == 0 ||
-                    SSL_write(client->ssl, client->out->data, (int)client->out->len) > 0;
+                    SSL_write(client->dial.ssl, client->out->data, (int)client->out->len) > 0;
     g_byte_array_set_size(client->out, 0);
     return done;
 }
@@ -145,7 +139,7 @@ static void handle_packets(FloorClient *client)
 static gboolean read_once(FloorClient *client)
 {
     guint8 bytes[READ_BYTES];
-    int n = SSL_read(client->ssl, bytes, sizeof bytes);
+    int n = SSL_read(client->dial.ssl, bytes, sizeof bytes);
     if (n <= 0)
         return FALSE;
     g_byte_array_append(client->in, bytes, (guint)n);
@@ -156,7 +150,7 @@ static gboolean read_once(FloorClient *client)
 static gboolean raw_wait(FloorClient *client, guint timeout_ms)
 {
     struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
-    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(client->dial.fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     guint n_before = client->n_handled;
     while (client->n_handled == n_before) {
         if (!read_once(client))
@@ -197,45 +191,14 @@ static void raw_close(FloorClient *client)
 {
     if (!client)
         return;
-    SSL_free(client->ssl);
+    dial_close(&client->dial);
     SSL_CTX_free(client->context);
-    if (client->fd >= 0)
-        close(client->fd);
     g_byte_array_unref(client->in);
     g_byte_array_unref(client->out);
     g_free(client);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FloorClient, raw_close)
-
-static int connect_socket(const Peer *peer)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    if (getaddrinfo(peer->host, peer->port, &hints, &found) != 0)
-        return -1;
-    int one = 1;
-    int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, found->ai_protocol);
-    if (fd >= 0 && (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
-                    connect(fd, found->ai_addr, found->ai_addrlen) != 0)) {
-        close(fd);
-        fd = -1;
-    }
-    freeaddrinfo(found);
-    return fd;
-}
-
-static gboolean start_tls(FloorClient *client, const Connection *connection)
-{
-    client->context = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_min_proto_version(client->context, TLS1_3_VERSION);
-    SSL_CTX_set_verify(client->context, SSL_VERIFY_PEER, NULL);
-    if (SSL_CTX_load_verify_file(client->context, connection->ca) != 1 ||
-        SSL_CTX_use_certificate_chain_file(client->context, connection->certificate) != 1 ||
-        SSL_CTX_use_PrivateKey_file(client->context, connection->key, SSL_FILETYPE_PEM) != 1)
-        return FALSE;
-    client->ssl = SSL_new(client->context);
-    return SSL_set_fd(client->ssl, client->fd) == 1 && SSL_connect(client->ssl) == 1;
-}
 
 static gboolean connect_mqtt(FloorClient *client, const char *id)
 {
@@ -260,9 +223,10 @@ static FloorClient *raw_open(const Connection *connection, const char *id, Floor
     client->data = data;
     client->in = g_byte_array_new();
     client->out = g_byte_array_new();
-    client->fd = connect_socket(&peer);
+    client->context = dial_context(connection);
+    gboolean is_open = client->context && dial_open(&client->dial, client->context, &peer, NULL);
     peer_clear(&peer);
-    if (client->fd >= 0 && start_tls(client, connection) && connect_mqtt(client, id))
+    if (is_open && connect_mqtt(client, id))
         return g_steal_pointer(&client);
     fail("cannot connect", error);
     return NULL;

@@ -5,6 +5,7 @@
 #include "tools/bench/authentication.h"
 #include "tools/bench/durability.h"
 #include "tools/bench/handover.h"
+#include "tools/bench/kme.h"
 #include "tools/bench/reroute.h"
 #include "tools/bench/throughput.h"
 #include "tools/qkdnf/access.h"
@@ -36,6 +37,7 @@ typedef struct {
 static const Measure measures[] = {
     {"request", bench_request, NULL, bench_format_table},
     {"throughput", bench_throughput, NULL, throughput_format_table},
+    {"kme", bench_kme, NULL, kme_format_table},
     {"floor", bench_floor, NULL, bench_format_table},
     {"durability", NULL, NULL, durability_format_table},
     {"handover", bench_handover, NULL, handover_format_table},
@@ -83,7 +85,7 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     }
     if (!arguments->measure)
         argp_error(state,
-                   "expected request, throughput, floor, durability, handover, reroute or "
+                   "expected request, throughput, kme, floor, durability, handover, reroute or "
                    "authentication, not '%s'",
                    value);
 }
@@ -141,12 +143,13 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|throughput|floor|durability|handover FILE\nreroute|authentication",
+    .args_doc = "request|throughput|kme|floor|durability|handover FILE\nreroute|authentication",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
         "describes or that runs; how many a second are granted when many are under way "
-        "(throughput); how long an application takes to move to another provider and "
+        "(throughput); how many ETSI GS QKD 014 calls a second an agent answers (kme); how long an "
+        "application takes to move to another provider and "
         "what its user notices (handover); what it costs that every promise is on disk before it "
         "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
         "to move sessions to another way when a border link fails (reroute), or what it costs that "
