@@ -8,9 +8,16 @@
 #include "tools/qkdnf/json-read.h"
 #include "topics/mqtt/pki.h"
 
-// The members of the floor's chain; nobody else has these IDs.
-static const char *const floor_ids[COURSE_ROLES] = {"floor-application", "floor-platform",
-                                                    "floor-initiator", "floor-target"};
+// The members of the floor's chain, as the broker lets them act; nobody else has these IDs.
+static const struct {
+    const char *id;
+    Roles roles;
+} floor_members[COURSE_ROLES] = {
+    {"floor-application", ROLE_BIT(ROLE_APPLICATION)},
+    {"floor-platform", ROLE_BIT(ROLE_PLATFORM)},
+    {"floor-initiator", ROLE_BIT(ROLE_AGENT)},
+    {"floor-target", ROLE_BIT(ROLE_AGENT)},
+};
 
 static const FloorHop request_hops[COURSE_HOPS] = {
     {KIND_REQUEST, 0, 1, 160}, {KIND_ORDER, 1, 2, 380}, {KIND_RELAY, 2, 3, 220},
@@ -35,8 +42,8 @@ static gboolean certify_roles(Course *course, const char *url, const char *ca_fi
     char *pki = keep(course, g_path_get_dirname(ca_file));
     g_autoptr(PkiCa) ca = pki_create_ca(pki, error);
     for (guint i = 0; ca && i < COURSE_ROLES; i++) {
-        const char *id = floor_ids[i];
-        if (!pki_issue(ca, id, PKI_USAGE_CLIENT, 0, pki, error))
+        const char *id = floor_members[i].id;
+        if (!pki_issue(ca, id, PKI_USAGE_CLIENT, floor_members[i].roles, pki, error))
             return FALSE;
         course->roles[i] = (FloorRole){
             id,

@@ -145,6 +145,7 @@ static void worker_run(Worker *worker, Pipes *pipes)
     worker_open(worker);
     if (write(pipes->ready[1], &byte, 1) != 1)
         _exit(1);
+    close(pipes->ready[1]);
     if (worker->role == 0) {
         if (read(pipes->go[0], &byte, 1) != 0)
             _exit(1);
@@ -154,6 +155,8 @@ static void worker_run(Worker *worker, Pipes *pipes)
             worker_measure(worker, pipes->samples[1]);
         _exit(0);
     }
+    // Else its parent does not notice that the first role has ended.
+    close(pipes->samples[1]);
     for (;;)
         worker->ops->wait(worker->client, READY_MS);
 }
