@@ -2,6 +2,7 @@
 //
 // qkdnf bench: measures, beside the floor, in one run on one machine.
 
+#include "tools/bench/all.h"
 #include "tools/bench/authentication.h"
 #include "tools/bench/durability.h"
 #include "tools/bench/handover.h"
@@ -29,9 +30,9 @@ typedef json_t *(*MeasureAloneFn)(const BenchSettings *settings, GError **error)
 
 typedef struct {
     const char *name;
-    MeasureFn run;            // NULL: it runs its federations itself
-    MeasureAloneFn run_alone; // of what needs none; or NULL
-    char *(*format)(const json_t *report);
+    MeasureFn run;                         // NULL: it runs its federations itself
+    MeasureAloneFn run_alone;              // of what needs none; or NULL
+    char *(*format)(const json_t *report); // NULL: each report by its own
 } Measure;
 
 static const Measure measures[] = {
@@ -43,6 +44,7 @@ static const Measure measures[] = {
     {"handover", bench_handover, NULL, handover_format_table},
     {"reroute", NULL, bench_reroute, reroute_format_table},
     {"authentication", NULL, bench_authentication, authentication_format_table},
+    {"all", NULL, NULL, NULL}, // the others
 };
 
 typedef struct {
@@ -85,8 +87,8 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     }
     if (!arguments->measure)
         argp_error(state,
-                   "expected request, throughput, kme, floor, durability, handover, reroute or "
-                   "authentication, not '%s'",
+                   "expected request, throughput, kme, floor, durability, handover, reroute, "
+                   "authentication or all, not '%s'",
                    value);
 }
 
@@ -103,7 +105,7 @@ static void check_arguments(struct argp_state *state, Arguments *arguments)
     if (!measure || !arguments->file == !arguments->federation)
         argp_error(state, "expected what to measure, and either a description or --federation");
     if (!measure->run && !arguments->file)
-        argp_error(state, "%s: expected a description, of which it runs two federations",
+        argp_error(state, "%s: expected a description, of which it runs federations itself",
                    measure->name);
 }
 
@@ -143,7 +145,7 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|throughput|kme|floor|durability|handover FILE\nreroute|authentication",
+    .args_doc = "request|throughput|kme|floor|durability|handover|all FILE\nreroute|authentication",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
@@ -153,13 +155,33 @@ static const struct argp argp = {
         "what its user notices (handover); what it costs that every promise is on disk before it "
         "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
         "to move sessions to another way when a border link fails (reroute), or what it costs that "
-        "frames are authenticated (authentication).",
+        "frames are authenticated (authentication). Or all of these, one after the other (all).",
 };
 
 static int fail(int exit_code, const GError *error)
 {
     fprintf(stderr, "qkdnf bench: %s\n", error->message);
     return exit_code;
+}
+
+static void print_table(const Measure *measure, const json_t *report)
+{
+    g_autofree char *table = measure->format(report);
+    fputs(table, stdout);
+}
+
+static void print_tables(const json_t *reports)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(measures); i++) {
+        const json_t *report = json_object_get(reports, measures[i].name);
+        const json_t *trouble = json_object_get(report, "error");
+        if (trouble)
+            printf("%s: not measured: %s\n", measures[i].name, json_string_value(trouble));
+        else if (report)
+            print_table(&measures[i], report);
+        if (report)
+            putchar('\n');
+    }
 }
 
 static int show(gpointer data, json_t *report, const GError *error)
@@ -170,9 +192,10 @@ static int show(gpointer data, json_t *report, const GError *error)
     if (arguments->json) {
         json_dumpf(report, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
+    } else if (arguments->measure->format) {
+        print_table(arguments->measure, report);
     } else {
-        g_autofree char *table = arguments->measure->format(report);
-        fputs(table, stdout);
+        print_tables(json_object_get(report, "reports"));
     }
     json_decref(report);
     return 0;
@@ -203,6 +226,19 @@ static int measure_running(Arguments *arguments)
     return measure(arguments, arguments->federation);
 }
 
+// Ends with 1 when one of them could not be measured.
+static int measure_everything(Arguments *arguments)
+{
+    g_autoptr(GError) error = NULL;
+    AllMeasure list[G_N_ELEMENTS(measures)] = {0};
+    for (gsize i = 0; i + 1 < G_N_ELEMENTS(measures); i++)
+        list[i] = (AllMeasure){measures[i].name, measures[i].run_alone != NULL};
+    json_t *report = all_run(list, arguments->file, &arguments->settings, &error);
+    gboolean is_whole = report && all_is_whole(report);
+    int code = show(arguments, report, error);
+    return code == 0 && !is_whole ? EXIT_REFUSED : code;
+}
+
 static int measure_described(Arguments *arguments)
 {
     g_autoptr(GError) error = NULL;
@@ -228,5 +264,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (arguments.measure->run_alone)
         return measure_alone(&arguments);
+    if (!arguments.measure->format)
+        return measure_everything(&arguments);
     return arguments.federation ? measure_running(&arguments) : measure_described(&arguments);
 }

@@ -8,7 +8,8 @@
 #include "tools/bench/traffic.h"
 #include "tools/qkdnf/json-read.h"
 
-// Of what a run asks for at low load, so much more is asked for under load.
+// Of what a run asks for at low load, so much more is asked for under load. In the whole seconds in
+// which the broker counts, the floor's first role must stay below the quota of key requests.
 #define LOAD_FACTOR 10
 
 static const char *const figures[] = {"requests_per_s", "loaded_p50_us", "loaded_p99_us"};
