@@ -95,7 +95,7 @@ def test_one_request_is_followed_through_all_members(fed):
 def test_what_cannot_be(fed):
     assert "no kind 'x'" in watch(fed, "tap", "--kind", "x", code=2)
     assert "not among the monitors" in watch(fed, "tap", "--as", "nobody", code=2)
-    assert "no federation runs in /none" in fed.run("topology", "--federation", "/none", code=2)
+    assert "start one with `qkdnf up FILE --dir /none`" in fed.run("topology", "--federation", "/none", code=2)
 
 
 def test_a_fault_at_nobody(fed):

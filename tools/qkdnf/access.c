@@ -73,13 +73,31 @@ void access_clear(Access *access)
     *access = (Access){0};
 }
 
+// With what to do next, where that can be told.
+static void set_load_error(GError **error, const char *dir, const char *path, const GError *cause)
+{
+    if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        g_set_error(error, cause->domain, cause->code,
+                    "no federation runs in %s: there is no %s; start one with `qkdnf up FILE --dir "
+                    "%s`, or name the directory of one that runs",
+                    dir, path, dir);
+    else if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_ACCES))
+        g_set_error(error, cause->domain, cause->code,
+                    "%s may only be read by who started the federation: be that user, or root",
+                    path);
+    else
+        g_set_error(error, cause->domain, cause->code, "%s cannot be read: %s", path,
+                    cause->message);
+}
+
 json_t *access_load(const char *dir, GError **error)
 {
     g_autofree char *path = g_build_filename(dir, ACCESS_FILE, NULL);
     g_autofree char *text = NULL;
     gsize n_bytes = 0;
-    if (!g_file_get_contents(path, &text, &n_bytes, error)) {
-        g_prefix_error(error, "no federation runs in %s: ", dir);
+    g_autoptr(GError) cause = NULL;
+    if (!g_file_get_contents(path, &text, &n_bytes, &cause)) {
+        set_load_error(error, dir, path, cause);
         return NULL;
     }
     json_error_t fault;
