@@ -4,6 +4,7 @@
 // request goes back to ROUTED without the culprit, until its deadline.
 
 #include "platform/handover.h"
+#include "platform/member.h"
 #include "platform/request.h"
 
 #include <string.h>
@@ -46,10 +47,26 @@ static void wait_for_way(Federation *federation, Request *request)
                MIN(federation->now + RETRY_US, request->deadline_us));
 }
 
-// NULL: what the status itself says.
-static const char *plan_failure_text(Status status)
+// Whoever of the two ends' providers is out, the initiator's first. NULL: none of them.
+static char *explain_ends(const Federation *federation, const WireRequest *wire)
 {
-    return status == STATUS_UNSUPPORTED ? "the way there leads over more than 32 providers" : NULL;
+    const Application *initiator = directory_find(federation, wire->initiator);
+    char *text =
+        initiator ? member_explain(federation, attachment_provider(initiator)->id, TRUE) : NULL;
+    for (gsize i = 0; !text && i < wire->n_targets; i++) {
+        const Application *target = directory_find(federation, wire->targets[i]);
+        if (target)
+            text = member_explain(federation, attachment_provider(target)->id, FALSE);
+    }
+    return text;
+}
+
+// NULL: what the status itself says.
+static char *explain_plan(const Federation *federation, const Request *request, Status status)
+{
+    if (status == STATUS_UNSUPPORTED)
+        return g_strdup("the way there leads over more than 32 providers");
+    return status == STATUS_NO_ROUTE ? explain_ends(federation, request->wire) : NULL;
 }
 
 void attempt_start(Federation *federation, Request *request)
@@ -59,6 +76,7 @@ void attempt_start(Federation *federation, Request *request)
         return;
     }
     Status status = plan_make(federation, request);
+    g_autofree char *text = explain_plan(federation, request, status);
     // A failed attempt says more than that there is no way around it.
     gboolean has_failed = request->last_failure != 0;
     if (status == STATUS_OK)
@@ -67,7 +85,7 @@ void attempt_start(Federation *federation, Request *request)
         wait_for_way(federation, request);
     else
         request_reject(federation, request, has_failed ? request->last_failure : status,
-                       has_failed ? request->last_text : plan_failure_text(status));
+                       has_failed ? request->last_text : text);
 }
 
 static gboolean is_end(Federation *federation, const Request *request, const char *provider)

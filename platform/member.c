@@ -4,6 +4,8 @@
 
 #include "platform/member.h"
 
+#include "schemas/membership.h"
+
 #include <string.h>
 
 Member *member_find(const Federation *federation, const char *id)
@@ -105,6 +107,16 @@ void member_send_state(Federation *federation, const Member *member)
         member->state == MEMBER(ACTIVE) ? purposes_list(member_scope(member), scope) : 0;
     message.policy = &policy;
     federation_send(federation, KIND_MEMBER, member->provider->id, &message.base);
+}
+
+char *member_explain(const Federation *federation, const char *provider, gboolean to_its_own)
+{
+    const Member *member = member_find(federation, provider);
+    if (!member || (member->state != MEMBER(SUSPENDED) && member->state != MEMBER(EXPELLED)))
+        return NULL;
+    gboolean tells_why = to_its_own && member->reason && member->reason[0];
+    return g_strdup_printf("provider '%s' is %s%s%s", provider, member_state_name(member->state),
+                           tells_why ? ": " : "", tells_why ? member->reason : "");
 }
 
 // --- messages ------------------------------------------------------------------------------------

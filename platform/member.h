@@ -68,6 +68,9 @@ void member_policy_on_timer(Federation *federation, Member *member);
 
 // member.c
 void member_send_state(Federation *federation, const Member *member);
+// That a provider is suspended or expelled, for those whose keys that concerns, and for its own
+// users also why; NULL when it is neither. Free with g_free().
+char *member_explain(const Federation *federation, const char *provider, gboolean to_its_own);
 // Whether it was heard of lately.
 gboolean member_is_present(const Federation *federation, const Member *member);
 // Whether it can be used, that is ACTIVE, registered and heard of lately, may have changed; the

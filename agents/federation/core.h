@@ -58,6 +58,7 @@ typedef struct {
     WireApply *application; // as last made
     guint64 judged_version; // that the platform has judged, as far as it has said since its birth
     Qkdnf__V1__MemberState state; // that it said last
+    char *reason;                 // why; NULL: it has not said since this agent started
     gboolean is_leaving;          // an operator of the provider wants that
     char *leave_reason;
     gint64 repeat_us; // until it is said again
@@ -128,6 +129,8 @@ void membership_on_member(Agent *agent, const WireMember *member);
 void membership_on_timer(Agent *agent);
 // Whether the platform takes this kind now.
 gboolean membership_allows(const Agent *agent, KindId kind);
+// That the provider is suspended or expelled, and why; NULL when it is neither. Free with g_free().
+char *membership_explain(const Agent *agent);
 Status membership_command(Agent *agent, const WireAgentCommand *command, char **ret_text);
 
 // discovery.c

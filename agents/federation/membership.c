@@ -23,6 +23,7 @@ void membership_clear(Agent *agent)
 {
     wire_free(agent->membership.application);
     g_free(agent->membership.leave_reason);
+    g_free(agent->membership.reason);
 }
 
 static void save(Agent *agent)
@@ -225,6 +226,8 @@ void membership_on_member(Agent *agent, const WireMember *member)
         renew(agent);
     }
     membership->judged_version = member->application_version;
+    g_free(membership->reason);
+    membership->reason = g_strdup(member->reason);
     if (is_known && member->state != membership->state)
         enter(agent, member);
     if (is_settled(membership))
@@ -237,6 +240,16 @@ gboolean membership_allows(const Agent *agent, KindId kind)
 {
     States states = kind_get(kind)->states;
     return states == 0 || (states & STATE_BIT(agent->membership.state));
+}
+
+char *membership_explain(const Agent *agent)
+{
+    const Membership *membership = &agent->membership;
+    if (membership->state != STATE(SUSPENDED) && membership->state != STATE(EXPELLED))
+        return NULL;
+    const char *reason = membership->reason ? membership->reason : "";
+    return g_strdup_printf("provider '%s' is %s%s%s", agent->config->id,
+                           member_state_name(membership->state), *reason ? ": " : "", reason);
 }
 
 // --- operators -----------------------------------------------------------------------------------

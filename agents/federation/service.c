@@ -37,6 +37,11 @@ static void send_request(Agent *agent, Call *call)
 
 static void request_keys(Agent *agent, guint64 number, const KeyQuery *query)
 {
+    g_autofree char *why = membership_explain(agent);
+    if (why) {
+        call_refuse_number(agent, number, KEY_VERDICT_UNAVAILABLE, why, NULL);
+        return;
+    }
     Call *call = call_new(agent, number, CALL_GET, query->caller.sae);
     char id[UUID_CHARS + 1];
     uuid_new(agent->random, id);

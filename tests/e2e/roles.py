@@ -262,6 +262,21 @@ def test_suspension_cuts_off_at_once(fed):
     assert "cut off member=mallory" in fed.broker_log()
 
 
+def test_users_are_told_that_and_why(fed):
+    def request(initiator, target):
+        return fed.run("request", "--federation", str(fed.dir), "--as", initiator, "--to", target,
+                       code=1)
+    suspended = "provider 'mallory' is SUSPENDED"
+    assert f"{suspended}: it never stops" in request("eve", "bob")
+    told = request("alice", "eve")
+    assert suspended in told and "it never stops" not in told, told
+    # Its agent knows as soon as it is on the bus again.
+    fabric.wait_until("its own KME to say why", lambda: (
+        f"{suspended}: it never stops" in fed.enc_keys("eve", "bob").body), 60)
+    answer = fed.enc_keys("alice", "eve")
+    assert answer.code == 503 and suspended in answer.body, answer
+
+
 def test_a_broker_that_has_forgotten_learns_it_again(fed):
     pid = fed.broker_pid()
     os.kill(pid, signal.SIGKILL)
