@@ -92,6 +92,7 @@ struct Federation {
     GPtrArray *stale;         // Stale: what was loaded and is to go
     GHashTable *requests;     // ID → Request
     guint64 n_answered[64];   // requests, by status; more room than there are
+    GTree *alarms;            // warnings and alarms that were raised, by name
     GHashTable *n_running;    // sender → how many of its requests are under way
     GHashTable *n_kept;       // sender → how many of its requests are in memory and store
     Affected *running;        // requests with something under way, by provider

@@ -32,6 +32,8 @@ void federation_event(Federation *federation, const EventHead *head, const char 
     event.new_path = head->new_path;
     event.n_new_path = head->new_path ? g_strv_length(head->new_path) : 0;
     event.duration_us = (guint64)head->duration_us;
+    if (head->severity >= QKDNF__V1__SEVERITY__SEVERITY_WARNING)
+        metrics_count(federation->alarms, head->name);
     federation_send(federation, KIND_EVENT, NULL, &event.base);
 }
 
@@ -244,6 +246,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     federation->stale = g_ptr_array_new_with_free_func(stale_free);
     federation->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
+    federation->alarms = metrics_counts_new();
     federation->n_running = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->n_kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     federation->running = affected_new();
@@ -269,6 +272,7 @@ void federation_free(Federation *federation)
     affected_free(federation->running);
     g_hash_table_unref(federation->n_kept);
     g_hash_table_unref(federation->n_running);
+    g_tree_unref(federation->alarms);
     g_hash_table_unref(federation->requests);
     g_ptr_array_unref(federation->stale);
     g_hash_table_unref(federation->handovers_of);

@@ -2,6 +2,8 @@
 
 #include "topics/metrics.h"
 
+#include "topics/base/id.h"
+
 // What one message takes: far below the size of its kind.
 #define SAMPLES_MAX 256
 
@@ -41,6 +43,24 @@ void metrics_add(Metrics *metrics, const MetricInfo *info, const char *of, doubl
     g_assert((of != NULL) == (info->label != NULL));
     Sample sample = {info, g_strdup(of), value};
     g_array_append_val(metrics->samples, sample);
+}
+
+GTree *metrics_counts_new(void)
+{
+    return g_tree_new_full(id_compare, NULL, g_free, NULL);
+}
+
+void metrics_count(GTree *counts, const char *of)
+{
+    gsize n = GPOINTER_TO_SIZE(g_tree_lookup(counts, of));
+    g_tree_insert(counts, g_strdup(of), GSIZE_TO_POINTER(n + 1));
+}
+
+void metrics_add_counts(Metrics *metrics, const MetricInfo *info, GTree *counts)
+{
+    for (GTreeNode *each = g_tree_node_first(counts); each; each = g_tree_node_next(each))
+        metrics_add(metrics, info, g_tree_node_key(each),
+                    (double)GPOINTER_TO_SIZE(g_tree_node_value(each)));
 }
 
 // --- Prometheus text -----------------------------------------------------------------------------

@@ -24,6 +24,12 @@ void metrics_free(Metrics *metrics);
 // other.
 void metrics_add(Metrics *metrics, const MetricInfo *info, const char *of, double value);
 
+// How often things happened, by name: a tree of counts, one more of `of`, and all of them as the
+// samples of a row whose label is that name.
+GTree *metrics_counts_new(void);
+void metrics_count(GTree *counts, const char *of);
+void metrics_add_counts(Metrics *metrics, const MetricInfo *info, GTree *counts);
+
 // In the text format of Prometheus, version 0.0.4; free with g_free().
 char *metrics_format(const Metrics *metrics);
 

@@ -51,6 +51,8 @@ void agent_event(Agent *agent, Qkdnf__V1__Severity severity, const char *name, c
     event.name = (char *)name;
     event.subject = (char *)subject;
     event.text = text;
+    if (severity >= QKDNF__V1__SEVERITY__SEVERITY_WARNING)
+        metrics_count(agent->alarms, name);
     agent_send(agent, KIND_EVENT, NULL, &event.base);
 }
 
@@ -232,6 +234,7 @@ static void create_tables(Agent *agent)
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     agent->visitors = g_tree_new_full(id_compare, NULL, g_free, visitor_free);
     agent->doors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    agent->alarms = metrics_counts_new();
     agent->calls = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, service_call_free);
     agent->waiting =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
@@ -303,6 +306,7 @@ void agent_free(Agent *agent)
     membership_clear(agent);
     keystore_free(agent->keys);
     dispatcher_free(agent->dispatcher);
+    g_clear_pointer(&agent->alarms, g_tree_unref);
     outbox_free(agent->outbox);
     timers_free(agent->timers);
     g_free(agent);

@@ -102,6 +102,7 @@ struct Agent {
     // service
     guint64 n_calls[N_KEY_VERDICTS]; // that were answered
     guint64 n_keys_delivered;
+    GTree *alarms; // warnings and alarms that were raised, by name
     KeyAnswerFn answer;
     gpointer answer_data;
     GHashTable *calls;     // call number → Call

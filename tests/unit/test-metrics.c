@@ -47,10 +47,23 @@ static void test_on_the_bus(void)
     g_assert_cmpuint(n, ==, 5000);
 }
 
+static void test_counts_by_name(void)
+{
+    g_autoptr(Metrics) metrics = metrics_new();
+    g_autoptr(GTree) counts = metrics_counts_new();
+    static const char *const happened[] = {"b", "a", "b"};
+    for (gsize i = 0; i < G_N_ELEMENTS(happened); i++)
+        metrics_count(counts, happened[i]);
+    metrics_add_counts(metrics, &amount, counts);
+    g_autofree char *text = metrics_format(metrics);
+    g_assert_nonnull(strstr(text, "x_amount{of=\"a\"} 1\nx_amount{of=\"b\"} 2\n"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/metrics/text", test_text);
+    g_test_add_func("/metrics/counts", test_counts_by_name);
     g_test_add_func("/metrics/on-the-bus", test_on_the_bus);
     return g_test_run();
 }
