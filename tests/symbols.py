@@ -15,6 +15,7 @@ import tap
 ALLOWED = [
     # The compiler's own.
     r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__assert_fail|__errno_location|__tls_get_addr",
+    r"__u?(div|mod)ti3",
     r"__(asan|ubsan|tsan|sanitizer|gcov)_\w+",
     # C: memory, text, numbers.
     r"(mem|str)\w+|bcmp|malloc|calloc|realloc|free|abort|qsort|bsearch|v?snprintf|v?sscanf",
