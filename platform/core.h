@@ -16,6 +16,7 @@
 //   request.c      the life of a request; attempt.c what is tried for it
 //   stream.c       the life of a session: a key stream; stream-open.c, stream-block.c,
 //                  stream-leg.c, stream-way.c and stream-fault.c its parts
+//   accounts.c     what was granted and what providers say they did for it; settled in settle.c
 //   affected.c     which requests and sessions a link, provider or application concerns
 //
 // `now` is the time of the call that is being handled.
@@ -49,6 +50,8 @@ typedef enum {
 } TimerId;
 
 typedef struct Member Member;
+typedef struct Accounts Accounts;
+struct Request;
 
 // Where an application is served while that is not where its home registered it.
 typedef struct {
@@ -98,7 +101,8 @@ struct Federation {
     Affected *running;        // requests with something under way, by provider
     GTree *streams;           // session ID → Stream
     GTree *openings;          // session ID → what is to be opened as soon as there is a way
-    Affected *streaming;      // sessions, by all that concerns them
+    Accounts *accounts;
+    Affected *streaming; // sessions, by all that concerns them
 };
 
 // It has just started: who is not there may be in a moment.
@@ -169,6 +173,16 @@ void fault_on_order(Federation *federation, const char *member, Status status);
 void fault_clear_all(Federation *federation, const char *member, guint64 before_incarnation);
 // notice.c: what a member that is there again was told of is told again.
 void notice_repeat(Federation *federation, const char *member);
+
+// accounts.c, accounts-store.c; more of them in accounts.h
+Accounts *accounts_new(void);
+void accounts_free(Accounts *accounts);
+gboolean accounts_load(Federation *federation, GError **error);
+// The provider that pays for what this application asks for; empty: none any more.
+const char *accounts_buyer(const Federation *federation, const char *initiator);
+// Each provider that took part is expected to report it.
+void accounts_on_grant(Federation *federation, const struct Request *request);
+void accounts_on_usage(gpointer federation, const Sender *sender, gconstpointer message);
 
 // directory.c
 void directory_free(gpointer application);

@@ -73,6 +73,7 @@ static const DispatchTable dispatch_table = {
             [KIND_OUTCOME] = request_on_outcome,
             [KIND_SESSION] = stream_on_session,
             [KIND_LEG_STATE] = stream_on_leg_state,
+            [KIND_USAGE] = accounts_on_usage,
         },
     .role_of = role_of,
     .state_of = state_of,
@@ -224,7 +225,7 @@ static gboolean load(Federation *federation, GError **error)
            member_load(federation, error) && directory_load(federation, error) &&
            attachment_load(federation, error) && visit_load(federation, error) &&
            handover_load(federation, error) && request_load(federation, error) &&
-           stream_load(federation, error);
+           stream_load(federation, error) && accounts_load(federation, error);
 }
 
 Federation *federation_new(const FederationConfig *config, Store *store, const Random *random,
@@ -253,6 +254,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->streams = g_tree_new_full(id_compare, NULL, NULL, stream_free);
     federation->openings = g_tree_new_full(id_compare, NULL, NULL, stream_opening_free);
     federation->streaming = affected_new();
+    federation->accounts = accounts_new();
     if (!load(federation, error))
         return NULL;
     drop_stale(federation);
@@ -266,6 +268,7 @@ void federation_free(Federation *federation)
 {
     if (!federation)
         return;
+    accounts_free(federation->accounts);
     affected_free(federation->streaming);
     g_tree_unref(federation->openings);
     g_tree_unref(federation->streams);

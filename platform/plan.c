@@ -316,6 +316,7 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     order.timeout_ms = (guint32)split->federation->config->attempt_ms;
     order.session = split->request->session;
     order.copy = split->request->copy;
+    order.buyer = (char *)accounts_buyer(split->federation, wire->initiator);
     return part_new(draft->agent, &order, NULL);
 }
 

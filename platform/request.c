@@ -285,6 +285,7 @@ void request_reject(Federation *federation, Request *request, Status status, con
 void request_grant(Federation *federation, Request *request)
 {
     request_release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER);
+    accounts_on_grant(federation, request);
     WireReply *reply = request_grant_reply(federation, request);
     request_finish(federation, request, REQUEST_GRANTED, reply);
     wire_free(reply);

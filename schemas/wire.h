@@ -24,7 +24,9 @@
 #include "schemas/request.pb-c.h"
 #include "schemas/resource.pb-c.h"
 #include "schemas/session.pb-c.h"
+#include "schemas/settlement.pb-c.h"
 #include "schemas/tariff.pb-c.h"
+#include "schemas/usage.pb-c.h"
 #include "schemas/visit.pb-c.h"
 
 #include <glib.h>
@@ -40,6 +42,7 @@ typedef Qkdnf__V1__Band WireBand;
 typedef Qkdnf__V1__Block WireBlock;
 typedef Qkdnf__V1__BorderLink WireBorderLink;
 typedef Qkdnf__V1__Branch WireBranch;
+typedef Qkdnf__V1__Charge WireCharge;
 typedef Qkdnf__V1__Currency WireCurrency;
 typedef Qkdnf__V1__Delivery WireDelivery;
 typedef Qkdnf__V1__Discover WireDiscover;
@@ -97,6 +100,9 @@ typedef Qkdnf__V1__SlotRange WireSlotRange;
 typedef Qkdnf__V1__Step WireStep;
 typedef Qkdnf__V1__Stock WireStock;
 typedef Qkdnf__V1__Tariff WireTariff;
+typedef Qkdnf__V1__Usage WireUsage;
+typedef Qkdnf__V1__UsageShare WireUsageShare;
+typedef Qkdnf__V1__UsageState WireUsageState;
 typedef Qkdnf__V1__VirtualLink WireVirtualLink;
 typedef Qkdnf__V1__Visit WireVisit;
 typedef Qkdnf__V1__VisitState WireVisitState;
@@ -113,6 +119,7 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_BLOCK_INIT             QKDNF__V1__BLOCK__INIT
 #define WIRE_BORDER_LINK_INIT       QKDNF__V1__BORDER_LINK__INIT
 #define WIRE_BRANCH_INIT            QKDNF__V1__BRANCH__INIT
+#define WIRE_CHARGE_INIT            QKDNF__V1__CHARGE__INIT
 #define WIRE_CURRENCY_INIT          QKDNF__V1__CURRENCY__INIT
 #define WIRE_DELIVERY_INIT          QKDNF__V1__DELIVERY__INIT
 #define WIRE_DISCOVER_INIT          QKDNF__V1__DISCOVER__INIT
@@ -170,6 +177,9 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_STEP_INIT              QKDNF__V1__STEP__INIT
 #define WIRE_STOCK_INIT             QKDNF__V1__STOCK__INIT
 #define WIRE_TARIFF_INIT            QKDNF__V1__TARIFF__INIT
+#define WIRE_USAGE_INIT             QKDNF__V1__USAGE__INIT
+#define WIRE_USAGE_SHARE_INIT       QKDNF__V1__USAGE_SHARE__INIT
+#define WIRE_USAGE_STATE_INIT       QKDNF__V1__USAGE_STATE__INIT
 #define WIRE_VIRTUAL_LINK_INIT      QKDNF__V1__VIRTUAL_LINK__INIT
 #define WIRE_VISIT_INIT             QKDNF__V1__VISIT__INIT
 #define WIRE_VISIT_STATE_INIT       QKDNF__V1__VISIT_STATE__INIT

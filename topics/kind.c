@@ -15,6 +15,8 @@
 #define ACTIVE  STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_ACTIVE)
 #define AT_WORK (ACTIVE | STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWING))
 #define LEAVING (AT_WORK | STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_WITHDRAWN))
+// What it has done stays owed while it is suspended.
+#define OWING (LEAVING | STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_SUSPENDED))
 // All below the last, but one.
 #define NOT_OUT                                                                                    \
     ((STATE_BIT(QKDNF__V1__MEMBER_STATE__MEMBER_STATE_EXPELLED) - 1) &                             \
@@ -59,6 +61,8 @@ static const Kind kinds[N_KINDS] = {
     [KIND_HANDOVER_STATE] = {"handover-state", &qkdnf__v1__handover_state__descriptor, PLATFORM,                       NEVER,   APPLICATION | OPERATOR,         FALSE, FALSE, 1, 60000, 4 * KIB,   0,    "how far its handover is"},
     [KIND_VISIT]          = {"visit",          &qkdnf__v1__visit__descriptor,          PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 30000, 4 * KIB,   0,    "another provider's user is served here"},
     [KIND_VISIT_STATE]    = {"visit-state",    &qkdnf__v1__visit_state__descriptor,    AGENT,                          AT_WORK, PLATFORM,                       FALSE, FALSE, 0, 30000, 4 * KIB,   1000, "the answer to visit; a user at the door"},
+    [KIND_USAGE]          = {"usage",          &qkdnf__v1__usage__descriptor,          AGENT,                          OWING,   PLATFORM,                       FALSE, FALSE, 0, 60000, 4 * KIB,   9000, "what a provider did for an order"},
+    [KIND_USAGE_STATE]    = {"usage-state",    &qkdnf__v1__usage_state__descriptor,    PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 60000, KIB,       0,    "the answer to usage"},
     [KIND_EVENT]          = {"event",          &qkdnf__v1__event__descriptor,          PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 8 * KIB,   500,  "what happened, for monitors and audit"},
     [KIND_METRICS]        = {"metrics",        &qkdnf__v1__metrics__descriptor,        PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 64 * KIB,  20,   "what a member counts of itself"},
 };

@@ -87,6 +87,7 @@ static const DispatchTable dispatch_table = {
             [KIND_REPLY] = service_on_reply,
             [KIND_SERVICES] = service_on_services,
             [KIND_LEG] = leg_on_leg,
+            [KIND_USAGE_STATE] = usage_on_state,
         },
     .role_of = role_of,
 };
@@ -170,6 +171,10 @@ static void on_timer(Agent *agent, TimerId timer, const char *id)
     case TIMER_LEG:
         leg_on_timer(agent, id);
         break;
+    case TIMER_USAGE:
+    case TIMER_RESTED:
+        usage_on_timer(agent, timer, id);
+        break;
     }
 }
 
@@ -203,6 +208,7 @@ void agent_connected(Agent *agent, gint64 now_us)
     border_heartbeat(agent);
     service_ask_again(agent);
     leg_ask_again(agent);
+    usage_report_again(agent);
 }
 
 void agent_reconfigured(Agent *agent, gint64 now_us)
@@ -229,6 +235,7 @@ static void create_tables(Agent *agent)
     agent->orders = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, order_free);
     agent->early = order_early_new();
     agent->legs = leg_table_new();
+    agent->usage = usage_book_new();
     agent->reported = g_tree_new_full(id_compare, NULL, NULL, wire_free);
     agent->notices = g_tree_new_full(id_compare, NULL, g_free, wire_free);
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -261,7 +268,7 @@ static gboolean load(Agent *agent, GError **error)
     agent->dispatcher = dispatcher_new(agent->config->id, &dispatch_table, agent);
     agent->keys = keystore_open(agent->store, agent->config->master_key, agent->random, error);
     return agent->keys && visitor_load(agent, error) && open_borders(agent, error) &&
-           order_load(agent, error) && leg_load(agent, error);
+           order_load(agent, error) && leg_load(agent, error) && usage_load(agent, error);
 }
 
 Agent *agent_new(const AgentConfig *config, Store *store, Driver *driver, const Random *random,
@@ -302,6 +309,7 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->borders, g_tree_unref);
     g_clear_pointer(&agent->driver_calls, g_hash_table_unref);
     wire_free(agent->resource);
+    usage_book_free(agent->usage);
     leg_table_free(agent->legs);
     membership_clear(agent);
     keystore_free(agent->keys);

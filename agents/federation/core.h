@@ -10,6 +10,7 @@
 //   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
 //   order.c      orders and releases (RO), relay values
 //   keystore.c   keys of this provider's users
+//   usage.c      what this provider did for others, metered and reported; usage-meter.c meters it
 //   leg.c        ends of sessions that are served here
 //   visitor.c    users of other providers that are served here, and own ones that are not;
 //                visitor-door.c keeps whoever calls and is not known as one
@@ -37,6 +38,8 @@ typedef enum {
     TIMER_CALL,      // call number: answer that it took too long
     TIMER_LOOKUP,    // SAE: ask the platform again
     TIMER_KEYS,      // "": wipe keys that were not fetched
+    TIMER_USAGE,     // "": report what was metered, again until it is answered
+    TIMER_RESTED,    // session: its next record begins anew
     TIMER_LEG,       // end of a session: say again that somebody waits; or forget it
     TIMER_VISITOR,   // SAE: forget that it was here, unless there is still something for it
     TIMER_DOOR,      // SAE: knock again for it, or forget that it was refused
@@ -53,6 +56,7 @@ typedef struct {
 
 typedef struct OrderEarly OrderEarly;
 typedef struct LegTable LegTable;
+typedef struct UsageBook UsageBook;
 
 typedef struct {
     WireApply *application; // as last made
@@ -82,6 +86,7 @@ struct Agent {
     LegTable *legs;
     GHashTable *orders; // order ID → Order
     OrderEarly *early;
+    UsageBook *usage;
 
     Membership membership;
 
@@ -189,6 +194,21 @@ OrderEarly *order_early_new(void);
 void order_early_free(OrderEarly *early);
 // What is kept of them, as it is counted.
 gsize order_early_bytes(const OrderEarly *early);
+
+// usage.c, usage-meter.c
+UsageBook *usage_book_new(void);
+void usage_book_free(UsageBook *book);
+gboolean usage_load(Agent *agent, GError **error);
+// An order that began then is done: to be called before its answer is saved.
+void usage_meter(Agent *agent, const WireOrder *order, gint64 started_us);
+// The platform did not grant the attempt.
+void usage_void(Agent *agent, const char *request, guint attempt);
+// So much waits for the platform that nothing new may be done.
+gboolean usage_is_full(const Agent *agent);
+void usage_on_state(gpointer agent, const Sender *sender, gconstpointer message);
+void usage_on_timer(Agent *agent, TimerId timer, const char *id);
+// The platform is back.
+void usage_report_again(Agent *agent);
 
 // leg.c, leg-store.c, leg-report.c
 LegTable *leg_table_new(void);

@@ -283,6 +283,7 @@ void discovery_on_presence(gpointer data, const Sender *sender, gconstpointer me
     fault_report_all(agent);
     service_ask_again(agent);
     leg_ask_again(agent);
+    usage_report_again(agent);
 }
 
 const AgentApplication *discovery_find_application(const Agent *agent, const char *sae)

@@ -14,6 +14,8 @@
 // An answered order is kept for longer than a frame that repeats it can be under way.
 #define KEEP_US (3 * G_TIME_SPAN_MINUTE)
 
+#define TEXT_NOT_METERED "too many usage records wait for the platform"
+
 #define TEXT_NO_ROOM "too many keys for these applications wait to be fetched"
 
 static void sent_free(gpointer data)
@@ -154,7 +156,9 @@ static void order_finish(Agent *agent, Order *order, Status status, const char *
 {
     WireOrder *wire = g_steal_pointer(&order->order);
     cancel_relays(agent, order);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        usage_meter(agent, wire, order->started_us);
+    else
         for_each_range(agent, wire, wire->n_branches, ledger_burn);
     order_close(agent, order, ORDER_DONE, status, text);
     order_answer(agent, order, wire);
@@ -244,6 +248,11 @@ static void order_start(Agent *agent, const char *id, const WireOrder *wire)
                      QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
         return;
     }
+    if (usage_is_full(agent)) {
+        send_outcome(agent, wire->request, wire->attempt, STATUS_BUSY, TEXT_NOT_METERED,
+                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        return;
+    }
     Status status = reserve_all(agent, wire);
     if (status != STATUS_OK) {
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "order.slots", wire->request,
@@ -254,6 +263,7 @@ static void order_start(Agent *agent, const char *id, const WireOrder *wire)
     }
     Order *order = order_new(agent, id, ORDER_WORKING);
     order->order = message_copy(&wire->base);
+    order->started_us = agent->now;
     gint64 wait_us = MIN(wire->timeout_ms, 600000) * G_TIME_SPAN_MILLISECOND;
     timers_arm(agent->timers, TIMER_ORDER, id, agent->now + wait_us);
     order_take_early(agent, order);
@@ -307,6 +317,7 @@ static void void_attempt(Agent *agent, const WireRelease *release, const char *i
     if (order && order->state == ORDER_WORKING)
         order_abandon(agent, order);
     keystore_void(agent->keys, release->request, release->attempt);
+    usage_void(agent, release->request, release->attempt);
     if (!order)
         order = order_new(agent, id, ORDER_VOIDED);
     g_ptr_array_set_size(order->sent, 0);

@@ -34,6 +34,7 @@ typedef struct {
 
     // While working
     WireOrder *order;
+    gint64 started_us;
     GArray *calls;        // of the driver, by number: interior relays
     guint n_relaying;     // of these, under way
     gboolean has_transit; // its TRANSIT branches are done

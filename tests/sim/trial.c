@@ -270,6 +270,7 @@ static void prove(Run *run)
 {
     if (!ask_twice(run))
         return;
+    witness_expect_accounts(run->witness);
     workload_fetch_all(run->workload);
     workload_ask_all(run->workload, PAIRS_MAX);
     streams_expect_keys(run->streams);

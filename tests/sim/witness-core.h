@@ -4,7 +4,7 @@
 // The inside of the witness: witness.c sees requests and answers, witness-slots.c slots, relay
 // values and what keys they carry, witness-keys.c keys that are delivered, witness-sessions.c in
 // which order those of sessions are, witness-moves.c how handovers end, witness-frames.c what
-// members believe of the bus.
+// members believe of the bus, witness-money.c what is paid.
 
 #include "tests/sim/windows.h"
 #include "tests/sim/witness.h"
@@ -37,6 +37,10 @@ struct Witness {
     GHashTable *handovers;   // ID → phase that was said last
     GHashTable *moves_asked; // ID of one that was asked for → whether nobody refused it
 
+    GHashTable *metered; // record ID → Metered: an order, and whether it is in the accounts
+    GHashTable *members; // agent → the state that it was told last
+    GHashTable *owed;    // "request/attempt": granted before the proof began
+
     GHashTable *done;    // "agent request/attempt": the order was answered with OK
     GHashTable *asked;   // request → Asked
     GHashTable *ordered; // requests that were accepted
@@ -64,6 +68,14 @@ void witness_end_free(gpointer end);
 void witness_on_handover(Witness *witness, const WireHandover *handover);
 void witness_on_handover_state(Witness *witness, const WireHandoverState *state);
 void witness_check_handovers(Witness *witness);
+
+// witness-money.c
+void witness_expect_record(Witness *witness, const char *agent, const WireOrder *order);
+void witness_on_usage(Witness *witness, const char *agent, const WireUsage *usage);
+void witness_on_usage_state(Witness *witness, const char *agent, const WireUsageState *state);
+void witness_on_member(Witness *witness, const char *agent, const WireMember *member);
+void witness_check_accounts(Witness *witness);
+void witness_metered_free(gpointer metered);
 
 // witness-keys.c
 // A key is known to have this value.

@@ -57,6 +57,9 @@ Witness *witness_new(void)
     witness->ends = table_new(witness_end_free);
     witness->handovers = table_new(NULL);
     witness->moves_asked = table_new(NULL);
+    witness->metered = table_new(witness_metered_free);
+    witness->members = table_new(NULL);
+    witness->owed = table_new(NULL);
     witness->done = table_new(NULL);
     witness->asked = table_new(asked_free);
     witness->ordered = table_new(NULL);
@@ -73,7 +76,8 @@ void witness_free(Witness *witness)
         witness->orders,    witness->values,  witness->shares,    witness->keys,
         witness->audiences, witness->granted, witness->grants,    witness->delivered,
         witness->done,      witness->asked,   witness->ordered,   witness->replies,
-        witness->numbered,  witness->ends,    witness->handovers, witness->moves_asked};
+        witness->numbered,  witness->ends,    witness->handovers, witness->moves_asked,
+        witness->metered,   witness->members, witness->owed};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_hash_table_unref(witness->said);
@@ -175,6 +179,12 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
         witness_on_handover(witness, (const WireHandover *)message);
     else if (topic->kind == KIND_HANDOVER_STATE)
         witness_on_handover_state(witness, (const WireHandoverState *)message);
+    else if (topic->kind == KIND_USAGE)
+        witness_on_usage(witness, topic->from, (const WireUsage *)message);
+    else if (topic->kind == KIND_USAGE_STATE)
+        witness_on_usage_state(witness, topic->to, (const WireUsageState *)message);
+    else if (topic->kind == KIND_MEMBER)
+        witness_on_member(witness, topic->to, (const WireMember *)message);
     if (topic->kind != KIND_ORDER)
         return;
     const WireOrder *order = (const WireOrder *)message;
@@ -182,6 +192,7 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
     if (!order->session)
         g_hash_table_add(witness->ordered, g_strdup(order->request));
     witness_on_order(witness, topic->to, order);
+    witness_expect_record(witness, topic->to, order);
 }
 
 static void on_request(Witness *witness, const WireRequest *request, const char *topic,
@@ -263,6 +274,7 @@ void witness_conclude(Witness *witness)
         witness_fail(witness, "request %s was accepted and never answered",
                      (const char *)requests->data);
     witness_check_handovers(witness);
+    witness_check_accounts(witness);
     for (guint i = 0; i < witness->payloads->len; i++)
         check_shows_nothing(witness, witness->payloads->pdata[i]);
 }

@@ -32,6 +32,9 @@ void witness_on_fetched(Witness *witness, const Fetch *fetch);
 typedef void (*WitnessAskedFn)(gpointer data, const char *topic, GBytes *payload);
 void witness_for_each_unanswered(Witness *witness, WitnessAskedFn fn, gpointer data);
 
+// What was granted so far has to be in the accounts at the end.
+void witness_expect_accounts(Witness *witness);
+
 // At the end: requests that were ordered and never answered, handovers that do not end, and what
 // only later showed as secret.
 void witness_conclude(Witness *witness);

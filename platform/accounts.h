@@ -1,0 +1,29 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who did what for whom. Inside the federation core: accounts.c takes in what providers report,
+// accounts-store.c keeps it.
+//
+// A record counts once: the grant of an attempt names every provider that took part, and each of
+// them is crossed off with the record that it reports, in one commit. What no grant expects is not
+// counted, however often and by whomever it is said.
+
+#include "platform/core.h"
+#include "platform/state.pb-c.h"
+
+struct Accounts {
+    GHashTable *grants; // "request/attempt" → Platform__State__Grant
+    GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
+    guint n_disputed;   // of them
+};
+
+char *grant_name(const char *request, guint attempt);
+void grant_save(Federation *federation, const char *name, const Platform__State__Grant *grant);
+void grant_drop(Federation *federation, const char *name);
+
+void record_id_derive(const char *request, guint attempt, const char *provider,
+                      char ret_id[UUID_CHARS + 1]);
+WireCharge *charge_find(const Federation *federation, const char *record);
+// Durable with the pass. Takes it over.
+void charge_add(Federation *federation, WireCharge *charge);
+void charge_save(Federation *federation, const WireCharge *charge);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Exactly once: of each order of a granted attempt one record comes into the accounts, and of no
+// other attempt any; and it says what was ordered.
+
+#include "tests/sim/witness-core.h"
+
+#include "topics/base/id.h"
+
+#include <string.h>
+
+// An order, by the ID of the record that its agent has to make.
+typedef struct {
+    char *agent;
+    char *attempt; // "request/attempt"
+    guint keys;
+    guint64 bits;
+    gboolean is_accepted;
+} Metered;
+
+void witness_metered_free(gpointer data)
+{
+    Metered *metered = data;
+    g_free(metered->agent);
+    g_free(metered->attempt);
+    g_free(metered);
+}
+
+void witness_expect_record(Witness *witness, const char *agent, const WireOrder *order)
+{
+    char id[UUID_CHARS + 1];
+    g_autofree char *name = g_strdup_printf("%u/%s", order->attempt, agent);
+    uuid_derive(order->request, name, id);
+    if (g_hash_table_contains(witness->metered, id))
+        return;
+    Metered *metered = g_new0(Metered, 1);
+    metered->agent = g_strdup(agent);
+    metered->attempt = g_strdup_printf("%s/%u", order->request, order->attempt);
+    metered->keys = order->number;
+    metered->bits = (guint64)order->number * order->size_bits * order->n_branches;
+    g_hash_table_insert(witness->metered, g_strdup(id), metered);
+}
+
+void witness_on_usage(Witness *witness, const char *agent, const WireUsage *usage)
+{
+    const Metered *metered = g_hash_table_lookup(witness->metered, usage->record);
+    if (!metered || strcmp(metered->agent, agent) != 0)
+        witness_fail(witness, "%s reports %s, which is no order of it", agent, usage->record);
+    else if (usage->keys != metered->keys || usage->bits != metered->bits)
+        witness_fail(witness, "%s reports %u keys of %s, and was ordered %u", agent, usage->keys,
+                     metered->attempt, metered->keys);
+}
+
+void witness_on_usage_state(Witness *witness, const char *agent, const WireUsageState *state)
+{
+    Metered *metered = g_hash_table_lookup(witness->metered, state->record);
+    gboolean is_granted = metered && g_hash_table_contains(witness->granted, metered->attempt);
+    if (!metered || strcmp(metered->agent, agent) != 0)
+        witness_fail(witness, "%s is answered for %s, which is no order of it", agent,
+                     state->record);
+    else if (state->status == STATUS_OK && !is_granted)
+        witness_fail(witness, "%s is to be paid for %s, which was not granted", agent,
+                     metered->attempt);
+    else if (state->status != STATUS_OK && is_granted)
+        witness_fail(witness, "%s is not to be paid for %s, which was granted: %s", agent,
+                     metered->attempt, status_name((Status)state->status));
+    else if (state->status == STATUS_OK)
+        metered->is_accepted = TRUE;
+}
+
+void witness_on_member(Witness *witness, const char *agent, const WireMember *member)
+{
+    g_hash_table_replace(witness->members, g_strdup(agent), GINT_TO_POINTER(member->state));
+}
+
+void witness_expect_accounts(Witness *witness)
+{
+    GHashTableIter iter;
+    gpointer attempt;
+    g_hash_table_iter_init(&iter, witness->granted);
+    while (g_hash_table_iter_next(&iter, &attempt, NULL))
+        g_hash_table_add(witness->owed, g_strdup(attempt));
+}
+
+// Who was expelled is not heard any more.
+static gboolean is_heard(const Witness *witness, const char *agent)
+{
+    int state = GPOINTER_TO_INT(g_hash_table_lookup(witness->members, agent));
+    States heard = kind_get(KIND_USAGE)->states;
+    return (heard & STATE_BIT(state)) != 0;
+}
+
+void witness_check_accounts(Witness *witness)
+{
+    g_autoptr(GList) ids =
+        g_list_sort(g_hash_table_get_keys(witness->metered), (GCompareFunc)g_strcmp0);
+    for (GList *item = ids; item; item = item->next) {
+        const Metered *metered = g_hash_table_lookup(witness->metered, item->data);
+        if (!metered->is_accepted && g_hash_table_contains(witness->owed, metered->attempt) &&
+            is_heard(witness, metered->agent))
+            witness_fail(witness, "%s took part in %s, and that is in no account", metered->agent,
+                         metered->attempt);
+    }
+}
