@@ -2,13 +2,63 @@
 //
 // Grants and charges, in memory and in the store.
 
-#include "platform/accounts.h"
+#include "platform/prices.h"
+#include "platform/settle.h"
 
 #include <string.h>
 
-Accounts *accounts_new(void)
+// One of the standing tariffs, and whose it is.
+typedef struct {
+    const char *seller; // or "all"
+    WireTariff *tariff;
+} Standing;
+
+static void standing_free(gpointer data)
+{
+    wire_free(((Standing *)data)->tariff);
+    g_free(data);
+}
+
+static void take_prices(Accounts *accounts, const FederationAccounts *config)
+{
+    WireCurrency currency = WIRE_CURRENCY_INIT;
+    currency.code = config->currency ? config->currency : (char *)"EUR";
+    currency.decimals = config->currency ? (guint32)config->decimals : 2;
+    accounts->currency = message_copy(&currency.base);
+    for (guint i = 0; config->tariffs && i < config->tariffs->len; i++) {
+        const FederationTariff *tariff = config->tariffs->pdata[i];
+        Standing *standing = g_new(Standing, 1);
+        *standing = (Standing){tariff->seller, tariff_from_config(tariff)};
+        g_ptr_array_add(accounts->tariffs, standing);
+    }
+    for (guint i = 0; config->rates && i < config->rates->len; i++)
+        g_ptr_array_add(accounts->rates, exchange_from_config(config->rates->pdata[i], config));
+}
+
+static const WireTariff *find_standing(const Accounts *accounts, const char *seller, gint64 at_us)
+{
+    g_autoptr(GPtrArray) own = g_ptr_array_new();
+    for (guint i = 0; i < accounts->tariffs->len; i++) {
+        const Standing *standing = accounts->tariffs->pdata[i];
+        if (strcmp(standing->seller, seller) == 0)
+            g_ptr_array_add(own, standing->tariff);
+    }
+    return rate_find_tariff((WireTariff *const *)own->pdata, own->len, at_us);
+}
+
+const WireTariff *accounts_tariff(const Federation *federation, const char *seller, gint64 at_us)
+{
+    const WireTariff *own = find_standing(federation->accounts, seller, at_us);
+    return own ? own : find_standing(federation->accounts, "all", at_us);
+}
+
+Accounts *accounts_new(const FederationAccounts *config)
 {
     Accounts *accounts = g_new0(Accounts, 1);
+    accounts->tariffs = g_ptr_array_new_with_free_func(standing_free);
+    accounts->rates = g_ptr_array_new_with_free_func(wire_free);
+    accounts->series = g_tree_new_full(id_compare, NULL, NULL, series_free);
+    take_prices(accounts, config);
     accounts->grants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wire_free);
     accounts->charges = g_tree_new_full(id_compare, NULL, NULL, wire_free);
     return accounts;
@@ -20,6 +70,12 @@ void accounts_free(Accounts *accounts)
         return;
     g_hash_table_unref(accounts->grants);
     g_tree_unref(accounts->charges);
+    g_tree_unref(accounts->series);
+    g_ptr_array_unref(accounts->tariffs);
+    g_ptr_array_unref(accounts->rates);
+    g_queue_clear_full(&accounts->nettings, wire_free);
+    wire_free(accounts->currency);
+    g_free(accounts->settled_by);
     g_free(accounts);
 }
 
@@ -59,6 +115,14 @@ void charge_save(Federation *federation, const WireCharge *charge)
 {
     g_autoptr(GBytes) value = message_pack(&charge->base);
     store_put_text(federation->store, "charge", charge->record, value);
+}
+
+void charge_forget(Federation *federation, const char *record)
+{
+    const WireCharge *charge = charge_find(federation, record);
+    federation->accounts->n_disputed -= charge->dispute[0] != '\0';
+    store_delete_text(federation->store, "charge", record);
+    g_tree_remove(federation->accounts->charges, record);
 }
 
 void charge_add(Federation *federation, WireCharge *charge)
@@ -128,5 +192,5 @@ gboolean accounts_load(Federation *federation, GError **error)
     return store_load(federation->store, "grant", load_grant, &loading, error) &&
            !loading.has_failed &&
            store_load(federation->store, "charge", load_charge, &loading, error) &&
-           !loading.has_failed;
+           !loading.has_failed && settle_load(federation, error);
 }

@@ -5,7 +5,7 @@
 // initiator, the platform by what it ordered. Charged is the least; where they differ, that is
 // said.
 
-#include "platform/accounts.h"
+#include "platform/settle.h"
 
 #include "platform/request.h"
 #include "topics/base/id.h"
@@ -151,7 +151,9 @@ static void reconcile(Federation *federation, WireCharge *charge,
     gboolean was_disputed = charge->dispute[0] != '\0', is_disputed = dispute[0] != '\0';
     federation->accounts->n_disputed += is_disputed && !was_disputed;
     if (was_disputed || is_disputed) {
-        g_free(charge->dispute);
+        // What was unpacked without it points at a constant.
+        if (charge->dispute != (char *)protobuf_c_empty_string)
+            g_free(charge->dispute);
         charge->dispute = g_steal_pointer(&dispute);
     }
     if (is_disputed && !was_disputed)
@@ -185,10 +187,13 @@ static void take_buyers_word(Federation *federation, const Platform__State__Gran
         char id[UUID_CHARS + 1];
         record_id_derive(usage->request, usage->attempt, share->provider, id);
         WireCharge *charge = charge_find(federation, id);
-        if (!charge || charge->sequence > 0)
+        if (!charge)
             continue;
+        guint64 bits = charge->charged_bits, us = charge->charged_us;
         reconcile(federation, charge, share);
         charge_save(federation, charge);
+        if (charge->sequence > 0 && (charge->charged_bits != bits || charge->charged_us != us))
+            settle_correct(federation, charge);
     }
 }
 

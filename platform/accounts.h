@@ -15,7 +15,21 @@ struct Accounts {
     GHashTable *grants; // "request/attempt" → Platform__State__Grant
     GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
     guint n_disputed;   // of them
+
+    WireCurrency *currency; // in which members settle
+    GPtrArray *tariffs;     // Standing: the federation's standing prices
+    GPtrArray *rates;       // WireExchangeRate
+
+    guint64 period;      // the last that was closed
+    gint64 from_us;      // when it began
+    gint64 closed_at_us; // and when it ended
+    GTree *series;       // "seller buyer" → Series
+    GQueue nettings;     // WireNetting, oldest first
+    char *settled_by;    // the operator's question that closed it, or NULL
 };
+
+// The tariff that a seller asks of everybody at that time; NULL: none, and nothing costs anything.
+const WireTariff *accounts_tariff(const Federation *federation, const char *seller, gint64 at_us);
 
 char *grant_name(const char *request, guint attempt);
 void grant_save(Federation *federation, const char *name, const Platform__State__Grant *grant);
@@ -26,4 +40,5 @@ void record_id_derive(const char *request, guint attempt, const char *provider,
 WireCharge *charge_find(const Federation *federation, const char *record);
 // Durable with the pass. Takes it over.
 void charge_add(Federation *federation, WireCharge *charge);
+void charge_forget(Federation *federation, const char *record);
 void charge_save(Federation *federation, const WireCharge *charge);

@@ -2,6 +2,7 @@
 
 #include "platform/config.h"
 
+#include "platform/prices.h"
 #include "schemas/membership.h"
 
 // Agents remember what they answered for three minutes: nothing may ask for it later, with the time
@@ -31,11 +32,88 @@ static const Setting policy_settings[] = {
 };
 static const SettingTable policy_table = {policy_settings, sizeof(FederationPolicy)};
 
+static const char *const usage_purposes[] = {"other", "copy", "visitor", "end", "transit", NULL};
+
+static const Setting price_settings[] = {
+    {"purpose", SETTING_CHOICE, OF(FederationPrice, purpose), .choices = usage_purposes},
+    {"micro_per_key", SETTING_UINT, OF(FederationPrice, micro_per_key), .max = 1e12,
+     .fallback = "0"},
+    {"micro_per_bit", SETTING_UINT, OF(FederationPrice, micro_per_bit), .max = 1e12,
+     .fallback = "0"},
+    {"micro_per_second", SETTING_UINT, OF(FederationPrice, micro_per_second), .max = 1e12,
+     .fallback = "0"},
+    {NULL},
+};
+static const SettingTable price_table = {price_settings, sizeof(FederationPrice)};
+
+static const Setting band_settings[] = {
+    {"from_minute", SETTING_UINT, OF(FederationBand, from_minute), .max = 1439, .fallback = "0"},
+    {"to_minute", SETTING_UINT, OF(FederationBand, to_minute), .min = 1, .max = 1440,
+     .fallback = "1440"},
+    {"days", SETTING_UINT, OF(FederationBand, days), .max = 127, .fallback = "0"},
+    {"basis_points", SETTING_UINT, OF(FederationBand, basis_points), .max = 100000,
+     .required = TRUE},
+    {NULL},
+};
+static const SettingTable band_table = {band_settings, sizeof(FederationBand)};
+
+static const Setting step_settings[] = {
+    {"from_bits", SETTING_UINT, OF(FederationStep, from_bits), .max = 1e18, .required = TRUE},
+    {"basis_points", SETTING_UINT, OF(FederationStep, basis_points), .max = 100000,
+     .required = TRUE},
+    {NULL},
+};
+static const SettingTable step_table = {step_settings, sizeof(FederationStep)};
+
+static const Setting tariff_settings[] = {
+    {"seller", SETTING_TEXT, OF(FederationTariff, seller), .min = 1, .max = 64, .fallback = "all"},
+    {"currency", SETTING_TEXT, OF(FederationTariff, currency), .min = 3, .max = 3,
+     .fallback = "EUR", .expects = "three capital letters of ISO 4217"},
+    {"decimals", SETTING_UINT, OF(FederationTariff, decimals), .max = 9, .fallback = "2"},
+    {"valid_from_s", SETTING_UINT, OF(FederationTariff, valid_from_s), .max = 1e11,
+     .fallback = "0"},
+    {"minimum", SETTING_UINT, OF(FederationTariff, minimum), .max = 1e12, .fallback = "0"},
+    {"overrun_basis_points", SETTING_UINT, OF(FederationTariff, overrun_basis_points),
+     .max = 100000, .fallback = "0"},
+    {"prices", SETTING_LIST, OF(FederationTariff, prices), .table = &price_table, .max = 5},
+    {"bands", SETTING_LIST, OF(FederationTariff, bands), .table = &band_table, .max = 64},
+    {"steps", SETTING_LIST, OF(FederationTariff, steps), .table = &step_table, .max = 64},
+    {NULL},
+};
+static const SettingTable tariff_table = {tariff_settings, sizeof(FederationTariff)};
+
+static const Setting rate_settings[] = {
+    {"currency", SETTING_TEXT, OF(FederationExchange, currency), .min = 3, .max = 3,
+     .required = TRUE, .expects = "three capital letters of ISO 4217"},
+    {"decimals", SETTING_UINT, OF(FederationExchange, decimals), .max = 9, .fallback = "2"},
+    {"valid_from_s", SETTING_UINT, OF(FederationExchange, valid_from_s), .max = 1e11,
+     .fallback = "0"},
+    {"numerator", SETTING_UINT, OF(FederationExchange, numerator), .min = 1, .max = 1e12,
+     .required = TRUE},
+    {"denominator", SETTING_UINT, OF(FederationExchange, denominator), .min = 1, .max = 1e12,
+     .fallback = "1"},
+    {NULL},
+};
+static const SettingTable rate_table = {rate_settings, sizeof(FederationExchange)};
+
+static const Setting accounts_settings[] = {
+    {"currency", SETTING_TEXT, OF(FederationAccounts, currency), .min = 3, .max = 3,
+     .fallback = "EUR", .expects = "three capital letters of ISO 4217"},
+    {"decimals", SETTING_UINT, OF(FederationAccounts, decimals), .max = 9, .fallback = "2"},
+    {"period_s", SETTING_UINT, OF(FederationAccounts, period_s), .min = 10, .max = 31622400,
+     .fallback = "86400"},
+    {"tariffs", SETTING_LIST, OF(FederationAccounts, tariffs), .table = &tariff_table},
+    {"rates", SETTING_LIST, OF(FederationAccounts, rates), .table = &rate_table},
+    {NULL},
+};
+static const SettingTable accounts_table = {accounts_settings, sizeof(FederationAccounts)};
+
 const Setting federation_settings[] = {
     {"id", SETTING_ID, OF(FederationConfig, id), .fallback = "platform"},
     {"members", SETTING_LIST, OF(FederationConfig, members), .table = &member_table},
     {"operators", SETTING_TEXTS, OF(FederationConfig, operators)},
     {"policy", SETTING_SECTION, OF(FederationConfig, policy), .table = &policy_table},
+    {"accounts", SETTING_SECTION, OF(FederationConfig, accounts), .table = &accounts_table},
     {"max_keys_per_request", SETTING_UINT, OF(FederationConfig, max_keys_per_request), .min = 1,
      .max = 128, .fallback = "128"},
     {"max_key_size_bits", SETTING_UINT, OF(FederationConfig, max_key_size_bits), .min = 8,
@@ -79,6 +157,27 @@ static void check_purposes(char *const *names, Settings *settings)
     }
 }
 
+// What a table cannot say is said by what rates with them.
+static void check_accounts(const FederationAccounts *accounts, Settings *settings)
+{
+    for (guint i = 0; i < accounts->tariffs->len; i++) {
+        FederationTariff *tariff = accounts->tariffs->pdata[i];
+        WireTariff *wire = tariff_from_config(tariff);
+        const char *fault = rate_check_tariff(wire);
+        if (fault)
+            settings_fail(settings, tariff, "tariff of '%s': %s", tariff->seller, fault);
+        wire_free(wire);
+    }
+    for (guint i = 0; i < accounts->rates->len; i++) {
+        FederationExchange *rate = accounts->rates->pdata[i];
+        WireExchangeRate *wire = exchange_from_config(rate, accounts);
+        const char *fault = rate_check_exchange(wire);
+        if (fault)
+            settings_fail(settings, rate, "rate of '%s': %s", rate->currency, fault);
+        wire_free(wire);
+    }
+}
+
 void federation_config_check(const FederationConfig *config, Settings *settings)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -89,6 +188,7 @@ void federation_config_check(const FederationConfig *config, Settings *settings)
         check_purposes(member->scope, settings);
     }
     check_purposes(config->policy.purposes, settings);
+    check_accounts(&config->accounts, settings);
     if (config->max_key_size_bits % 8 != 0)
         settings_fail(settings, &config->max_key_size_bits,
                       "max_key_size_bits is %" G_GUINT64_FORMAT "; expected a multiple of 8",

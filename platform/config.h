@@ -20,11 +20,58 @@ typedef struct {
     guint64 max_applications; // that it is home to; 0: no limit of its own
 } FederationPolicy;
 
+// Of a tariff, in millionths of a minor unit.
+typedef struct {
+    int purpose; // QKDNF__V1__USAGE_PURPOSE__…; unspecified: all others
+    guint64 micro_per_key, micro_per_bit, micro_per_second;
+} FederationPrice;
+
+typedef struct {
+    guint64 from_minute, to_minute; // of the day, UTC
+    guint64 days;                   // bits, Monday 1; 0: every day
+    guint64 basis_points;
+} FederationBand;
+
+typedef struct {
+    guint64 from_bits;
+    guint64 basis_points;
+} FederationStep;
+
+// The federation's standing prices: what a seller asks of everybody.
+typedef struct {
+    char *seller; // or `all`: of who has none of its own
+    char *currency;
+    guint64 decimals;
+    guint64 valid_from_s; // since 1970-01-01 UTC
+    guint64 minimum;
+    guint64 overrun_basis_points;
+    GPtrArray *prices; // FederationPrice
+    GPtrArray *bands;  // FederationBand
+    GPtrArray *steps;  // FederationStep
+} FederationTariff;
+
+// So many minor units of the one currency are so many of the federation's.
+typedef struct {
+    char *currency;
+    guint64 decimals;
+    guint64 valid_from_s;
+    guint64 numerator, denominator;
+} FederationExchange;
+
+typedef struct {
+    char *currency; // in which members settle
+    guint64 decimals;
+    guint64 period_s;   // of settlement
+    GPtrArray *tariffs; // FederationTariff
+    GPtrArray *rates;   // FederationExchange
+} FederationAccounts;
+
 typedef struct {
     char *id;           // the platform's member ID
     GPtrArray *members; // FederationMember: approved beforehand
     char **operators;   // member IDs
     FederationPolicy policy;
+    FederationAccounts accounts;
     guint64 max_keys_per_request;
     guint64 max_key_size_bits;
     guint64 max_targets;

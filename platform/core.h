@@ -16,8 +16,8 @@
 //   request.c      the life of a request; attempt.c what is tried for it
 //   stream.c       the life of a session: a key stream; stream-open.c, stream-block.c,
 //                  stream-leg.c, stream-way.c and stream-fault.c its parts
-//   accounts.c     what was granted and what providers say they did for it; settled in settle.c
-//   affected.c     which requests and sessions a link, provider or application concerns
+//   accounts.c     what was granted and what providers say they did for it; settled in settle.c and
+//   its parts affected.c     which requests and sessions a link, provider or application concerns
 //
 // `now` is the time of the call that is being handled.
 
@@ -46,6 +46,8 @@ typedef enum {
     TIMER_LEG,      // session: say again what its agents have not answered
     TIMER_MEND,     // session: try again what has failed
     TIMER_REVERT,   // session: see whether a better way is back
+    TIMER_PERIOD,   // "": a period of settlement ends
+    TIMER_BATCH,    // seller and buyer: say again what they have not answered
     TIMER_STAGE,    // session: its life, its draining or the memory of it ends
 } TimerId;
 
@@ -82,6 +84,7 @@ struct Federation {
     gint64 started_us;
     Outbox *outbox;
     Dispatcher *dispatcher;
+    Authentication *authentication; // the shell's; NULL: none yet
     Timers *timers;
     Topology *topology;
     GTree *members;           // ID → Member
@@ -175,7 +178,7 @@ void fault_clear_all(Federation *federation, const char *member, guint64 before_
 void notice_repeat(Federation *federation, const char *member);
 
 // accounts.c, accounts-store.c; more of them in accounts.h
-Accounts *accounts_new(void);
+Accounts *accounts_new(const FederationAccounts *config);
 void accounts_free(Accounts *accounts);
 gboolean accounts_load(Federation *federation, GError **error);
 // The provider that pays for what this application asks for; empty: none any more.
@@ -183,6 +186,13 @@ const char *accounts_buyer(const Federation *federation, const char *initiator);
 // Each provider that took part is expected to report it.
 void accounts_on_grant(Federation *federation, const struct Request *request);
 void accounts_on_usage(gpointer federation, const Sender *sender, gconstpointer message);
+// accounts-list.c
+void accounts_on_command(Federation *federation, const Sender *sender, const WireAdmin *admin);
+// settle.c, settle-tell.c
+void settle_close(Federation *federation);
+void settle_resume(Federation *federation);
+void settle_on_timer(Federation *federation, TimerId timer, const char *id);
+void settle_on_dispute(gpointer federation, const Sender *sender, gconstpointer message);
 
 // directory.c
 void directory_free(gpointer application);

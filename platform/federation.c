@@ -74,6 +74,7 @@ static const DispatchTable dispatch_table = {
             [KIND_SESSION] = stream_on_session,
             [KIND_LEG_STATE] = stream_on_leg_state,
             [KIND_USAGE] = accounts_on_usage,
+            [KIND_DISPUTE] = settle_on_dispute,
         },
     .role_of = role_of,
     .state_of = state_of,
@@ -118,6 +119,10 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
         break;
     case TIMER_OPENING:
         stream_retry_opening(federation, id);
+        break;
+    case TIMER_PERIOD:
+    case TIMER_BATCH:
+        settle_on_timer(federation, timer, id);
         break;
     case TIMER_LEG:
     case TIMER_MEND:
@@ -254,13 +259,14 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->streams = g_tree_new_full(id_compare, NULL, NULL, stream_free);
     federation->openings = g_tree_new_full(id_compare, NULL, NULL, stream_opening_free);
     federation->streaming = affected_new();
-    federation->accounts = accounts_new();
+    federation->accounts = accounts_new(&config->accounts);
     if (!load(federation, error))
         return NULL;
     drop_stale(federation);
     attachment_settle(federation);
     member_policy_review(federation);
     save_incarnation(federation);
+    settle_resume(federation);
     return g_steal_pointer(&federation);
 }
 
@@ -318,6 +324,7 @@ static Outbox *outbox(gpointer core)
 static void authenticate(gpointer core, Authentication *authentication)
 {
     Federation *federation = core;
+    federation->authentication = authentication;
     dispatcher_set_authentication(federation->dispatcher, authentication);
     outbox_set_authentication(federation->outbox, authentication);
 }

@@ -31,6 +31,7 @@
 
 #include <glib.h>
 
+typedef Qkdnf__V1__AccountsCommand WireAccountsCommand;
 typedef Qkdnf__V1__Admin WireAdmin;
 typedef Qkdnf__V1__AdminReply WireAdminReply;
 typedef Qkdnf__V1__AgentCommand WireAgentCommand;
@@ -46,6 +47,7 @@ typedef Qkdnf__V1__Charge WireCharge;
 typedef Qkdnf__V1__Currency WireCurrency;
 typedef Qkdnf__V1__Delivery WireDelivery;
 typedef Qkdnf__V1__Discover WireDiscover;
+typedef Qkdnf__V1__Dispute WireDispute;
 typedef Qkdnf__V1__Drill WireDrill;
 typedef Qkdnf__V1__Event WireEvent;
 typedef Qkdnf__V1__ExchangeRate WireExchangeRate;
@@ -69,10 +71,13 @@ typedef Qkdnf__V1__MemberInfo WireMemberInfo;
 typedef Qkdnf__V1__MemberQuery WireMemberQuery;
 typedef Qkdnf__V1__Metrics WireMetrics;
 typedef Qkdnf__V1__Money WireMoney;
+typedef Qkdnf__V1__Netting WireNetting;
 typedef Qkdnf__V1__Node WireNode;
 typedef Qkdnf__V1__Notice WireNotice;
 typedef Qkdnf__V1__Order WireOrder;
 typedef Qkdnf__V1__Outcome WireOutcome;
+typedef Qkdnf__V1__Payment WirePayment;
+typedef Qkdnf__V1__Position WirePosition;
 typedef Qkdnf__V1__Presence WirePresence;
 typedef Qkdnf__V1__Price WirePrice;
 typedef Qkdnf__V1__ProviderPath WireProviderPath;
@@ -97,6 +102,8 @@ typedef Qkdnf__V1__SessionOpen WireSessionOpen;
 typedef Qkdnf__V1__SessionQos WireSessionQos;
 typedef Qkdnf__V1__SessionState WireSessionState;
 typedef Qkdnf__V1__SlotRange WireSlotRange;
+typedef Qkdnf__V1__Statement WireStatement;
+typedef Qkdnf__V1__StatementItem WireStatementItem;
 typedef Qkdnf__V1__Step WireStep;
 typedef Qkdnf__V1__Stock WireStock;
 typedef Qkdnf__V1__Tariff WireTariff;
@@ -108,6 +115,7 @@ typedef Qkdnf__V1__Visit WireVisit;
 typedef Qkdnf__V1__VisitState WireVisitState;
 typedef Qkdnf__V1__Withdraw WireWithdraw;
 
+#define WIRE_ACCOUNTS_COMMAND_INIT  QKDNF__V1__ACCOUNTS_COMMAND__INIT
 #define WIRE_ADMIN_INIT             QKDNF__V1__ADMIN__INIT
 #define WIRE_ADMIN_REPLY_INIT       QKDNF__V1__ADMIN_REPLY__INIT
 #define WIRE_AGENT_COMMAND_INIT     QKDNF__V1__AGENT_COMMAND__INIT
@@ -123,6 +131,7 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_CURRENCY_INIT          QKDNF__V1__CURRENCY__INIT
 #define WIRE_DELIVERY_INIT          QKDNF__V1__DELIVERY__INIT
 #define WIRE_DISCOVER_INIT          QKDNF__V1__DISCOVER__INIT
+#define WIRE_DISPUTE_INIT           QKDNF__V1__DISPUTE__INIT
 #define WIRE_DRILL_INIT             QKDNF__V1__DRILL__INIT
 #define WIRE_EVENT_INIT             QKDNF__V1__EVENT__INIT
 #define WIRE_EXCHANGE_RATE_INIT     QKDNF__V1__EXCHANGE_RATE__INIT
@@ -146,10 +155,13 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_MEMBER_QUERY_INIT      QKDNF__V1__MEMBER_QUERY__INIT
 #define WIRE_METRICS_INIT           QKDNF__V1__METRICS__INIT
 #define WIRE_MONEY_INIT             QKDNF__V1__MONEY__INIT
+#define WIRE_NETTING_INIT           QKDNF__V1__NETTING__INIT
 #define WIRE_NODE_INIT              QKDNF__V1__NODE__INIT
 #define WIRE_NOTICE_INIT            QKDNF__V1__NOTICE__INIT
 #define WIRE_ORDER_INIT             QKDNF__V1__ORDER__INIT
 #define WIRE_OUTCOME_INIT           QKDNF__V1__OUTCOME__INIT
+#define WIRE_PAYMENT_INIT           QKDNF__V1__PAYMENT__INIT
+#define WIRE_POSITION_INIT          QKDNF__V1__POSITION__INIT
 #define WIRE_PRESENCE_INIT          QKDNF__V1__PRESENCE__INIT
 #define WIRE_PRICE_INIT             QKDNF__V1__PRICE__INIT
 #define WIRE_PROVIDER_PATH_INIT     QKDNF__V1__PROVIDER_PATH__INIT
@@ -174,6 +186,8 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_SESSION_QOS_INIT       QKDNF__V1__SESSION_QOS__INIT
 #define WIRE_SESSION_STATE_INIT     QKDNF__V1__SESSION_STATE__INIT
 #define WIRE_SLOT_RANGE_INIT        QKDNF__V1__SLOT_RANGE__INIT
+#define WIRE_STATEMENT_INIT         QKDNF__V1__STATEMENT__INIT
+#define WIRE_STATEMENT_ITEM_INIT    QKDNF__V1__STATEMENT_ITEM__INIT
 #define WIRE_STEP_INIT              QKDNF__V1__STEP__INIT
 #define WIRE_STOCK_INIT             QKDNF__V1__STOCK__INIT
 #define WIRE_TARIFF_INIT            QKDNF__V1__TARIFF__INIT

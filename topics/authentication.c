@@ -354,6 +354,21 @@ static gsize tag(gpointer data, const WireFrame *frame, guint8 ret_tag[FRAME_TAG
     return pairwise_make(data, frame, ret_tag);
 }
 
+gsize authentication_sign(const Authentication *authentication, const guint8 *bytes, gsize n_bytes,
+                          Qkdnf__V1__Algorithm *ret_algorithm,
+                          guint8 ret_signature[FRAME_TAG_MAX_BYTES])
+{
+    Credentials *credentials = authentication->credentials;
+    if (!credentials)
+        return 0;
+    ProtobufCBinaryData text = {n_bytes, (guint8 *)bytes};
+    WireFrame frame = WIRE_FRAME_INIT;
+    frame.messages = &text;
+    frame.n_messages = 1;
+    frame.algorithm = *ret_algorithm = credentials->algorithm;
+    return credentials->ops->sign(credentials, &frame, ret_signature);
+}
+
 static void pack_signed(const Authentication *authentication, const FrameHead *head,
                         GBytes *const *messages, gsize n_messages, AuthenticatedFn fn,
                         gpointer data)

@@ -64,6 +64,12 @@ gboolean authentication_pack(Authentication *authentication, const FrameHead *he
                              GBytes *const *messages, gsize n_messages, AuthenticatedFn fn,
                              gpointer data);
 
+// Signs what is no frame of the bus, with the key of this member's certificate: as a frame that has
+// nothing but these bytes. How many bytes the signature has; 0 without credentials.
+gsize authentication_sign(const Authentication *authentication, const guint8 *bytes, gsize n_bytes,
+                          Qkdnf__V1__Algorithm *ret_algorithm,
+                          guint8 ret_signature[FRAME_TAG_MAX_BYTES]);
+
 // The presence to be published now because somebody does not know it; NULL: none.
 GBytes *authentication_announcement(Authentication *authentication, gint64 now_us);
 

@@ -41,6 +41,8 @@ typedef enum {
     KIND_VISIT_STATE,
     KIND_USAGE,
     KIND_USAGE_STATE,
+    KIND_STATEMENT,
+    KIND_DISPUTE,
     KIND_EVENT,
     KIND_METRICS,
     N_KINDS,

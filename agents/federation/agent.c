@@ -88,6 +88,7 @@ static const DispatchTable dispatch_table = {
             [KIND_SERVICES] = service_on_services,
             [KIND_LEG] = leg_on_leg,
             [KIND_USAGE_STATE] = usage_on_state,
+            [KIND_STATEMENT] = statement_on_statement,
         },
     .role_of = role_of,
 };
@@ -236,6 +237,7 @@ static void create_tables(Agent *agent)
     agent->early = order_early_new();
     agent->legs = leg_table_new();
     agent->usage = usage_book_new();
+    agent->statements = g_tree_new_full(id_compare, NULL, g_free, wire_free);
     agent->reported = g_tree_new_full(id_compare, NULL, NULL, wire_free);
     agent->notices = g_tree_new_full(id_compare, NULL, g_free, wire_free);
     agent->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -268,7 +270,8 @@ static gboolean load(Agent *agent, GError **error)
     agent->dispatcher = dispatcher_new(agent->config->id, &dispatch_table, agent);
     agent->keys = keystore_open(agent->store, agent->config->master_key, agent->random, error);
     return agent->keys && visitor_load(agent, error) && open_borders(agent, error) &&
-           order_load(agent, error) && leg_load(agent, error) && usage_load(agent, error);
+           order_load(agent, error) && leg_load(agent, error) && usage_load(agent, error) &&
+           statement_load(agent, error);
 }
 
 Agent *agent_new(const AgentConfig *config, Store *store, Driver *driver, const Random *random,
@@ -310,6 +313,7 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->driver_calls, g_hash_table_unref);
     wire_free(agent->resource);
     usage_book_free(agent->usage);
+    g_clear_pointer(&agent->statements, g_tree_unref);
     leg_table_free(agent->legs);
     membership_clear(agent);
     keystore_free(agent->keys);

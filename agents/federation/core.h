@@ -10,7 +10,8 @@
 //   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
 //   order.c      orders and releases (RO), relay values
 //   keystore.c   keys of this provider's users
-//   usage.c      what this provider did for others, metered and reported; usage-meter.c meters it
+//   usage.c      what this provider did for others, metered and reported; usage-meter.c meters it,
+//                statement.c checks what is made of it
 //   leg.c        ends of sessions that are served here
 //   visitor.c    users of other providers that are served here, and own ones that are not;
 //                visitor-door.c keeps whoever calls and is not known as one
@@ -87,6 +88,7 @@ struct Agent {
     GHashTable *orders; // order ID → Order
     OrderEarly *early;
     UsageBook *usage;
+    GTree *statements; // "seller buyer" → Agent__State__Series
 
     Membership membership;
 
@@ -209,6 +211,10 @@ void usage_on_state(gpointer agent, const Sender *sender, gconstpointer message)
 void usage_on_timer(Agent *agent, TimerId timer, const char *id);
 // The platform is back.
 void usage_report_again(Agent *agent);
+
+// statement.c: batches to which the provider is a party
+gboolean statement_load(Agent *agent, GError **error);
+void statement_on_statement(gpointer agent, const Sender *sender, gconstpointer message);
 
 // leg.c, leg-store.c, leg-report.c
 LegTable *leg_table_new(void);

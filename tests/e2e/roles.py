@@ -70,6 +70,10 @@ handover         -     yes   yes   -     | -     -     -     -     -     -     -
 handover-state   yes   -     -     -     | -     -     -     -     -     -     -     -     -
 visit            yes   -     -     -     | -     -     -     -     -     -     -     -     -
 visit-state      -     -     -     -     | -     -     -     yes   -     yes   -     -     -
+usage            -     -     -     -     | -     -     -     yes   yes   yes   yes   -     -
+usage-state      yes   -     -     -     | -     -     -     -     -     -     -     -     -
+statement        yes   -     -     -     | -     -     -     -     -     -     -     -     -
+dispute          -     -     -     -     | -     -     -     yes   yes   yes   yes   -     -
 event            yes   -     -     -     | yes   yes   yes   yes   -     yes   yes   yes   -
 metrics          yes   -     -     -     | yes   yes   yes   yes   -     yes   yes   yes   -
 """

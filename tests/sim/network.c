@@ -43,6 +43,7 @@ Network *network_new(void)
         .hold_down_ms = 30000,
         .stale_ms = 30000,
         .drain_ms = 5000,
+        .accounts.period_s = 7,
     };
     return network;
 }

@@ -38,6 +38,8 @@ struct Witness {
     GHashTable *moves_asked; // ID of one that was asked for → whether nobody refused it
 
     GHashTable *metered; // record ID → Metered: an order, and whether it is in the accounts
+    GHashTable *settled; // record ID: in a batch
+    GHashTable *batches; // "seller buyer sequence" → GBytes: its digest
     GHashTable *members; // agent → the state that it was told last
     GHashTable *owed;    // "request/attempt": granted before the proof began
 
@@ -73,6 +75,7 @@ void witness_check_handovers(Witness *witness);
 void witness_expect_record(Witness *witness, const char *agent, const WireOrder *order);
 void witness_on_usage(Witness *witness, const char *agent, const WireUsage *usage);
 void witness_on_usage_state(Witness *witness, const char *agent, const WireUsageState *state);
+void witness_on_statement(Witness *witness, const WireStatement *statement);
 void witness_on_member(Witness *witness, const char *agent, const WireMember *member);
 void witness_check_accounts(Witness *witness);
 void witness_metered_free(gpointer metered);

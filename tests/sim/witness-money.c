@@ -15,6 +15,7 @@ typedef struct {
     char *attempt; // "request/attempt"
     guint keys;
     guint64 bits;
+    gboolean is_own; // of its own user: no batch ever has it
     gboolean is_accepted;
 } Metered;
 
@@ -36,6 +37,7 @@ void witness_expect_record(Witness *witness, const char *agent, const WireOrder 
     Metered *metered = g_new0(Metered, 1);
     metered->agent = g_strdup(agent);
     metered->attempt = g_strdup_printf("%s/%u", order->request, order->attempt);
+    metered->is_own = strcmp(order->buyer, agent) == 0;
     metered->keys = order->number;
     metered->bits = (guint64)order->number * order->size_bits * order->n_branches;
     g_hash_table_insert(witness->metered, g_strdup(id), metered);
@@ -58,14 +60,39 @@ void witness_on_usage_state(Witness *witness, const char *agent, const WireUsage
     if (!metered || strcmp(metered->agent, agent) != 0)
         witness_fail(witness, "%s is answered for %s, which is no order of it", agent,
                      state->record);
-    else if (state->status == STATUS_OK && !is_granted)
-        witness_fail(witness, "%s is to be paid for %s, which was not granted", agent,
-                     metered->attempt);
-    else if (state->status != STATUS_OK && is_granted)
+    // Once it was settled and forgotten, its repeat counts for nothing.
+    else if (state->status == STATUS_VOIDED && is_granted && metered->is_own)
+        metered->is_accepted = TRUE;
+    else if (state->status != STATUS_OK && is_granted && !metered->is_accepted)
         witness_fail(witness, "%s is not to be paid for %s, which was granted: %s", agent,
                      metered->attempt, status_name((Status)state->status));
     else if (state->status == STATUS_OK)
         metered->is_accepted = TRUE;
+}
+
+// One batch has each number, and one batch each record, but for those that stand for others.
+void witness_on_statement(Witness *witness, const WireStatement *statement)
+{
+    g_autofree char *name = g_strdup_printf("%s %s %" G_GUINT64_FORMAT, statement->seller,
+                                            statement->buyer, statement->sequence);
+    g_autoptr(GBytes) digest = g_bytes_new(statement->digest.data, statement->digest.len);
+    GBytes *known = g_hash_table_lookup(witness->batches, name);
+    if (known && !g_bytes_equal(known, digest))
+        witness_fail(witness, "there are two batches %s", name);
+    if (known)
+        return;
+    for (gsize i = 0; i < statement->n_items; i++) {
+        const char *record = statement->items[i]->record;
+        Metered *metered = g_hash_table_lookup(witness->metered, record);
+        // It may have been taken in by a platform that died before it could say so.
+        if (metered && g_hash_table_contains(witness->granted, metered->attempt))
+            metered->is_accepted = TRUE;
+        else
+            witness_fail(witness, "batch %s has %s, which was not granted", name, record);
+        if (statement->replaces == 0 && !g_hash_table_add(witness->settled, g_strdup(record)))
+            witness_fail(witness, "batch %s has %s, which was settled before", name, record);
+    }
+    g_hash_table_insert(witness->batches, g_steal_pointer(&name), g_steal_pointer(&digest));
 }
 
 void witness_on_member(Witness *witness, const char *agent, const WireMember *member)
@@ -96,6 +123,10 @@ void witness_check_accounts(Witness *witness)
         g_list_sort(g_hash_table_get_keys(witness->metered), (GCompareFunc)g_strcmp0);
     for (GList *item = ids; item; item = item->next) {
         const Metered *metered = g_hash_table_lookup(witness->metered, item->data);
+        // A platform that dies between its commit and what it says of it grants aloud only later.
+        if (metered->is_accepted && !g_hash_table_contains(witness->granted, metered->attempt))
+            witness_fail(witness, "%s is to be paid for %s, which was not granted", metered->agent,
+                         metered->attempt);
         if (!metered->is_accepted && g_hash_table_contains(witness->owed, metered->attempt) &&
             is_heard(witness, metered->agent))
             witness_fail(witness, "%s took part in %s, and that is in no account", metered->agent,

@@ -58,6 +58,8 @@ Witness *witness_new(void)
     witness->handovers = table_new(NULL);
     witness->moves_asked = table_new(NULL);
     witness->metered = table_new(witness_metered_free);
+    witness->settled = table_new(NULL);
+    witness->batches = table_new(unref_bytes);
     witness->members = table_new(NULL);
     witness->owed = table_new(NULL);
     witness->done = table_new(NULL);
@@ -77,7 +79,8 @@ void witness_free(Witness *witness)
         witness->audiences, witness->granted, witness->grants,    witness->delivered,
         witness->done,      witness->asked,   witness->ordered,   witness->replies,
         witness->numbered,  witness->ends,    witness->handovers, witness->moves_asked,
-        witness->metered,   witness->members, witness->owed};
+        witness->metered,   witness->members, witness->owed,      witness->settled,
+        witness->batches};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_hash_table_unref(witness->said);
@@ -183,6 +186,8 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
         witness_on_usage(witness, topic->from, (const WireUsage *)message);
     else if (topic->kind == KIND_USAGE_STATE)
         witness_on_usage_state(witness, topic->to, (const WireUsageState *)message);
+    else if (topic->kind == KIND_STATEMENT)
+        witness_on_statement(witness, (const WireStatement *)message);
     else if (topic->kind == KIND_MEMBER)
         witness_on_member(witness, topic->to, (const WireMember *)message);
     if (topic->kind != KIND_ORDER)

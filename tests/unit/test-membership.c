@@ -158,6 +158,9 @@ static States expected_states(KindId kind)
         return any & ~(BIT(SUSPENDED) | BIT(EXPELLED));
     case KIND_WITHDRAW:
         return at_work | BIT(WITHDRAWN);
+    case KIND_USAGE:
+    case KIND_DISPUTE:
+        return at_work | BIT(WITHDRAWN) | BIT(SUSPENDED);
     case KIND_RESOURCE:
         return BIT(ACTIVE);
     case KIND_STOCK:

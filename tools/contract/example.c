@@ -132,6 +132,14 @@ static json_t *append_long(GByteArray *out, guint64 value)
     return json_string(text);
 }
 
+// Zigzag: 1 goes as 2.
+static json_t *append_signed_long(GByteArray *out, guint64 value)
+{
+    append_varint(out, 2 * value);
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+    return json_string(text);
+}
+
 static json_t *append_double(GByteArray *out, double value)
 {
     guint64 bits;
@@ -173,10 +181,11 @@ static json_t *append_value(GByteArray *out, const ProtobufCMessageDescriptor *t
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
         return append_long(out, number_of(field));
+    case PROTOBUF_C_TYPE_SINT64:
+        return append_signed_long(out, number_of(field));
     case PROTOBUF_C_TYPE_DOUBLE:
         return append_double(out, (double)number_of(field));
     case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_FIXED32:
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_SFIXED32:

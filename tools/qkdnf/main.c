@@ -25,6 +25,7 @@ static const Verb verbs[] = {
     {"request", verb_request, "make a key request as an application"},
     {"session", verb_session, "open, list, move and close key streams of an application"},
     {"discover", verb_discover, "find applications, by ID, region or service"},
+    {"accounts", verb_accounts, "show who did what for whom, and what it costs"},
     {"admin", verb_admin, "decide who takes part in the federation, and as what"},
     {"fault", verb_fault, "drills: make a simulated QKDN misbehave, or behave again"},
     {"topology", verb_topology, "show the federation as registered"},

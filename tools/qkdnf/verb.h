@@ -14,6 +14,7 @@ enum {
     EXIT_USAGE = 2,   // or configuration
 };
 
+int verb_accounts(int argc, char **argv);
 int verb_admin(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_broker(int argc, char **argv);

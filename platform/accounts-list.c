@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What operators ask of the accounts, in pages that fit a message; and that a period closes now.
+
+#include "platform/settle.h"
+
+#include <string.h>
+
+#define CHARGES_PER_PAGE  200
+#define NETTINGS_PER_PAGE 20
+
+// An operator repeats itself until it is answered: it means one period.
+#define SAME_US (15 * G_TIME_SPAN_SECOND)
+
+static void reply(Federation *federation, const Sender *sender, const WireAdmin *admin,
+                  WireAdminReply *answer)
+{
+    answer->id = admin->id;
+    if (answer->status == 0)
+        answer->status = QKDNF__V1__STATUS__STATUS_OK;
+    federation_send(federation, KIND_ADMIN_REPLY, sender->id, &answer->base);
+}
+
+static void list_charges(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    WireCharge *pointers[CHARGES_PER_PAGE];
+    WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
+    gboolean is_all = admin->accounts->action == QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_USAGE;
+    GTreeNode *node = g_tree_upper_bound(federation->accounts->charges, admin->accounts->after);
+    answer.charges = pointers;
+    for (; node; node = g_tree_node_next(node)) {
+        WireCharge *charge = g_tree_node_value(node);
+        if (!is_all && !charge->dispute[0])
+            continue;
+        if (answer.n_charges == CHARGES_PER_PAGE) {
+            answer.more = TRUE;
+            break;
+        }
+        pointers[answer.n_charges++] = charge;
+    }
+    reply(federation, sender, admin, &answer);
+}
+
+// --- batches -------------------------------------------------------------------------------------
+
+// "seller buyer sequence", the last as 16 digits, so that texts are in the order of the batches.
+static char *cursor_of(const WireStatement *statement)
+{
+    return g_strdup_printf("%s %s %016" G_GINT64_MODIFIER "x", statement->seller, statement->buyer,
+                           statement->sequence);
+}
+
+static Platform__State__Batch *next_in(const Series *series, const char *after)
+{
+    for (guint i = 0; i < series->batches->len; i++) {
+        Platform__State__Batch *batch = series->batches->pdata[i];
+        g_autofree char *cursor = cursor_of(batch->statement);
+        if (strcmp(cursor, after) > 0)
+            return batch;
+    }
+    return NULL;
+}
+
+static Platform__State__Batch *next_batch(const Accounts *accounts, const char *after)
+{
+    for (GTreeNode *node = g_tree_node_first(accounts->series); node;
+         node = g_tree_node_next(node)) {
+        Platform__State__Batch *batch = next_in(g_tree_node_value(node), after);
+        if (batch)
+            return batch;
+    }
+    return NULL;
+}
+
+static void list_statements(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
+    Platform__State__Batch *batch = next_batch(federation->accounts, admin->accounts->after);
+    g_autofree char *cursor = NULL;
+    if (batch) {
+        cursor = cursor_of(batch->statement);
+        answer.cursor = cursor;
+        answer.statements = &batch->statement;
+        answer.n_statements = 1;
+        answer.objections = batch->objections;
+        answer.n_objections = batch->n_objections;
+        answer.more = next_batch(federation->accounts, cursor) != NULL;
+    }
+    reply(federation, sender, admin, &answer);
+}
+
+// --- periods -------------------------------------------------------------------------------------
+
+static void list_nettings(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    WireNetting *pointers[NETTINGS_PER_PAGE];
+    WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
+    guint64 after = g_ascii_strtoull(admin->accounts->after, NULL, 10);
+    answer.nettings = pointers;
+    for (GList *item = federation->accounts->nettings.head; item; item = item->next) {
+        WireNetting *netting = item->data;
+        if (netting->period <= after)
+            continue;
+        if (answer.n_nettings == NETTINGS_PER_PAGE) {
+            answer.more = TRUE;
+            break;
+        }
+        pointers[answer.n_nettings++] = netting;
+    }
+    reply(federation, sender, admin, &answer);
+}
+
+// The question's ID tells a repeat from another wish.
+static void settle_now(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    Accounts *accounts = federation->accounts;
+    gboolean is_repeat = g_strcmp0(accounts->settled_by, admin->id) == 0 &&
+                         federation->now < accounts->closed_at_us + SAME_US;
+    if (!is_repeat) {
+        g_free(accounts->settled_by);
+        accounts->settled_by = g_strdup(admin->id);
+        settle_close(federation);
+    }
+    WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
+    WireNetting *netting = g_queue_peek_tail(&accounts->nettings);
+    answer.nettings = &netting;
+    answer.n_nettings = 1;
+    reply(federation, sender, admin, &answer);
+}
+
+void accounts_on_command(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    WireAdminReply unknown = WIRE_ADMIN_REPLY_INIT;
+    switch (admin->accounts->action) {
+    case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_USAGE:
+    case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_DISPUTES:
+        list_charges(federation, sender, admin);
+        return;
+    case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_STATEMENTS:
+        list_statements(federation, sender, admin);
+        return;
+    case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_SETTLE:
+        settle_now(federation, sender, admin);
+        return;
+    case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_NETTING:
+        list_nettings(federation, sender, admin);
+        return;
+    case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_UNSPECIFIED:
+    case _QKDNF__V1__ACCOUNTS_ACTION_IS_INT_SIZE:
+        break;
+    }
+    unknown.status = QKDNF__V1__STATUS__STATUS_UNSUPPORTED;
+    unknown.text = (char *)"the accounts know no such question";
+    reply(federation, sender, admin, &unknown);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Netting: what each member gets of all others together. Every amount is converted once, and then
+// given to the one and taken from the other, so that the sum of all is 0 whatever was rounded. A
+// batch for which there is no exchange rate waits, on both sides, for the next period.
+
+#include "platform/settle.h"
+
+#include <string.h>
+
+typedef struct {
+    Federation *federation;
+    GTree *positions;   // member → gint64
+    GPtrArray *waiting; // text
+} Net;
+
+static void give(Net *net, const char *member, gint64 minor)
+{
+    gint64 *position = g_tree_lookup(net->positions, member);
+    if (!position) {
+        position = g_new0(gint64, 1);
+        g_tree_insert(net->positions, g_strdup(member), position);
+    }
+    *position += minor;
+}
+
+static void net_batch(Net *net, Platform__State__Batch *batch)
+{
+    Federation *federation = net->federation;
+    const WireStatement *statement = batch->statement;
+    WireMoney effect = WIRE_MONEY_INIT;
+    gint64 minor = 0;
+    effect.minor = batch->effect;
+    effect.currency = statement->currency;
+    if (!rate_convert(&effect, federation->accounts->currency,
+                      (WireExchangeRate *const *)federation->accounts->rates->pdata,
+                      federation->accounts->rates->len, (gint64)statement->until_us, &minor)) {
+        g_ptr_array_add(net->waiting, g_strdup_printf("%s %s %" G_GUINT64_FORMAT, statement->seller,
+                                                      statement->buyer, statement->sequence));
+        return;
+    }
+    give(net, statement->seller, minor);
+    give(net, statement->buyer, -minor);
+    batch->is_netted = TRUE;
+    batch_save(federation, batch);
+}
+
+static gboolean net_series(gpointer name, gpointer value, gpointer data)
+{
+    const Series *series = value;
+    for (guint i = 0; i < series->batches->len; i++) {
+        Platform__State__Batch *batch = series->batches->pdata[i];
+        if (!batch->is_netted)
+            net_batch(data, batch);
+    }
+    return FALSE;
+}
+
+// --- payments ------------------------------------------------------------------------------------
+
+static gboolean collect(gpointer key, gpointer value, gpointer data)
+{
+    WirePosition *position = g_new(WirePosition, 1);
+    *position = (WirePosition)WIRE_POSITION_INIT;
+    position->member = key;
+    position->amount = *(gint64 *)value;
+    g_ptr_array_add(data, position);
+    return FALSE;
+}
+
+// Whoever owes pays those who get something, in the order of their IDs: at most one payment fewer
+// than there are members.
+static GPtrArray *make_payments(const GPtrArray *positions)
+{
+    GPtrArray *payments = g_ptr_array_new_with_free_func(g_free);
+    g_autofree gint64 *left = g_new(gint64, positions->len + 1);
+    for (guint i = 0; i < positions->len; i++)
+        left[i] = ((WirePosition *)positions->pdata[i])->amount;
+    guint from = 0, to = 0;
+    while (TRUE) {
+        while (from < positions->len && left[from] >= 0)
+            from++;
+        while (to < positions->len && left[to] <= 0)
+            to++;
+        if (from == positions->len || to == positions->len)
+            return payments;
+        WirePayment *payment = g_new(WirePayment, 1);
+        *payment = (WirePayment)WIRE_PAYMENT_INIT;
+        payment->from = ((WirePosition *)positions->pdata[from])->member;
+        payment->to = ((WirePosition *)positions->pdata[to])->member;
+        payment->amount = MIN(-left[from], left[to]);
+        left[from] += payment->amount;
+        left[to] -= payment->amount;
+        g_ptr_array_add(payments, payment);
+    }
+}
+
+void settle_net(Federation *federation, guint64 from_us)
+{
+    g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) positions = g_ptr_array_new_with_free_func(g_free);
+    Net net = {federation, g_tree_new_full(id_compare, NULL, g_free, g_free), waiting};
+    g_tree_foreach(federation->accounts->series, net_series, &net);
+    g_tree_foreach(net.positions, collect, positions);
+    g_autoptr(GPtrArray) payments = make_payments(positions);
+    WireNetting netting = WIRE_NETTING_INIT;
+    netting.period = federation->accounts->period;
+    netting.from_us = from_us;
+    netting.until_us = (guint64)federation->accounts->closed_at_us;
+    netting.currency = federation->accounts->currency;
+    netting.positions = (WirePosition **)positions->pdata;
+    netting.n_positions = positions->len;
+    netting.payments = (WirePayment **)payments->pdata;
+    netting.n_payments = payments->len;
+    netting.waiting = (char **)waiting->pdata;
+    netting.n_waiting = waiting->len;
+    netting_add(federation, message_copy(&netting.base), TRUE);
+    g_tree_unref(net.positions);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Both parties of a batch are told of it until they have answered, one batch after the other.
+
+#include "platform/settle.h"
+
+#include <string.h>
+
+#define REPEAT_FIRST_US (2 * G_TIME_SPAN_SECOND)
+#define REPEAT_MAX_US   G_TIME_SPAN_MINUTE
+
+static protobuf_c_boolean *answer_of(Platform__State__Batch *batch, const char *party)
+{
+    protobuf_c_boolean *has = NULL;
+    if (strcmp(batch->statement->seller, party) == 0)
+        has = &batch->seller_has;
+    else if (strcmp(batch->statement->buyer, party) == 0)
+        has = &batch->buyer_has;
+    return has;
+}
+
+static Platform__State__Batch *first_untold(const Series *series, const char *party)
+{
+    for (guint i = 0; i < series->batches->len; i++) {
+        Platform__State__Batch *batch = series->batches->pdata[i];
+        if (!*answer_of(batch, party))
+            return batch;
+    }
+    return NULL;
+}
+
+static gboolean tell(Federation *federation, const Series *series, const char *party)
+{
+    const Platform__State__Batch *batch = first_untold(series, party);
+    if (batch)
+        federation_send(federation, KIND_STATEMENT, party, &batch->statement->base);
+    return batch != NULL;
+}
+
+void settle_tell(Federation *federation, Series *series)
+{
+    gboolean has_seller = !tell(federation, series, series->seller);
+    gboolean has_buyer = !tell(federation, series, series->buyer);
+    if (has_seller && has_buyer) {
+        series->repeat_us = 0;
+        timers_disarm(federation->timers, TIMER_BATCH, series->name);
+        return;
+    }
+    series->repeat_us = MAX(series->repeat_us, REPEAT_FIRST_US);
+    timers_arm_repeat(federation->timers, TIMER_BATCH, series->name, federation->now,
+                      &series->repeat_us, REPEAT_MAX_US);
+}
+
+void settle_on_timer(Federation *federation, TimerId timer, const char *id)
+{
+    if (timer == TIMER_PERIOD) {
+        settle_close(federation);
+        return;
+    }
+    Series *series = g_tree_lookup(federation->accounts->series, id);
+    if (series)
+        settle_tell(federation, series);
+}
+
+// --- answers -------------------------------------------------------------------------------------
+
+static void note_objection(Federation *federation, Platform__State__Batch *batch, const char *party,
+                           const WireDispute *dispute)
+{
+    Platform__State__Batch next = *batch;
+    g_autofree WireDispute **objections = g_new(WireDispute *, batch->n_objections + 1);
+    if (batch->n_objections > 0)
+        memcpy(objections, batch->objections, batch->n_objections * sizeof *objections);
+    objections[batch->n_objections] = (WireDispute *)dispute;
+    next.objections = objections;
+    next.n_objections++;
+    batch_save(federation, &next);
+    Platform__State__Batch *copy = message_copy(&next.base);
+    Platform__State__Batch old = *batch;
+    *batch = *copy;
+    *copy = old;
+    wire_free(copy);
+    g_autofree char *subject = g_strdup_printf("%s %s %" G_GUINT64_FORMAT, dispute->seller,
+                                               dispute->buyer, dispute->sequence);
+    federation_event(federation,
+                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_ALARM,
+                                  .name = "statement.disputed",
+                                  .subject = subject,
+                                  .cause = dispute->text},
+                     "by %s", party);
+}
+
+// A party that has lost what it had is told again from where it stands.
+static void go_back(Federation *federation, Series *series, const char *party, guint64 expected)
+{
+    for (guint i = 0; i < series->batches->len; i++) {
+        Platform__State__Batch *batch = series->batches->pdata[i];
+        if (batch->statement->sequence < expected || !*answer_of(batch, party))
+            continue;
+        *answer_of(batch, party) = FALSE;
+        batch_save(federation, batch);
+    }
+}
+
+void settle_on_dispute(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Federation *federation = data;
+    const WireDispute *dispute = message;
+    Series *series = series_find(federation, dispute->seller, dispute->buyer);
+    Platform__State__Batch *batch = series ? series_find_batch(series, dispute->sequence) : NULL;
+    protobuf_c_boolean *has = batch ? answer_of(batch, sender->id) : NULL;
+    if (!has || *has)
+        return;
+    if (dispute->status != STATUS_OK && dispute->expected > 0 &&
+        dispute->expected < dispute->sequence) {
+        go_back(federation, series, sender->id, dispute->expected);
+    } else {
+        *has = TRUE;
+        if (dispute->status == STATUS_OK)
+            batch_save(federation, batch);
+        else
+            note_objection(federation, batch, sender->id, dispute);
+    }
+    series->repeat_us = 0;
+    settle_tell(federation, series);
+}

@@ -1,0 +1,45 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Periods of settlement. Inside the federation core: settle.c closes periods, settle-batch.c makes
+// batches, settle-net.c nets them, settle-tell.c tells the parties, settle-store.c keeps it all.
+
+#include "platform/accounts.h"
+#include "platform/rate.h"
+
+// A batch stays within the size of its kind.
+#define BATCH_RECORDS_MAX 800
+
+// All batches of one seller and buyer.
+typedef struct {
+    char *name; // "seller buyer"
+    char *seller;
+    char *buyer;
+    guint64 sequence;   // of the last
+    GPtrArray *batches; // Platform__State__Batch, oldest first
+    gint64 repeat_us;   // until what the parties have not answered is said again
+} Series;
+
+Series *series_find(Federation *federation, const char *seller, const char *buyer);
+// Where there is none it begins.
+Series *series_open(Federation *federation, const char *seller, const char *buyer);
+void series_free(gpointer series);
+Platform__State__Batch *series_find_batch(const Series *series, guint64 sequence);
+void batch_save(Federation *federation, const Platform__State__Batch *batch);
+// Takes it over: the last of its series from now on.
+void series_add(Federation *federation, Series *series, Platform__State__Batch *batch);
+
+// Of everything that a seller did for a buyer in the period that closes: WireCharge, in any order.
+// What cannot go into a batch yet is left out. Empty: an empty batch.
+void settle_series(Federation *federation, Series *series, GPtrArray *charges);
+// What was charged in a batch has become less: another one stands for it.
+void settle_correct(Federation *federation, const WireCharge *charge);
+
+void settle_net(Federation *federation, guint64 from_us);
+void netting_add(Federation *federation, WireNetting *netting, gboolean is_new);
+
+// Says the oldest batch that each party has not answered.
+void settle_tell(Federation *federation, Series *series);
+
+gboolean settle_load(Federation *federation, GError **error);
+void settle_save_period(Federation *federation);
