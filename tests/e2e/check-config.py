@@ -155,7 +155,7 @@ def test_usage(qkdnf):
         equal((code, err), (0, ""))
         assert out.startswith("Usage: qkdnf"), out
         equal(qkdnf.run(*verb, "--version"), version)
-        if verb and verb[0] not in ("up", "down", "demo", "contract", "dashboard"):
+        if verb and verb[0] not in ("up", "down", "demo", "contract", "dashboard", "certificate", "broker"):
             assert "-j, --json" in out, out
 
 
