@@ -43,27 +43,23 @@ static void list_charges(Federation *federation, const Sender *sender, const Wir
 
 // --- batches -------------------------------------------------------------------------------------
 
-// "seller buyer sequence", the last as 16 digits, so that texts are in the order of the batches.
-static char *cursor_of(const WireStatement *statement)
-{
-    return g_strdup_printf("%s %s %016" G_GINT64_MODIFIER "x", statement->seller, statement->buyer,
-                           statement->sequence);
-}
-
 static Platform__State__Batch *next_in(const Series *series, const char *after)
 {
     for (guint i = 0; i < series->batches->len; i++) {
         Platform__State__Batch *batch = series->batches->pdata[i];
-        g_autofree char *cursor = cursor_of(batch->statement);
+        g_autofree char *cursor = batch_name(batch->statement);
         if (strcmp(cursor, after) > 0)
             return batch;
     }
     return NULL;
 }
 
+// From the series that the last one was of.
 static Platform__State__Batch *next_batch(const Accounts *accounts, const char *after)
 {
-    for (GTreeNode *node = g_tree_node_first(accounts->series); node;
+    const char *end = strrchr(after, ' ');
+    g_autofree char *name = g_strndup(after, end ? (gsize)(end - after) : 0);
+    for (GTreeNode *node = g_tree_lower_bound(accounts->series, name); node;
          node = g_tree_node_next(node)) {
         Platform__State__Batch *batch = next_in(g_tree_node_value(node), after);
         if (batch)
@@ -78,7 +74,7 @@ static void list_statements(Federation *federation, const Sender *sender, const 
     Platform__State__Batch *batch = next_batch(federation->accounts, admin->accounts->after);
     g_autofree char *cursor = NULL;
     if (batch) {
-        cursor = cursor_of(batch->statement);
+        cursor = batch_name(batch->statement);
         answer.cursor = cursor;
         answer.statements = &batch->statement;
         answer.n_statements = 1;

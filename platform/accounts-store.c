@@ -4,6 +4,7 @@
 
 #include "platform/prices.h"
 #include "platform/settle.h"
+#include "topics/record.h"
 
 #include <string.h>
 
@@ -105,10 +106,9 @@ WireCharge *charge_find(const Federation *federation, const char *record)
     return g_tree_lookup(federation->accounts->charges, record);
 }
 
-static void insert(Accounts *accounts, WireCharge *charge)
+void charge_add(Federation *federation, WireCharge *charge)
 {
-    g_tree_replace(accounts->charges, charge->record, charge);
-    accounts->n_disputed += charge->dispute[0] != '\0';
+    g_tree_replace(federation->accounts->charges, charge->record, charge);
 }
 
 void charge_save(Federation *federation, const WireCharge *charge)
@@ -119,16 +119,8 @@ void charge_save(Federation *federation, const WireCharge *charge)
 
 void charge_forget(Federation *federation, const char *record)
 {
-    const WireCharge *charge = charge_find(federation, record);
-    federation->accounts->n_disputed -= charge->dispute[0] != '\0';
     store_delete_text(federation->store, "charge", record);
     g_tree_remove(federation->accounts->charges, record);
-}
-
-void charge_add(Federation *federation, WireCharge *charge)
-{
-    charge_save(federation, charge);
-    insert(federation->accounts, charge);
 }
 
 // --- load ----------------------------------------------------------------------------------------
@@ -136,61 +128,38 @@ void charge_add(Federation *federation, WireCharge *charge)
 // Money is not guessed: a platform whose accounts are damaged does not start.
 typedef struct {
     Federation *federation;
-    GError **error;
-    gboolean has_failed;
+    RecordFault fault;
 } Loading;
-
-static void fail(Loading *loading, const char *what, const char *name)
-{
-    if (!loading->has_failed)
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s '%s' is damaged", what,
-                    name);
-    loading->has_failed = TRUE;
-}
-
-static gpointer unpack(const ProtobufCMessageDescriptor *type, GBytes *value)
-{
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    return protobuf_c_message_unpack(type, NULL, n_bytes, bytes);
-}
-
-static char *name_of(GBytes *key)
-{
-    gsize n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_bytes);
-    return g_strndup(text, n_bytes);
-}
 
 static void load_grant(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    g_autofree char *name = name_of(key);
-    Platform__State__Grant *grant = unpack(&platform__state__grant__descriptor, value);
+    g_autofree char *name = record_name(key);
+    Platform__State__Grant *grant = record_unpack(&platform__state__grant__descriptor, value);
     if (grant)
         g_hash_table_replace(loading->federation->accounts->grants, g_steal_pointer(&name), grant);
     else
-        fail(loading, "grant", name);
+        record_fail(&loading->fault, "grant", name, "is damaged");
 }
 
 static void load_charge(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    g_autofree char *name = name_of(key);
-    WireCharge *charge = unpack(&qkdnf__v1__charge__descriptor, value);
+    g_autofree char *name = record_name(key);
+    WireCharge *charge = record_unpack(&qkdnf__v1__charge__descriptor, value);
     if (charge && strcmp(charge->record, name) == 0) {
-        insert(loading->federation->accounts, charge);
+        charge_add(loading->federation, charge);
         return;
     }
-    fail(loading, "charge", name);
+    record_fail(&loading->fault, "charge", name, "is damaged");
     wire_free(charge);
 }
 
 gboolean accounts_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
+    Loading loading = {federation, {error, FALSE}};
     return store_load(federation->store, "grant", load_grant, &loading, error) &&
-           !loading.has_failed &&
+           !loading.fault.failed &&
            store_load(federation->store, "charge", load_charge, &loading, error) &&
-           !loading.has_failed && settle_load(federation, error);
+           !loading.fault.failed && settle_load(federation, error);
 }

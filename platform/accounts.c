@@ -26,13 +26,6 @@ const char *accounts_buyer(const Federation *federation, const char *initiator)
     return application ? application->home->id : "";
 }
 
-void record_id_derive(const char *request, guint attempt, const char *provider,
-                      char ret_id[UUID_CHARS + 1])
-{
-    g_autofree char *name = g_strdup_printf("%u/%s", attempt, provider);
-    uuid_derive(request, name, ret_id);
-}
-
 // --- what was granted ----------------------------------------------------------------------------
 
 static gboolean is_foreign(const Federation *federation, const char *sae, const char *provider)
@@ -149,7 +142,6 @@ static void reconcile(Federation *federation, WireCharge *charge,
     charge->charged_us = charge->session[0] ? us : 0;
     g_autofree char *dispute = format_dispute(charge);
     gboolean was_disputed = charge->dispute[0] != '\0', is_disputed = dispute[0] != '\0';
-    federation->accounts->n_disputed += is_disputed && !was_disputed;
     if (was_disputed || is_disputed) {
         // What was unpacked without it points at a constant.
         if (charge->dispute != (char *)protobuf_c_empty_string)

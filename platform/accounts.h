@@ -10,11 +10,11 @@
 
 #include "platform/core.h"
 #include "platform/state.pb-c.h"
+#include "topics/settlement.h"
 
 struct Accounts {
     GHashTable *grants; // "request/attempt" → Platform__State__Grant
     GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
-    guint n_disputed;   // of them
 
     WireCurrency *currency; // in which members settle
     GPtrArray *tariffs;     // Standing: the federation's standing prices
@@ -35,10 +35,8 @@ char *grant_name(const char *request, guint attempt);
 void grant_save(Federation *federation, const char *name, const Platform__State__Grant *grant);
 void grant_drop(Federation *federation, const char *name);
 
-void record_id_derive(const char *request, guint attempt, const char *provider,
-                      char ret_id[UUID_CHARS + 1]);
 WireCharge *charge_find(const Federation *federation, const char *record);
-// Durable with the pass. Takes it over.
+// Takes it over; durable when it is saved.
 void charge_add(Federation *federation, WireCharge *charge);
 void charge_forget(Federation *federation, const char *record);
 void charge_save(Federation *federation, const WireCharge *charge);

@@ -6,6 +6,7 @@
 
 #include "platform/handover.h"
 #include "platform/state.pb-c.h"
+#include "topics/record.h"
 
 #include <string.h>
 
@@ -178,11 +179,9 @@ typedef struct {
 static void load_attachment(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *sae = g_strndup(text, n_key);
-    Platform__State__Attachment *state = platform__state__attachment__unpack(NULL, n_bytes, bytes);
+    g_autofree char *sae = record_name(key);
+    Platform__State__Attachment *state =
+        record_unpack(&platform__state__attachment__descriptor, value);
     if (state && !restore(loading->federation, sae, state))
         federation_drop_later(loading->federation, "attachment", sae);
     if (!state && !loading->failed) {

@@ -4,6 +4,7 @@
 
 #include "platform/core.h"
 #include "schemas/membership.h"
+#include "topics/record.h"
 
 // Older ones are dropped.
 #define RECORDS_MAX 100000
@@ -60,10 +61,7 @@ void audit_add(Federation *federation, const AuditEntry *entry)
 
 static void load_record(gpointer data, GBytes *key, GBytes *value)
 {
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    WireAuditRecord *record = (WireAuditRecord *)protobuf_c_message_unpack(
-        &qkdnf__v1__audit_record__descriptor, NULL, n_bytes, bytes);
+    WireAuditRecord *record = record_unpack(&qkdnf__v1__audit_record__descriptor, value);
     // One that is damaged is missed by its number.
     if (record)
         g_queue_push_tail((GQueue *)data, record);

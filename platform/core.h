@@ -16,8 +16,8 @@
 //   request.c      the life of a request; attempt.c what is tried for it
 //   stream.c       the life of a session: a key stream; stream-open.c, stream-block.c,
 //                  stream-leg.c, stream-way.c and stream-fault.c its parts
-//   accounts.c     what was granted and what providers say they did for it; settled in settle.c and
-//   its parts affected.c     which requests and sessions a link, provider or application concerns
+//   accounts.c     what was granted, and what providers say they did for it; settle.c settles it
+//   affected.c     which requests and sessions a link, provider or application concerns
 //
 // `now` is the time of the call that is being handled.
 

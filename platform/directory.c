@@ -4,6 +4,8 @@
 
 #include "platform/core.h"
 
+#include "topics/record.h"
+
 #include <string.h>
 
 #define SERVICES_MAX 256
@@ -112,13 +114,9 @@ static void announce(Application *application, const WireRegister *registration)
 static void load_registration(gpointer data, GBytes *key, GBytes *value)
 {
     Federation *federation = data;
-    gsize n_key = 0, n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *sae = g_strndup(text, n_key);
+    g_autofree char *sae = record_name(key);
     Application *application = directory_find(federation, sae);
-    WireRegister *registration = (WireRegister *)protobuf_c_message_unpack(
-        &qkdnf__v1__register__descriptor, NULL, n_bytes, bytes);
+    WireRegister *registration = record_unpack(&qkdnf__v1__register__descriptor, value);
     if (application && registration)
         announce(application, registration);
     wire_free(registration);

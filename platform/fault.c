@@ -7,6 +7,7 @@
 #include "platform/fault.h"
 
 #include "platform/state.pb-c.h"
+#include "topics/record.h"
 
 #include <string.h>
 
@@ -282,9 +283,7 @@ static void take_over(Federation *federation, const Platform__State__Fault *stat
 static void load_fault(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    Platform__State__Fault *state = platform__state__fault__unpack(NULL, n_bytes, bytes);
+    Platform__State__Fault *state = record_unpack(&platform__state__fault__descriptor, value);
     if (state && state->info)
         take_over(loading->federation, state);
     else if (!loading->failed)

@@ -3,6 +3,7 @@
 #include "platform/core.h"
 #include "platform/state.pb-c.h"
 #include "topics/base/id.h"
+#include "topics/record.h"
 
 #include <stdarg.h>
 
@@ -161,9 +162,7 @@ Outbox *federation_outbox(Federation *federation)
 static void load_incarnation(gpointer data, GBytes *key, GBytes *value)
 {
     guint64 *ret_incarnation = data;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    Platform__State__Self *self = platform__state__self__unpack(NULL, n_bytes, bytes);
+    Platform__State__Self *self = record_unpack(&platform__state__self__descriptor, value);
     if (self)
         *ret_incarnation = self->incarnation;
     wire_free(self);
@@ -180,11 +179,8 @@ static void save_incarnation(Federation *federation)
 static void load_link(gpointer data, GBytes *key, GBytes *value)
 {
     Federation *federation = data;
-    gsize n_key = 0, n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *id = g_strndup(text, n_key);
-    Platform__State__Link *state = platform__state__link__unpack(NULL, n_bytes, bytes);
+    g_autofree char *id = record_name(key);
+    Platform__State__Link *state = record_unpack(&platform__state__link__descriptor, value);
     if (state)
         topology_restore_link(federation->topology, id, state->next);
     wire_free(state);

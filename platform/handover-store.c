@@ -4,6 +4,7 @@
 
 #include "platform/handover.h"
 #include "platform/state.pb-c.h"
+#include "topics/record.h"
 
 static void move_state_free(gpointer data)
 {
@@ -124,11 +125,8 @@ typedef struct {
 static void load_handover(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *id = g_strndup(text, n_key);
-    Platform__State__Handover *state = platform__state__handover__unpack(NULL, n_bytes, bytes);
+    g_autofree char *id = record_name(key);
+    Platform__State__Handover *state = record_unpack(&platform__state__handover__descriptor, value);
     if (state) {
         restore(loading->federation, id, state);
     } else if (!loading->failed) {

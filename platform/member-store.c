@@ -4,6 +4,7 @@
 
 #include "platform/member.h"
 #include "platform/state.pb-c.h"
+#include "topics/record.h"
 
 void member_free(gpointer data)
 {
@@ -55,13 +56,6 @@ static void fail(Loading *loading, const char *what, const char *id)
     loading->failed = TRUE;
 }
 
-static char *key_text(GBytes *key)
-{
-    gsize n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_bytes);
-    return g_strndup(text, n_bytes);
-}
-
 static char *text_or_null(const char *text)
 {
     return text[0] ? g_strdup(text) : NULL;
@@ -93,12 +87,10 @@ static void take_over(Loading *loading, Member *member, const Platform__State__M
 static void load_member(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *id = key_text(key);
+    g_autofree char *id = record_name(key);
     if (loading->failed)
         return;
-    Platform__State__Member *state = platform__state__member__unpack(NULL, n_bytes, bytes);
+    Platform__State__Member *state = record_unpack(&platform__state__member__descriptor, value);
     Member *member = member_find(loading->federation, id);
     if (!state || !is_durable(state->state))
         fail(loading, "membership", id);
@@ -123,14 +115,11 @@ static void restore(Federation *federation, Member *member, WireResource *resour
 static void load_resource(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *id = key_text(key);
+    g_autofree char *id = record_name(key);
     Member *member = member_find(loading->federation, id);
     if (!member || loading->failed)
         return;
-    WireResource *resource = (WireResource *)protobuf_c_message_unpack(
-        &qkdnf__v1__resource__descriptor, NULL, n_bytes, bytes);
+    WireResource *resource = record_unpack(&qkdnf__v1__resource__descriptor, value);
     if (resource)
         restore(loading->federation, member, resource);
     else

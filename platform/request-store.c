@@ -4,6 +4,8 @@
 
 #include "platform/request.h"
 
+#include "topics/record.h"
+
 #include <string.h>
 
 static int compare_texts(gconstpointer a, gconstpointer b)
@@ -113,11 +115,8 @@ typedef struct {
 static void load_request(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *id = g_strndup(text, n_key);
-    Platform__State__Request *state = platform__state__request__unpack(NULL, n_bytes, bytes);
+    g_autofree char *id = record_name(key);
+    Platform__State__Request *state = record_unpack(&platform__state__request__descriptor, value);
     // Under the ID that it has itself, so that no two records can be of one request.
     if (state && state->request && strcmp(state->request->id, id) == 0)
         restore(loading->federation, state);

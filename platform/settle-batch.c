@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define DIGEST_BYTES 32
-
 // --- one batch -----------------------------------------------------------------------------------
 
 // What is charged for one record; the remark is to be freed.
@@ -57,19 +55,10 @@ static void add_totals(WireStatement *statement)
     }
 }
 
-static void digest_of(const WireStatement *statement, guint8 ret_digest[DIGEST_BYTES])
-{
-    gsize n_bytes = DIGEST_BYTES;
-    g_autoptr(GBytes) bytes = message_pack(&statement->base);
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_checksum_update(checksum, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes));
-    g_checksum_get_digest(checksum, ret_digest, &n_bytes);
-}
-
 // Numbers it, chains it to the last, signs it, and keeps it.
 static void finish(Federation *federation, Series *series, WireStatement *statement, gint64 effect)
 {
-    guint8 digest[DIGEST_BYTES], signature[FRAME_TAG_MAX_BYTES];
+    guint8 digest[STATEMENT_DIGEST_BYTES], signature[FRAME_TAG_MAX_BYTES];
     const Platform__State__Batch *last =
         series->batches->len > 0 ? series->batches->pdata[series->batches->len - 1] : NULL;
     statement->seller = series->seller;
@@ -81,11 +70,12 @@ static void finish(Federation *federation, Series *series, WireStatement *statem
     if (last)
         statement->previous = last->statement->digest;
     add_totals(statement);
-    digest_of(statement, digest);
-    statement->digest = (ProtobufCBinaryData){DIGEST_BYTES, digest};
+    statement_digest(statement, digest);
+    statement->digest = (ProtobufCBinaryData){STATEMENT_DIGEST_BYTES, digest};
     if (federation->authentication)
-        statement->signature.len = authentication_sign(
-            federation->authentication, digest, DIGEST_BYTES, &statement->algorithm, signature);
+        statement->signature.len =
+            authentication_sign(federation->authentication, digest, STATEMENT_DIGEST_BYTES,
+                                &statement->algorithm, signature);
     statement->signature.data = signature;
     Platform__State__Batch batch = PLATFORM__STATE__BATCH__INIT;
     batch.statement = statement;

@@ -4,7 +4,7 @@
 
 #include "platform/settle.h"
 
-#include <string.h>
+#include "topics/record.h"
 
 // Older ones are dropped: the parties have them.
 #define BATCHES_MAX  1000
@@ -52,7 +52,7 @@ Platform__State__Batch *series_find_batch(const Series *series, guint64 sequence
     return NULL;
 }
 
-static char *batch_key(const WireStatement *statement)
+char *batch_name(const WireStatement *statement)
 {
     return g_strdup_printf("%s %s %016" G_GINT64_MODIFIER "x", statement->seller, statement->buyer,
                            statement->sequence);
@@ -60,7 +60,7 @@ static char *batch_key(const WireStatement *statement)
 
 void batch_save(Federation *federation, const Platform__State__Batch *batch)
 {
-    g_autofree char *key = batch_key(batch->statement);
+    g_autofree char *key = batch_name(batch->statement);
     g_autoptr(GBytes) value = message_pack(&batch->base);
     store_put_text(federation->store, "batch", key, value);
 }
@@ -68,7 +68,7 @@ void batch_save(Federation *federation, const Platform__State__Batch *batch)
 static void drop_oldest(Federation *federation, Series *series)
 {
     const Platform__State__Batch *oldest = series->batches->pdata[0];
-    g_autofree char *key = batch_key(oldest->statement);
+    g_autofree char *key = batch_name(oldest->statement);
     store_delete_text(federation->store, "batch", key);
     g_ptr_array_remove_index(series->batches, 0);
 }
@@ -124,40 +124,38 @@ void netting_add(Federation *federation, WireNetting *netting, gboolean is_new)
 
 typedef struct {
     Federation *federation;
-    GError **error;
-    gboolean has_failed;
+    RecordFault fault;
 } Loading;
 
-static gpointer unpack(Loading *loading, const ProtobufCMessageDescriptor *type, GBytes *value)
+static gpointer unpack(Loading *loading, const char *what, const ProtobufCMessageDescriptor *type,
+                       GBytes *key, GBytes *value)
 {
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    gpointer message = protobuf_c_message_unpack(type, NULL, n_bytes, bytes);
-    if (!message && !loading->has_failed)
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "a record of %s is damaged",
-                    type->short_name);
-    loading->has_failed |= !message;
+    g_autofree char *name = record_name(key);
+    gpointer message = record_unpack(type, value);
+    if (!message)
+        record_fail(&loading->fault, what, name, "is damaged");
     return message;
 }
 
 static void load_batch(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    Platform__State__Batch *batch = unpack(loading, &platform__state__batch__descriptor, value);
-    if (!batch)
-        return;
-    if (!batch->statement) {
-        wire_free(batch);
+    g_autofree char *name = record_name(key);
+    Platform__State__Batch *batch = record_unpack(&platform__state__batch__descriptor, value);
+    if (batch && batch->statement) {
+        append(series_open(loading->federation, batch->statement->seller, batch->statement->buyer),
+               batch);
         return;
     }
-    append(series_open(loading->federation, batch->statement->seller, batch->statement->buyer),
-           batch);
+    record_fail(&loading->fault, "batch", name, "is damaged");
+    wire_free(batch);
 }
 
 static void load_period(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    Platform__State__Period *period = unpack(loading, &platform__state__period__descriptor, value);
+    Platform__State__Period *period =
+        unpack(loading, "period", &platform__state__period__descriptor, key, value);
     if (!period)
         return;
     loading->federation->accounts->period = period->number;
@@ -168,16 +166,16 @@ static void load_period(gpointer data, GBytes *key, GBytes *value)
 static void load_netting(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    WireNetting *netting = unpack(loading, &qkdnf__v1__netting__descriptor, value);
+    WireNetting *netting = unpack(loading, "netting", &qkdnf__v1__netting__descriptor, key, value);
     if (netting)
         netting_add(loading->federation, netting, FALSE);
 }
 
 gboolean settle_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
+    Loading loading = {federation, {error, FALSE}};
     return store_load(federation->store, "batch", load_batch, &loading, error) &&
            store_load(federation->store, "period", load_period, &loading, error) &&
            store_load(federation->store, "netting", load_netting, &loading, error) &&
-           !loading.has_failed;
+           !loading.fault.failed;
 }

@@ -25,6 +25,9 @@ Series *series_find(Federation *federation, const char *seller, const char *buye
 Series *series_open(Federation *federation, const char *seller, const char *buyer);
 void series_free(gpointer series);
 Platform__State__Batch *series_find_batch(const Series *series, guint64 sequence);
+// "seller buyer sequence", the last as 16 digits, so that names are in the order of the batches; to
+// be freed.
+char *batch_name(const WireStatement *statement);
 void batch_save(Federation *federation, const Platform__State__Batch *batch);
 // Takes it over: the last of its series from now on.
 void series_add(Federation *federation, Series *series, Platform__State__Batch *batch);

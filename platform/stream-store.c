@@ -4,6 +4,8 @@
 
 #include "platform/stream.h"
 
+#include "topics/record.h"
+
 #include <string.h>
 
 static GPtrArray *list_blocks(const Stream *stream)
@@ -155,11 +157,8 @@ typedef struct {
 static void load_stream(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *id = g_strndup(text, n_key);
-    Platform__State__Session *state = platform__state__session__unpack(NULL, n_bytes, bytes);
+    g_autofree char *id = record_name(key);
+    Platform__State__Session *state = record_unpack(&platform__state__session__descriptor, value);
     if (is_whole(state, id))
         restore(loading->federation, state);
     else if (!loading->failed) {

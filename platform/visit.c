@@ -6,6 +6,7 @@
 
 #include "platform/handover.h"
 #include "platform/state.pb-c.h"
+#include "topics/record.h"
 
 #include <string.h>
 
@@ -287,11 +288,8 @@ static void restore(Federation *federation, const char *id, const Platform__Stat
 static void load_visit(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_bytes = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    g_autofree char *id = g_strndup(text, n_key);
-    Platform__State__Visit *state = platform__state__visit__unpack(NULL, n_bytes, bytes);
+    g_autofree char *id = record_name(key);
+    Platform__State__Visit *state = record_unpack(&platform__state__visit__descriptor, value);
     if (state && state->visit) {
         restore(loading->federation, id, state);
     } else if (!loading->failed) {

@@ -4,7 +4,7 @@
 // registered with the platform until the platform says that it has it.
 
 #include "agents/federation/core.h"
-#include "agents/federation/record.h"
+#include "topics/record.h"
 #include "agents/federation/state.pb-c.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "agents/federation/keystore-core.h"
 
-#include "agents/federation/record.h"
+#include "topics/record.h"
 #include "agents/federation/seal.h"
 #include "topics/frame.h"
 

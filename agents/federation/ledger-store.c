@@ -2,7 +2,7 @@
 
 #include "agents/federation/ledger-block.h"
 
-#include "agents/federation/record.h"
+#include "topics/record.h"
 #include "agents/federation/state.pb-c.h"
 #include "topics/frame.h"
 

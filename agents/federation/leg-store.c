@@ -3,7 +3,7 @@
 // Legs in the store.
 
 #include "agents/federation/leg.h"
-#include "agents/federation/record.h"
+#include "topics/record.h"
 #include "agents/federation/state.pb-c.h"
 
 #include <string.h>

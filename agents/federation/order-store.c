@@ -3,7 +3,7 @@
 // Orders in the store: what is needed to give the same answer again.
 
 #include "agents/federation/order.h"
-#include "agents/federation/record.h"
+#include "topics/record.h"
 #include "agents/federation/state.pb-c.h"
 
 void order_save(Agent *agent, const Order *order, gint64 forget_at_us)

@@ -5,12 +5,11 @@
 // platform and as an alarm. The same batch again gets the same answer again.
 
 #include "agents/federation/core.h"
-#include "agents/federation/record.h"
 #include "agents/federation/state.pb-c.h"
+#include "topics/record.h"
+#include "topics/settlement.h"
 
 #include <string.h>
-
-#define DIGEST_BYTES 32
 
 // Of one seller and buyer; or NULL.
 static const Agent__State__Series *find_series(const Agent *agent, const WireStatement *statement)
@@ -39,16 +38,9 @@ static gboolean is_same(const ProtobufCBinaryData *a, const ProtobufCBinaryData 
 
 static gboolean has_digest(const WireStatement *statement)
 {
-    WireStatement bare = *statement;
-    guint8 digest[DIGEST_BYTES];
-    gsize n_bytes = DIGEST_BYTES;
-    bare.digest = bare.signature = (ProtobufCBinaryData){0};
-    bare.algorithm = QKDNF__V1__ALGORITHM__ALGORITHM_UNSPECIFIED;
-    g_autoptr(GBytes) bytes = message_pack(&bare.base);
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_checksum_update(checksum, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes));
-    g_checksum_get_digest(checksum, digest, &n_bytes);
-    return is_same(&statement->digest, &(ProtobufCBinaryData){DIGEST_BYTES, digest});
+    guint8 digest[STATEMENT_DIGEST_BYTES];
+    statement_digest(statement, digest);
+    return is_same(&statement->digest, &(ProtobufCBinaryData){STATEMENT_DIGEST_BYTES, digest});
 }
 
 static gboolean has_totals(const WireStatement *statement)

@@ -5,6 +5,7 @@
 #include "agents/federation/order.h"
 #include "agents/federation/usage.h"
 #include "agents/federation/state.pb-c.h"
+#include "topics/settlement.h"
 
 #include <string.h>
 
@@ -127,7 +128,7 @@ static void list_shares(const Agent *agent, const WireOrder *order, Shares *ret_
 void usage_meter(Agent *agent, const WireOrder *order, gint64 started_us)
 {
     char id[UUID_CHARS + 1];
-    usage_record_id(agent, order->request, order->attempt, id);
+    record_id_derive(order->request, order->attempt, agent->config->id, id);
     WireUsage record = WIRE_USAGE_INIT;
     record.record = id;
     record.request = order->request;

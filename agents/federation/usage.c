@@ -5,9 +5,10 @@
 
 #include "agents/federation/usage.h"
 
-#include "agents/federation/record.h"
 #include "agents/federation/state.pb-c.h"
 #include "topics/base/id.h"
+#include "topics/record.h"
+#include "topics/settlement.h"
 
 #define FIRST_US      G_TIME_SPAN_SECOND
 #define REPEAT_US     (2 * G_TIME_SPAN_SECOND)
@@ -39,13 +40,6 @@ void usage_book_free(UsageBook *book)
 gboolean usage_is_full(const Agent *agent)
 {
     return g_tree_nnodes(agent->usage->records) >= RECORDS_MAX;
-}
-
-void usage_record_id(const Agent *agent, const char *request, guint attempt,
-                     char ret_id[UUID_CHARS + 1])
-{
-    g_autofree char *name = g_strdup_printf("%u/%s", attempt, agent->config->id);
-    uuid_derive(request, name, ret_id);
 }
 
 // --- reports -------------------------------------------------------------------------------------
@@ -113,7 +107,7 @@ static void drop(Agent *agent, const char *id)
 void usage_void(Agent *agent, const char *request, guint attempt)
 {
     char id[UUID_CHARS + 1];
-    usage_record_id(agent, request, attempt, id);
+    record_id_derive(request, attempt, agent->config->id, id);
     if (g_tree_lookup(agent->usage->records, id))
         drop(agent, id);
 }

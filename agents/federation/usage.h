@@ -23,9 +23,5 @@ struct UsageBook {
 // Durable with the pass, and reported soon. Takes the record over.
 void usage_add(Agent *agent, WireUsage *record);
 
-// The ID of the record of this provider's order.
-void usage_record_id(const Agent *agent, const char *request, guint attempt,
-                     char ret_id[UUID_CHARS + 1]);
-
 // usage-meter.c
 void usage_keep_session(Agent *agent, const char *session, const UsageSession *kept);

@@ -1,7 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// What stands in the agent's store, on its way back into memory.
+// What stands in the store of a core, on its way back into memory.
 
 #include "schemas/wire.h"
 

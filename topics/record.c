@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "agents/federation/record.h"
+#include "topics/record.h"
 
 char *record_name(GBytes *key)
 {
