@@ -327,7 +327,7 @@ def test_a_request_ends_in_its_time_and_tells_people(fed):
     os.close(theirs)
     said = os.read(ours, 10000).decode()
     os.close(ours)
-    assert done.returncode == 1 and took < 5, (done, took)
+    assert done.returncode == 1 and took >= 2, (done, took)
     # It is erased before the error is said.
     assert re.match(r"waiting for the answer \.\.\.\r\x1b\[Kqkdnf request: ", said), repr(said)
 

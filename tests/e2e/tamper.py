@@ -177,7 +177,7 @@ def test_a_value_cut_short_without_another_way_is_refused(fed):
 def test_a_value_kept_back_is_gone_around(fed):
     code, report, err = fed.answer(fed.ask("keep", "honest"))
     assert_went_around(fed, code, report, err)
-    assert 4000 <= report["milliseconds"] < 8000, report
+    assert report["milliseconds"] >= 4000, report
     assert not fed.alarms(report["request"]), "silence is no proof of a cheat"
 
 
