@@ -2,6 +2,7 @@
 //
 // What operators ask of the accounts, in pages that fit a message; and that a period closes now.
 
+#include "platform/admin.h"
 #include "platform/settle.h"
 
 #include <string.h>
@@ -11,15 +12,6 @@
 
 // An operator repeats itself until it is answered: it means one period.
 #define SAME_US (15 * G_TIME_SPAN_SECOND)
-
-static void reply(Federation *federation, const Sender *sender, const WireAdmin *admin,
-                  WireAdminReply *answer)
-{
-    answer->id = admin->id;
-    if (answer->status == 0)
-        answer->status = QKDNF__V1__STATUS__STATUS_OK;
-    federation_send(federation, KIND_ADMIN_REPLY, sender->id, &answer->base);
-}
 
 static void list_charges(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
@@ -38,7 +30,7 @@ static void list_charges(Federation *federation, const Sender *sender, const Wir
         }
         pointers[answer.n_charges++] = charge;
     }
-    reply(federation, sender, admin, &answer);
+    admin_answer(federation, sender, admin, &answer);
 }
 
 // --- batches -------------------------------------------------------------------------------------
@@ -82,7 +74,7 @@ static void list_statements(Federation *federation, const Sender *sender, const 
         answer.n_objections = batch->n_objections;
         answer.more = next_batch(federation->accounts, cursor) != NULL;
     }
-    reply(federation, sender, admin, &answer);
+    admin_answer(federation, sender, admin, &answer);
 }
 
 // --- periods -------------------------------------------------------------------------------------
@@ -103,7 +95,7 @@ static void list_nettings(Federation *federation, const Sender *sender, const Wi
         }
         pointers[answer.n_nettings++] = netting;
     }
-    reply(federation, sender, admin, &answer);
+    admin_answer(federation, sender, admin, &answer);
 }
 
 // The question's ID tells a repeat from another wish.
@@ -121,7 +113,7 @@ static void settle_now(Federation *federation, const Sender *sender, const WireA
     WireNetting *netting = g_queue_peek_tail(&accounts->nettings);
     answer.nettings = &netting;
     answer.n_nettings = 1;
-    reply(federation, sender, admin, &answer);
+    admin_answer(federation, sender, admin, &answer);
 }
 
 void accounts_on_command(Federation *federation, const Sender *sender, const WireAdmin *admin)
@@ -147,5 +139,5 @@ void accounts_on_command(Federation *federation, const Sender *sender, const Wir
     }
     unknown.status = QKDNF__V1__STATUS__STATUS_UNSUPPORTED;
     unknown.text = (char *)"the accounts know no such question";
-    reply(federation, sender, admin, &unknown);
+    admin_answer(federation, sender, admin, &unknown);
 }

@@ -5,18 +5,17 @@
 #include "platform/admin.h"
 #include "platform/fault.h"
 
-#include <string.h>
-
 // With the longest texts, a page is well below what an answer may hold.
 #define MEMBERS_PER_PAGE 100
 #define RECORDS_PER_PAGE 200
 #define FAULTS_PER_PAGE  200
 
-static void send_page(Federation *federation, const Sender *sender, const WireAdmin *admin,
-                      WireAdminReply *reply)
+void admin_answer(Federation *federation, const Sender *sender, const WireAdmin *admin,
+                  WireAdminReply *reply)
 {
     reply->id = admin->id;
-    reply->status = QKDNF__V1__STATUS__STATUS_OK;
+    if (reply->status == QKDNF__V1__STATUS__STATUS_UNSPECIFIED)
+        reply->status = QKDNF__V1__STATUS__STATUS_OK;
     federation_send(federation, KIND_ADMIN_REPLY, sender->id, &reply->base);
 }
 
@@ -44,41 +43,20 @@ static void fill_info(const Federation *federation, const Member *member, Info *
     wire->approved_beforehand = member->listed != NULL;
 }
 
-typedef struct {
-    const Federation *federation;
-    const char *after;
-    Info infos[MEMBERS_PER_PAGE];
-    WireMemberInfo *pointers[MEMBERS_PER_PAGE];
-    gsize n;
-    gboolean more;
-} MemberPage;
-
-static gboolean collect_member(gpointer key, gpointer value, gpointer data)
-{
-    MemberPage *page = data;
-    if (strcmp(key, page->after) <= 0)
-        return FALSE;
-    if (page->n == MEMBERS_PER_PAGE) {
-        page->more = TRUE;
-        return TRUE;
-    }
-    fill_info(page->federation, value, &page->infos[page->n]);
-    page->pointers[page->n] = &page->infos[page->n].wire;
-    page->n++;
-    return FALSE;
-}
-
 void admin_list_members(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
-    g_autofree MemberPage *page = g_new0(MemberPage, 1);
-    page->federation = federation;
-    page->after = admin->members->after;
-    g_tree_foreach(federation->members, collect_member, page);
+    g_autofree Info *infos = g_new(Info, MEMBERS_PER_PAGE);
+    WireMemberInfo *pointers[MEMBERS_PER_PAGE];
     WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
-    reply.members = page->pointers;
-    reply.n_members = page->n;
-    reply.more = page->more;
-    send_page(federation, sender, admin, &reply);
+    GTreeNode *node = g_tree_upper_bound(federation->members, admin->members->after);
+    reply.members = pointers;
+    for (; node && reply.n_members < MEMBERS_PER_PAGE; node = g_tree_node_next(node)) {
+        Info *info = &infos[reply.n_members];
+        fill_info(federation, g_tree_node_value(node), info);
+        pointers[reply.n_members++] = &info->wire;
+    }
+    reply.more = node != NULL;
+    admin_answer(federation, sender, admin, &reply);
 }
 
 // --- audit trail ---------------------------------------------------------------------------------
@@ -98,41 +76,21 @@ void admin_list_audit(Federation *federation, const Sender *sender, const WireAd
         }
         pointers[reply.n_audit++] = record;
     }
-    send_page(federation, sender, admin, &reply);
+    admin_answer(federation, sender, admin, &reply);
 }
 
 // --- faults --------------------------------------------------------------------------------------
 
-typedef struct {
-    char *after; // "member fault"
-    WireFaultInfo *pointers[FAULTS_PER_PAGE];
-    gsize n;
-    gboolean more;
-} FaultPage;
-
-static gboolean collect_fault(gpointer key, gpointer value, gpointer data)
-{
-    FaultPage *page = data;
-    if (strcmp(key, page->after) <= 0)
-        return FALSE;
-    if (page->n == FAULTS_PER_PAGE) {
-        page->more = TRUE;
-        return TRUE;
-    }
-    page->pointers[page->n++] = ((Fault *)value)->info;
-    return FALSE;
-}
-
 void admin_list_faults(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
-    FaultPage page = {0};
-    const WireFaultQuery *query = admin->faults;
-    page.after = g_strconcat(query->after_member, " ", query->after_id, NULL);
-    g_tree_foreach(federation->faults, collect_fault, &page);
+    WireFaultInfo *pointers[FAULTS_PER_PAGE];
     WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
-    reply.faults = page.pointers;
-    reply.n_faults = page.n;
-    reply.more = page.more;
-    send_page(federation, sender, admin, &reply);
-    g_free(page.after);
+    const WireFaultQuery *query = admin->faults;
+    g_autofree char *after = g_strconcat(query->after_member, " ", query->after_id, NULL);
+    GTreeNode *node = g_tree_upper_bound(federation->faults, after);
+    reply.faults = pointers;
+    for (; node && reply.n_faults < FAULTS_PER_PAGE; node = g_tree_node_next(node))
+        pointers[reply.n_faults++] = ((Fault *)g_tree_node_value(node))->info;
+    reply.more = node != NULL;
+    admin_answer(federation, sender, admin, &reply);
 }

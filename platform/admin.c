@@ -207,9 +207,8 @@ void admin_on_admin(gpointer data, const Sender *sender, gconstpointer message)
     WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
     // What was quoted may be cut within a character, and no frame carries that.
     g_autofree char *text = g_utf8_make_valid(outcome.text, -1);
-    reply.id = admin->id;
     reply.status = (Qkdnf__V1__Status)outcome.status;
     reply.text = text;
-    federation_send(federation, KIND_ADMIN_REPLY, sender->id, &reply.base);
+    admin_answer(federation, sender, admin, &reply);
     g_free(outcome.text);
 }

@@ -12,6 +12,9 @@ typedef struct {
     char *text;
 } AdminResult;
 
+// Answers a command; with STATUS_OK unless the reply says otherwise.
+void admin_answer(Federation *federation, const Sender *sender, const WireAdmin *admin,
+                  WireAdminReply *reply);
 void admin_list_members(Federation *federation, const Sender *sender, const WireAdmin *admin);
 void admin_list_audit(Federation *federation, const Sender *sender, const WireAdmin *admin);
 void admin_list_faults(Federation *federation, const Sender *sender, const WireAdmin *admin);

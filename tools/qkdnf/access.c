@@ -184,3 +184,12 @@ char *access_find_platform(const Access *access)
     json_decref(description);
     return platform;
 }
+
+gboolean access_resolve_platform(Access *access, char **platform, GError **error)
+{
+    if (!access_resolve(access, ACCESS_OPERATORS, error))
+        return FALSE;
+    if (!*platform)
+        *platform = access_find_platform(access);
+    return TRUE;
+}

@@ -33,6 +33,8 @@ extern const struct argp access_argp;
 gboolean access_resolve(Access *access, const char *list, GError **error);
 // The platform's member ID, of what was completed; free with g_free().
 char *access_find_platform(const Access *access);
+// Both, for an operator who may have named the platform; free it with g_free().
+gboolean access_resolve_platform(Access *access, char **platform, GError **error);
 void access_clear(Access *access);
 
 // The description of the federation in a directory; release with json_decref().

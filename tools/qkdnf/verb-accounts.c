@@ -141,22 +141,14 @@ static const struct argp argp = {
            "and what each member gets or owes by period. `settle` closes the period that runs.",
 };
 
-static gboolean find_platform(Arguments *arguments, GError **error)
-{
-    if (!access_resolve(&arguments->access, ACCESS_OPERATORS, error))
-        return FALSE;
-    if (!arguments->platform)
-        arguments->platform = access_find_platform(&arguments->access);
-    return arguments->platform != NULL;
-}
-
 int verb_accounts(int argc, char **argv)
 {
     Arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     g_autoptr(GError) error = NULL;
-    int code = find_platform(&arguments, &error) ? run(&arguments, argv[0])
-                                                 : verb_fail_on_bus(argv[0], error);
+    int code = access_resolve_platform(&arguments.access, &arguments.platform, &error)
+                   ? run(&arguments, argv[0])
+                   : verb_fail_on_bus(argv[0], error);
     g_free(arguments.platform);
     access_clear(&arguments.access);
     return code;

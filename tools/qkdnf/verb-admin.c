@@ -283,21 +283,12 @@ static const struct argp argp = {
            "`apply` are for operators of the provider, and go to its agent.",
 };
 
-static gboolean find_platform(Arguments *arguments, GError **error)
-{
-    if (!access_resolve(&arguments->access, ACCESS_OPERATORS, error))
-        return FALSE;
-    if (!arguments->platform)
-        arguments->platform = access_find_platform(&arguments->access);
-    return arguments->platform != NULL;
-}
-
 int verb_admin(int argc, char **argv)
 {
     Arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     g_autoptr(GError) error = NULL;
-    int code = find_platform(&arguments, &error)
+    int code = access_resolve_platform(&arguments.access, &arguments.platform, &error)
                    ? find_action(arguments.words[0])->run(&arguments, argv[0])
                    : verb_fail_on_bus(argv[0], error);
     g_free(arguments.platform);

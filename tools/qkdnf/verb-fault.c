@@ -183,9 +183,7 @@ static int list_all(Arguments *arguments, const char *verb)
     g_autoptr(GError) error = NULL;
     g_autofree char *platform = NULL;
     json_t *faults = NULL;
-    if (access_resolve(&arguments->access, ACCESS_OPERATORS, &error))
-        platform = access_find_platform(&arguments->access);
-    if (platform)
+    if (access_resolve_platform(&arguments->access, &platform, &error))
         faults = fault_list_ask(&arguments->access, platform, &error);
     if (!faults)
         return verb_fail_on_bus(verb, error);
