@@ -19,9 +19,6 @@ static const MetricInfo sessions = {
 static const MetricInfo handovers = {
     "qkdnf_handovers", "Handovers under way, or over and still remembered.", FALSE, NULL};
 
-static const MetricInfo alarms_total = {
-    "qkdnf_alarms_total", "Warnings and alarms raised as events, by name.", TRUE, "name"};
-
 static void measure_requests(const Federation *federation, Metrics *metrics)
 {
     const ProtobufCEnumDescriptor *type = &qkdnf__v1__status__descriptor;
@@ -60,7 +57,7 @@ void federation_measure(const Federation *federation, Metrics *metrics)
 {
     measure_requests(federation, metrics);
     measure_members(federation, metrics);
-    metrics_add_counts(metrics, &alarms_total, federation->alarms);
+    metrics_add_alarms(metrics, federation->alarms);
     metrics_add(metrics, &applications, NULL, g_tree_nnodes(federation->applications));
     metrics_add(metrics, &sessions, NULL, g_tree_nnodes(federation->streams));
     metrics_add(metrics, &handovers, NULL, g_hash_table_size(federation->handovers));

@@ -63,6 +63,13 @@ void metrics_add_counts(Metrics *metrics, const MetricInfo *info, GTree *counts)
                     (double)GPOINTER_TO_SIZE(g_tree_node_value(each)));
 }
 
+void metrics_add_alarms(Metrics *metrics, GTree *alarms)
+{
+    static const MetricInfo alarms_total = {
+        "qkdnf_alarms_total", "Warnings and alarms raised as events, by name.", TRUE, "name"};
+    metrics_add_counts(metrics, &alarms_total, alarms);
+}
+
 // --- Prometheus text -----------------------------------------------------------------------------
 
 static void append_escaped(GString *text, const char *value)

@@ -29,6 +29,8 @@ void metrics_add(Metrics *metrics, const MetricInfo *info, const char *of, doubl
 GTree *metrics_counts_new(void);
 void metrics_count(GTree *counts, const char *of);
 void metrics_add_counts(Metrics *metrics, const MetricInfo *info, GTree *counts);
+// How often a member raised each of its alarms, as platform and agents both tell it.
+void metrics_add_alarms(Metrics *metrics, GTree *alarms);
 
 // In the text format of Prometheus, version 0.0.4; free with g_free().
 char *metrics_format(const Metrics *metrics);

@@ -19,9 +19,6 @@ static const MetricInfo border_slots = {"qkdnf_border_slots",
 static const MetricInfo border_up = {
     "qkdnf_border_up", "1 while this end of a border link can be used.", FALSE, "link"};
 
-static const MetricInfo alarms_total = {
-    "qkdnf_alarms_total", "Warnings and alarms raised as events, by name.", TRUE, "name"};
-
 static const char *const verdict_names[N_KEY_VERDICTS] = {
     [KEY_VERDICT_OK] = "OK",
     [KEY_VERDICT_BAD_REQUEST] = "BAD_REQUEST",
@@ -48,6 +45,6 @@ void agent_measure(const Agent *agent, Metrics *metrics)
         metrics_add(metrics, &key_calls_total, verdict_names[i], (double)agent->n_calls[i]);
     metrics_add(metrics, &key_calls_waiting, NULL, g_hash_table_size(agent->calls));
     metrics_add(metrics, &orders, NULL, g_hash_table_size(agent->orders));
-    metrics_add_counts(metrics, &alarms_total, agent->alarms);
+    metrics_add_alarms(metrics, agent->alarms);
     measure_borders(agent, metrics);
 }

@@ -3,6 +3,7 @@
 #include "agents/kme/tls.h"
 
 #include "topics/base/id.h"
+#include "topics/certificate.h"
 #include "topics/mqtt/pem.h"
 
 #include <openssl/err.h>
@@ -90,7 +91,7 @@ char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES])
         return NULL;
     if (X509_digest(certificate, EVP_sha256(), ret_sha256, NULL) != 1)
         return NULL;
-    g_autofree char *name = pem_common_name(certificate);
+    g_autofree char *name = certificate_name(certificate);
     return name && id_is_valid(name) ? g_steal_pointer(&name) : NULL;
 }
 

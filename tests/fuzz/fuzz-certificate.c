@@ -76,7 +76,7 @@ static void check_name(Credentials *credentials, X509 *certificate)
         return;
     const unsigned char *at = der;
     g_autoptr(X509) arrived = d2i_X509(NULL, &at, n_bytes);
-    g_autofree char *name = arrived ? pem_common_name(arrived) : NULL;
+    g_autofree char *name = arrived ? certificate_name(arrived) : NULL;
     g_autoptr(Certificate) found = verify(credentials, der, (size_t)n_bytes);
     if (found) {
         g_assert_cmpstr(found->id, ==, name);

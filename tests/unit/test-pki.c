@@ -2,6 +2,7 @@
 
 #include "topics/mqtt/pki.h"
 
+#include "topics/certificate.h"
 #include "topics/mqtt/pem.h"
 
 #include <glib/gstdio.h>
@@ -96,7 +97,7 @@ static void test_names(Place *place, gconstpointer data)
     g_assert_false(verifies(place, "broker.crt", "sslserver", "-verify_ip", "127.0.0.2"));
     g_autofree char *path = path_in(place, "broker.crt");
     g_autoptr(X509) certificate = pem_load_certificate(path, NULL);
-    g_autofree char *name = pem_common_name(certificate);
+    g_autofree char *name = certificate_name(certificate);
     g_assert_cmpstr(name, ==, "broker");
 }
 

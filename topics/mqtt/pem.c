@@ -2,6 +2,8 @@
 
 #include "topics/mqtt/pem.h"
 
+#include "topics/certificate.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
@@ -66,23 +68,6 @@ EVP_PKEY *pem_load_key(const char *path, GError **error)
     return key;
 }
 
-char *pem_common_name(const X509 *certificate)
-{
-    X509_NAME *subject = X509_get_subject_name(certificate);
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
-        return NULL;
-    ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-    unsigned char *text = NULL;
-    int n_bytes = ASN1_STRING_to_UTF8(&text, value);
-    if (n_bytes < 0)
-        return NULL;
-    gboolean is_plain = strlen((char *)text) == (gsize)n_bytes;
-    char *name = is_plain ? g_strdup((char *)text) : NULL;
-    OPENSSL_free(text);
-    return name;
-}
-
 gboolean pem_check_identity(const char *certificate_path, const char *key_path, const char *id,
                             GError **error)
 {
@@ -96,7 +81,7 @@ gboolean pem_check_identity(const char *certificate_path, const char *key_path, 
         pem_set_error(error, "%s is not the key of %s", key_path, certificate_path);
         return FALSE;
     }
-    g_autofree char *name = pem_common_name(certificate);
+    g_autofree char *name = certificate_name(certificate);
     if (g_strcmp0(name, id) == 0)
         return TRUE;
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,

@@ -12,10 +12,6 @@ X509 *pem_load_certificate(const char *path, GError **error);
 // A private key that is not encrypted.
 EVP_PKEY *pem_load_key(const char *path, GError **error);
 
-// The certificate's only common name; NULL when it has none or several, or it is not plain text.
-// Free with g_free().
-char *pem_common_name(const X509 *certificate);
-
 // Whether the files are there, belong together, and the certificate is `id`'s.
 gboolean pem_check_identity(const char *certificate_path, const char *key_path, const char *id,
                             GError **error);
