@@ -6,7 +6,6 @@ unit says is done by this script: its command line, as its user. Argument: the p
 Needs root."""
 
 import ctypes
-import os
 import pathlib
 import re
 import shlex

@@ -6,10 +6,8 @@ resumed, withdrawn, applies again and is expelled, while keys are asked for all 
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import sys
-import tempfile
 import threading
 
 import fabric
@@ -41,16 +39,12 @@ borders:
 
 class Federation(fabric.Fabric):
     def __init__(self, build):
-        self.place = tempfile.TemporaryDirectory(prefix="qkdnf-")
-        description = pathlib.Path(self.place.name) / "federation.yaml"
-        description.write_text(DESCRIPTION)
-        super().__init__(build, description, self.place.name)
+        super().__init__(build, DESCRIPTION)
         self.tap = fabric.Tap(self)
 
     def close(self):
         self.tap.close()
         super().close()
-        self.place.cleanup()
 
     def admin(self, *words, code=0):
         return self.run("admin", *words, "--federation", str(self.dir), code=code)

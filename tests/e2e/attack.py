@@ -24,19 +24,6 @@ import uuid
 import fabric
 import observer
 
-DESCRIPTION = """
-providers:
-  - {id: left, applications: [{sae: alice, node: a}],
-     qkdn: {driver: sim, sim: {nodes: [{id: a}]}}}
-  - {id: right, applications: [{sae: bob, node: b}],
-     qkdn: {driver: sim, sim: {nodes: [{id: b}]}}}
-  - {id: mallory, applications: [{sae: eve, node: m}],
-     qkdn: {driver: sim, sim: {nodes: [{id: m}]}}}
-borders:
-  - {a: left/a, b: right/b, rate_bps: 200000, initial_bytes: 262144}
-  - {a: left/a, b: mallory/m, rate_bps: 200000, initial_bytes: 262144}
-"""
-
 BROKER = """\
 #!/bin/sh
 sed -e /^acl_file/d -e /^plugin/d "$2" > "$2.open"
@@ -140,7 +127,7 @@ class Federation(fabric.Fabric):
         place = pathlib.Path(self.place.name)
         self.real_build = pathlib.Path(build)
         description = place / "federation.yaml"
-        description.write_text(DESCRIPTION)
+        description.write_text(fabric.BESIDE_MALLORY)
         super().__init__(self._make_build(place / "build"), description, place)
         self.heard = []     # (topic, payload) of what others say, in the order of the broker
         self.said = set()   # of what the attacker says

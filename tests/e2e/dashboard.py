@@ -9,7 +9,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import threading
 import urllib.request
 
 import fabric
@@ -30,21 +29,8 @@ class Watched(fabric.Fabric):
         self.browser = None
         self.silent = pages.Socket(self.site, self.site.token)
         self.silent.send(pages.BINARY, pages.CONNECT[:10] + b"\xff\xff\0\0")
-        self.said = []
-        self.tap = subprocess.Popen(
-            [self.qkdnf, "tap", "--json", "--federation", str(self.dir)], text=True,
-            stdout=subprocess.PIPE, preexec_fn=fabric.die_with_parent)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
+        self.tap = fabric.Decoded(self)
         self.wait_for_key()
-
-    def _read(self):
-        for line in self.tap.stdout:
-            self.said.append(json.loads(line))
-
-    def messages(self, kind):
-        return [(publish["from"], message) for publish in list(self.said)
-                if publish["kind"] == kind for message in publish["messages"]]
 
     def wait_for(self, what, condition):
         return fabric.wait_until(what, condition, WAIT_S)
@@ -58,8 +44,7 @@ class Watched(fabric.Fabric):
     def close(self):
         if self.browser:
             self.browser.close()
-        self.tap.terminate()
-        self.tap.wait()
+        self.tap.close()
         super().close()
 
 
@@ -137,8 +122,8 @@ def test_a_page_hears_the_bus_and_says_nothing_on_it(fed):
                     monitor["certificate"], "--key", monitor["key"], "-q", "1", "-t", topic.decode(),
                     "-m", "hi"], capture_output=True, timeout=WAIT_S)
     fed.request("--as", fed.user("vienna"), "--to", fed.user("madrid"))
-    fed.wait_for("what came after it", lambda: fed.messages("reply"))
-    assert monitor["id"] not in {publish["from"] for publish in fed.said if "from" in publish}
+    fed.wait_for("what came after it", lambda: fed.tap.messages("reply"))
+    assert monitor["id"] not in {publish["from"] for publish in fed.tap.said if "from" in publish}
 
 
 def test_a_page_is_nobody_but_a_listener(fed):
@@ -205,14 +190,14 @@ def keep(fed, name):
 
 def test_requests_are_those_of_the_tap(fed):
     page = opened_browser(fed)
-    before = len({message["id"] for _, message in fed.messages("reply")})
+    before = len({message["id"] for _, message in fed.tap.messages("reply")})
     users = sorted(fed.saes)
     for target in users[1:4]:
         fed.request("--as", users[0], "--to", target)
     fed.run("request", "--federation", str(fed.dir), "--as", users[0], "--to", "nobody", code=1)
 
     def replies():
-        return {message["id"]: message["status"] for _, message in fed.messages("reply")}
+        return {message["id"]: message["status"] for _, message in fed.tap.messages("reply")}
     fed.wait_for("four replies on the tap", lambda: len(replies()) == before + 4)
     news = list(replies().values())[before:]
     granted = str(news.count("STATUS_OK"))
@@ -222,7 +207,7 @@ def test_requests_are_those_of_the_tap(fed):
 
 
 def stocks(fed, link):
-    return [report for _, stock in fed.messages("stock") for report in stock["links"]
+    return [report for _, stock in fed.tap.messages("stock") for report in stock["links"]
             if report["link"] == link]
 
 
@@ -231,7 +216,7 @@ def test_providers_and_links_are_those_of_the_tap(fed):
     fed.wait_for("all providers", lambda: page.figure("providers") == f"{len(fed.qkdns)} of {len(fed.qkdns)}")
     for selector in ("#map .provider", "#providers tbody tr"):
         assert sorted(page.data(selector, "provider")) == sorted(fed.qkdns), selector
-    ids = sorted({report["link"] for _, stock in fed.messages("stock") for report in stock["links"]})
+    ids = sorted({report["link"] for _, stock in fed.tap.messages("stock") for report in stock["links"]})
     assert page.data("#links tbody tr", "link") == ids
     assert sorted(page.data("#map [data-link]", "link")) == ids
     fed.wait_for("all links up", lambda: page.figure("links") == f"{len(ids)} of {len(ids)}")
@@ -243,7 +228,7 @@ def test_providers_and_links_are_those_of_the_tap(fed):
 
 
 def events(fed, name, subject):
-    return [message for _, message in fed.messages("event")
+    return [message for _, message in fed.tap.messages("event")
             if message["name"] == name and message["subject"] == subject]
 
 
@@ -256,7 +241,7 @@ def session_of(fed, initiator, target):
 def path_on_tap(fed, session):
     """Where its keys go: as the latest order that fills it, or event about it, says."""
     paths = []
-    for publish in list(fed.said):
+    for publish in list(fed.tap.said):
         for message in publish.get("messages", []):
             if publish["kind"] == "order" and message.get("session", {}).get("session") == session:
                 if "copy" not in message:
@@ -277,7 +262,7 @@ def test_a_session_is_on_the_map_and_a_fault_on_the_timeline(fed):
     fed.session = session_of(fed, fed.user("tokyo"), fed.user("madrid"))
     fed.wait_for("its way on the map", lambda: shows_path_of_tap(fed, fed.session))
     assert page.figure("sessions") == "1"
-    provider, link = next((sender, report["link"]) for sender, stock in fed.messages("stock")
+    provider, link = next((sender, report["link"]) for sender, stock in fed.tap.messages("stock")
                           for report in stock["links"])
     fed.do("fault", "inject", provider, "border", link)
     fed.wait_for("the alarm among the metrics", lambda: b'qkdnf_alarms_total{name="link.down"}' in
@@ -288,7 +273,7 @@ def test_a_session_is_on_the_map_and_a_fault_on_the_timeline(fed):
     fed.wait_for("the alarm", lambda: link in page.data("#alarms [data-name='link.down']", "subject"))
     fed.wait_for("the lane of it", lambda: "true" in page.data(
         f".track[data-sort=link][data-label='{link}']", "open"))
-    reported = {(sender, message["subject"]) for sender, message in fed.messages("fault")
+    reported = {(sender, message["subject"]) for sender, message in fed.tap.messages("fault")
                 if not message["cleared"]}
     assert {tuple(fault.split("/")) for fault in page.data("#faults p", "fault")} <= reported
     keep(fed, "fault")
@@ -326,7 +311,7 @@ def test_a_handover_is_followed_as_the_tap_follows_it(fed):
 
 
 def events_of_handover(fed):
-    return [message["name"].split(".")[1] for _, message in fed.messages("event")
+    return [message["name"].split(".")[1] for _, message in fed.tap.messages("event")
             if message["name"].startswith("handover.")]
 
 
@@ -343,7 +328,7 @@ def test_the_live_feed_is_the_bus(fed):
         request in text for text in page.texts("#feed [data-kind=reply] .what")))
     page.ask("document.querySelector('#feed details summary').click()")
     shown = json.loads(fed.wait_for("all of it", lambda: page.texts("#feed pre"))[0])
-    said = next(publish for publish in fed.said if publish["kind"] == "reply" and
+    said = next(publish for publish in fed.tap.said if publish["kind"] == "reply" and
                 publish["sequence"] == shown["sequence"] and publish["to"] == shown["to"])
     assert shown["messages"] == said["messages"], (shown, said)
     page.ask("document.querySelector('#feed details summary').click()")

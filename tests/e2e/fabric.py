@@ -17,6 +17,20 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
 
+# Two providers with users, and a third that may be up to no good.
+BESIDE_MALLORY = """
+providers:
+  - {id: left, applications: [{sae: alice, node: a}],
+     qkdn: {driver: sim, sim: {nodes: [{id: a}]}}}
+  - {id: right, applications: [{sae: bob, node: b}],
+     qkdn: {driver: sim, sim: {nodes: [{id: b}]}}}
+  - {id: mallory, applications: [{sae: eve, node: m}],
+     qkdn: {driver: sim, sim: {nodes: [{id: m}]}}}
+borders:
+  - {a: left/a, b: right/b, rate_bps: 200000, initial_bytes: 262144}
+  - {a: left/a, b: mallory/m, rate_bps: 200000, initial_bytes: 262144}
+"""
+
 # Whatever this machine has: nothing of a federation goes through a proxy that leads nowhere.
 for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
     os.environ.pop(name, None)
@@ -84,14 +98,43 @@ class Tap:
         self.thread.join(5)
 
 
+class Decoded:
+    """What `qkdnf tap --json` says, a publish a line."""
+
+    def __init__(self, fabric):
+        self.said = []
+        self.process = subprocess.Popen(
+            [fabric.qkdnf, "tap", "--json", "--federation", str(fabric.dir)], text=True,
+            stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
+
+    def messages(self, kind):
+        return [(publish["from"], message) for publish in list(self.said)
+                if publish["kind"] == kind for message in publish["messages"]]
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        self.thread.join(5)
+
+
 class Fabric:
-    """A running federation."""
+    """A running federation, of a description's path or its text."""
 
     def __init__(self, build, description, directory=None):
         self.build = pathlib.Path(build)
         self.qkdnf = str(self.build / "tools" / "qkdnf" / "qkdnf")
         self.temporary = None if directory else tempfile.TemporaryDirectory(prefix="qkdnf-")
-        self.dir = pathlib.Path(directory or self.temporary.name) / "federation"
+        self.path = pathlib.Path(directory or self.temporary.name)
+        self.dir = self.path / "federation"
+        if isinstance(description, str):
+            text, description = description, self.path / "federation.yaml"
+            description.write_text(text)
         self.log = open(self.dir.parent / "up.log", "ab")
         self.process = subprocess.Popen(
             [self.qkdnf, "up", str(description), "--dir", str(self.dir)],

@@ -9,7 +9,6 @@ import pathlib
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 
@@ -63,11 +62,7 @@ print(n_said, n_cut)
 
 class Federation(fabric.Fabric):
     def __init__(self, build):
-        self.place = tempfile.TemporaryDirectory(prefix="qkdnf-")
-        self.path = pathlib.Path(self.place.name)
-        description = self.path / "federation.yaml"
-        description.write_text(DESCRIPTION)
-        super().__init__(build, description, self.path)
+        super().__init__(build, DESCRIPTION)
         fabric.wait_until("a key", lambda: self.enc_keys("alice", "bob").code == 200, 60)
         self.requester = subprocess.Popen(
             [self.build / "tests" / "e2e" / "requester", self.dir / "federation.json", "alice",
@@ -112,7 +107,6 @@ class Federation(fabric.Fabric):
         self.requester.stdin.close()
         self.requester.wait(20)
         super().close()
-        self.place.cleanup()
 
 
 @contextlib.contextmanager

@@ -12,11 +12,9 @@ Argument: the build directory. Where namespaces and overlays are not permitted i
 import ctypes
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
-import time
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -7,30 +7,15 @@ suspended, and when the broker has forgotten everything. Argument: the build dir
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 import fabric
 import mqtt
 import observer
-
-DESCRIPTION = """
-providers:
-  - {id: left, applications: [{sae: alice, node: a}],
-     qkdn: {driver: sim, sim: {nodes: [{id: a}]}}}
-  - {id: right, applications: [{sae: bob, node: b}],
-     qkdn: {driver: sim, sim: {nodes: [{id: b}]}}}
-  - {id: mallory, applications: [{sae: eve, node: m}],
-     qkdn: {driver: sim, sim: {nodes: [{id: m}]}}}
-borders:
-  - {a: left/a, b: right/b, rate_bps: 200000, initial_bytes: 262144}
-  - {a: left/a, b: mallory/m, rate_bps: 200000, initial_bytes: 262144}
-"""
 
 OTHERS = ["platform", "application", "operator", "monitor"]
 STATES = ["UNSPECIFIED", "APPLIED", "AUTHENTICATED", "ACTIVE", "SUSPENDED", "WITHDRAWING",
@@ -100,11 +85,7 @@ def member_frame(member, state):
 
 class Federation(fabric.Fabric):
     def __init__(self, build):
-        self.place = tempfile.TemporaryDirectory(prefix="qkdnf-")
-        self.path = pathlib.Path(self.place.name)
-        description = self.path / "federation.yaml"
-        description.write_text(DESCRIPTION)
-        super().__init__(build, description, self.path)
+        super().__init__(build, fabric.BESIDE_MALLORY)
         pki = self.dir / "pki"
         self.certificates = {name: (str(pki / f"{name}.crt"), str(pki / f"{name}.key"))
                              for name in ("platform", "mallory", "admin", "ops")}
@@ -143,7 +124,6 @@ class Federation(fabric.Fabric):
     def close(self):
         self.tap.close()
         super().close()
-        self.place.cleanup()
 
 
 def channels(fed):

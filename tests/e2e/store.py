@@ -5,7 +5,6 @@ Argument: the build directory."""
 
 import contextlib
 import ctypes
-import json
 import os
 import pathlib
 import resource

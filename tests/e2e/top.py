@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 
 import fabric
 
@@ -48,23 +47,10 @@ class Watched(fabric.Fabric):
         super().__init__(build, fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml")
         command = [self.qkdnf, "top", "--federation", str(self.dir)]
         self.terminal = Terminal(self.dir.parent, *command)
-        self.said = []
-        self.tap = subprocess.Popen(
-            [self.qkdnf, "tap", "--json", "--federation", str(self.dir)], text=True,
-            stdout=subprocess.PIPE, preexec_fn=fabric.die_with_parent)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
+        self.tap = fabric.Decoded(self)
         self.wait_for(r"granted 0 ")
         self.wait_for_key()
-        fabric.wait_until("the tap", lambda: self.said)
-
-    def _read(self):
-        for line in self.tap.stdout:
-            self.said.append(json.loads(line))
-
-    def messages(self, kind):
-        return [(publish["from"], message) for publish in list(self.said)
-                if publish["kind"] == kind for message in publish["messages"]]
+        fabric.wait_until("the tap", lambda: self.tap.said)
 
     def wait_for(self, pattern):
         return fabric.wait_until(f"{pattern} on\n" + "\n".join(self.terminal.lines()),
@@ -72,8 +58,7 @@ class Watched(fabric.Fabric):
 
     def close(self):
         self.terminal.close()
-        self.tap.terminate()
-        self.tap.wait()
+        self.tap.close()
         super().close()
 
 
@@ -83,7 +68,7 @@ def test_requests_are_those_of_the_tap(fed):
         fed.request("--as", users[0], "--to", target)
     fed.run("request", "--federation", str(fed.dir), "--as", users[0], "--to", "nobody", code=1)
     replies = {message["id"]: message["status"] for _, message in fabric.wait_until(
-        "four replies on the tap", lambda: len(fed.messages("reply")) >= 4 and fed.messages("reply"))}
+        "four replies on the tap", lambda: len(fed.tap.messages("reply")) >= 4 and fed.tap.messages("reply"))}
     granted = sum(status == "STATUS_OK" for status in replies.values())
     assert (granted, len(replies)) == (3, 4), replies
     fed.wait_for(r"requests    granted 3   refused 1   open 0   0\.\d/s   p50 \d+\.\d ms")
@@ -93,26 +78,26 @@ def test_providers_and_stock_are_those_of_the_tap(fed):
     assert fed.terminal.shows(r"qkdnf top   providers 4 of 4 ")
     for qkdn in fed.qkdns:
         assert fed.terminal.shows(rf"^{qkdn} +ACTIVE +there "), fed.terminal.lines()
-    ids = {link["link"] for _, stock in fed.messages("stock") for link in stock["links"]}
+    ids = {link["link"] for _, stock in fed.tap.messages("stock") for link in stock["links"]}
     assert len(ids) == 3, ids
     for link in ids:
         row = fed.wait_for(rf"^{link} +up +\[[#.]+\] +(\d+) +(\d+) ")
-        reports = [report for _, stock in fed.messages("stock") for report in stock["links"]
+        reports = [report for _, stock in fed.tap.messages("stock") for report in stock["links"]
                    if report["link"] == link]
         assert int(row[1]) in {report["n_open"] for report in reports}, (row[0], reports)
         assert int(row[2]) == max(report["capacity"] for report in reports), (row[0], reports)
 
 
 def test_a_fault_is_shown_while_it_lasts(fed):
-    link = sorted(link["link"] for _, stock in fed.messages("stock") for link in stock["links"])[0]
-    provider = next(sender for sender, stock in fed.messages("stock")
+    link = sorted(link["link"] for _, stock in fed.tap.messages("stock") for link in stock["links"])[0]
+    provider = next(sender for sender, stock in fed.tap.messages("stock")
                     if any(report["link"] == link for report in stock["links"]))
     fed.run("fault", "inject", "--federation", str(fed.dir), provider, "border", link)
     fed.wait_for(rf"^{link} +down ")
     fed.wait_for(r"faults [12] ")
     fed.terminal.press("PageDown")
     fed.wait_for(rf"^\w+ +BORDER +{link} ")
-    said = [message for _, message in fed.messages("fault") if message["subject"] == link]
+    said = [message for _, message in fed.tap.messages("fault") if message["subject"] == link]
     assert said and not said[-1]["cleared"], said
     fed.run("fault", "clear", "--federation", str(fed.dir), provider, "border", link)
     fed.terminal.press("Home")
