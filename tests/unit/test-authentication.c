@@ -2,10 +2,10 @@
 
 #include "topics/authentication.h"
 
+#include "tests/unit/authority.h"
 #include "tests/unit/chance.h"
 #include "topics/mqtt/credentials-file.h"
 #include "topics/mqtt/pem.h"
-#include "topics/mqtt/pki.h"
 
 #include <glib/gstdio.h>
 #include <openssl/pem.h>
@@ -24,14 +24,6 @@ typedef struct {
     GPtrArray *sent; // GBytes
 } Place;
 
-static char *authority_new(void)
-{
-    g_autoptr(GError) error = NULL;
-    char *dir = g_dir_make_tmp("qkdnf-test-XXXXXX", &error);
-    g_assert_no_error(error);
-    return dir;
-}
-
 static void place_set_up(Place *place, gconstpointer data)
 {
     place->dir = authority_new();
@@ -41,43 +33,16 @@ static void place_set_up(Place *place, gconstpointer data)
     place->sent = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 }
 
-static void remove_dir(char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-    g_free(path);
-}
-
 static void place_tear_down(Place *place, gconstpointer data)
 {
-    remove_dir(place->dir);
-    remove_dir(place->other_dir);
+    authority_free(place->dir);
+    authority_free(place->other_dir);
     g_ptr_array_unref(place->sent);
-}
-
-static Credentials *credentials_for(const char *dir, const char *id, PkiUsage usage, Roles roles)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(PkiCa) ca = pki_create_ca(dir, &error);
-    g_assert_no_error(error);
-    pki_issue(ca, id, usage, roles, dir, &error);
-    g_assert_no_error(error);
-    g_autofree char *authority = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
-    g_autofree char *certificate = g_strdup_printf("%s/%s.crt", dir, id);
-    g_autofree char *key = g_strdup_printf("%s/%s.key", dir, id);
-    Connection connection = {.ca = authority, .certificate = certificate, .key = key};
-    Credentials *credentials = credentials_load(&connection, id, &error);
-    g_assert_no_error(error);
-    return credentials;
 }
 
 static Credentials *credentials_of(const char *dir, const char *id, Roles roles)
 {
-    return credentials_for(dir, id, PKI_USAGE_CLIENT, roles);
+    return authority_issue(dir, id, PKI_USAGE_CLIENT, roles);
 }
 
 static Authentication *member_with(Place *place, const char *id, Role role, guint64 incarnation,
@@ -354,9 +319,9 @@ static void test_strangers(Place *place, gconstpointer data)
     // By one that is for servers only, whatever name it has.
     g_autoptr(Authentication) server =
         member_with(place, "kme-graz", ROLE_AGENT, 2,
-                    credentials_for(place->dir, "kme-graz", PKI_USAGE_SERVER, ALL));
+                    authority_issue(place->dir, "kme-graz", PKI_USAGE_SERVER, ALL));
     g_assert_cmpstr(
-        meet(place, vienna, server, credentials_for(place->dir, "kme-graz", PKI_USAGE_SERVER, ALL)),
+        meet(place, vienna, server, authority_issue(place->dir, "kme-graz", PKI_USAGE_SERVER, ALL)),
         ==, "certificate");
     // In a role that is not its own.
     g_assert_cmpstr(
@@ -496,19 +461,6 @@ static void write_list(const char *dir, const char *id)
     X509_CRL_free(list);
 }
 
-static Credentials *credentials_with_list(const char *dir, const char *id)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *authority = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
-    g_autofree char *certificate = g_strdup_printf("%s/%s.crt", dir, id);
-    g_autofree char *key = g_strdup_printf("%s/%s.key", dir, id);
-    g_autofree char *crl = g_build_filename(dir, "ca.crl", NULL);
-    Connection connection = {.ca = authority, .certificate = certificate, .key = key, .crl = crl};
-    Credentials *credentials = credentials_load(&connection, id, &error);
-    g_assert_no_error(error);
-    return credentials;
-}
-
 // Known or not, who is revoked is not believed any more; all others are.
 static void test_revocation(Place *place, gconstpointer data)
 {
@@ -518,7 +470,8 @@ static void test_revocation(Place *place, gconstpointer data)
     introduce(place, vienna, graz);
     introduce(place, linz, graz);
     write_list(place->dir, "vienna");
-    authentication_set_credentials(graz, credentials_with_list(place->dir, "graz"), place->now_us);
+    authentication_set_credentials(graz, authority_load(place->dir, "graz", "ca.crl"),
+                                   place->now_us);
     GBytes *frame = say(place, vienna, KIND_FILLED, "graz", 1);
     g_assert_cmpstr(look_at(place, graz, KIND_FILLED, "vienna", "graz", frame), ==, "certificate");
     g_assert_cmpstr(meet(place, graz, vienna, credentials_of(place->dir, "vienna", ALL)), ==,

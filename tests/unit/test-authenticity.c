@@ -2,11 +2,8 @@
 
 #include "tools/qkdnf/authenticity.h"
 
+#include "tests/unit/authority.h"
 #include "tests/unit/chance.h"
-#include "topics/mqtt/credentials-file.h"
-#include "topics/mqtt/pki.h"
-
-#include <glib/gstdio.h>
 
 #define AGENT ROLE_BIT(ROLE_AGENT)
 
@@ -19,48 +16,22 @@ typedef struct {
     GBytes *payload;            // that was made last
 } Place;
 
-static Credentials *credentials_of(const char *dir, const char *id, Roles roles)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(PkiCa) ca = pki_create_ca(dir, &error);
-    g_assert_no_error(error);
-    pki_issue(ca, id, PKI_USAGE_CLIENT, roles, dir, &error);
-    g_assert_no_error(error);
-    g_autofree char *authority = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
-    g_autofree char *certificate = g_strdup_printf("%s/%s.crt", dir, id);
-    g_autofree char *key = g_strdup_printf("%s/%s.key", dir, id);
-    Connection connection = {.ca = authority, .certificate = certificate, .key = key};
-    Credentials *credentials = credentials_load(&connection, id, &error);
-    g_assert_no_error(error);
-    return credentials;
-}
-
 static void set_up(Place *place, gconstpointer data)
 {
-    place->dir = g_dir_make_tmp("qkdnf-test-XXXXXX", NULL);
-    place->other_dir = g_dir_make_tmp("qkdnf-test-XXXXXX", NULL);
+    place->dir = authority_new();
+    place->other_dir = authority_new();
     Random random = chance_random(&place->chance);
-    Credentials *credentials = credentials_of(place->dir, "watch", ROLE_BIT(ROLE_MONITOR));
+    Credentials *credentials =
+        authority_issue(place->dir, "watch", PKI_USAGE_CLIENT, ROLE_BIT(ROLE_MONITOR));
     place->authenticity = authenticity_new("watch", credentials, &random, g_get_real_time());
-}
-
-static void remove_dir(char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-    g_free(path);
 }
 
 static void tear_down(Place *place, gconstpointer data)
 {
     authenticity_free(place->authenticity);
     g_clear_pointer(&place->payload, g_bytes_unref);
-    remove_dir(place->dir);
-    remove_dir(place->other_dir);
+    authority_free(place->dir);
+    authority_free(place->other_dir);
 }
 
 // --- what members say ----------------------------------------------------------------------------
@@ -69,7 +40,8 @@ static Authentication *member_new(Place *place, const char *dir, guint64 incarna
 {
     Random random = chance_random(&place->chance);
     Authentication *member = authentication_new("vienna", ROLE_AGENT, incarnation, &random);
-    authentication_set_credentials(member, credentials_of(dir, "vienna", AGENT), g_get_real_time());
+    authentication_set_credentials(member, authority_issue(dir, "vienna", PKI_USAGE_CLIENT, AGENT),
+                                   g_get_real_time());
     return member;
 }
 
@@ -82,7 +54,7 @@ static void keep(gpointer data, GBytes *payload)
 
 static void pack_birth(Place *place, const char *dir, const Authentication *member)
 {
-    g_autoptr(Credentials) credentials = credentials_of(dir, "vienna", AGENT);
+    g_autoptr(Credentials) credentials = authority_issue(dir, "vienna", PKI_USAGE_CLIENT, AGENT);
     g_autoptr(GBytes) birth =
         presence_pack(authentication_identity(member), 1, TRUE, credentials, g_get_real_time());
     keep(place, birth);

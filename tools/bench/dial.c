@@ -7,14 +7,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+gboolean dial_load(SSL_CTX *context, const Connection *connection)
+{
+    return SSL_CTX_load_verify_file(context, connection->ca) == 1 &&
+           SSL_CTX_use_certificate_chain_file(context, connection->certificate) == 1 &&
+           SSL_CTX_use_PrivateKey_file(context, connection->key, SSL_FILETYPE_PEM) == 1;
+}
+
 SSL_CTX *dial_context(const Connection *connection)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    if (SSL_CTX_load_verify_file(context, connection->ca) == 1 &&
-        SSL_CTX_use_certificate_chain_file(context, connection->certificate) == 1 &&
-        SSL_CTX_use_PrivateKey_file(context, connection->key, SSL_FILETYPE_PEM) == 1)
+    if (dial_load(context, connection))
         return context;
     SSL_CTX_free(context);
     return NULL;

@@ -8,8 +8,10 @@
 
 #include <openssl/ssl.h>
 
-// The authority, certificate and key of a connection; NULL when they cannot be used. Freed with
-// SSL_CTX_free().
+// Whether the authority, certificate and key of a connection can be used.
+gboolean dial_load(SSL_CTX *context, const Connection *connection);
+
+// A client's, with them; NULL when they cannot be used. Freed with SSL_CTX_free().
 SSL_CTX *dial_context(const Connection *connection);
 
 typedef struct {

@@ -98,9 +98,7 @@ static SSL_CTX *mock_context(const Connection *connection)
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_session_id_context(context, (const guint8 *)"mock", 4);
     SSL_CTX_set_num_tickets(context, 1);
-    if (SSL_CTX_load_verify_file(context, connection->ca) == 1 &&
-        SSL_CTX_use_certificate_chain_file(context, connection->certificate) == 1 &&
-        SSL_CTX_use_PrivateKey_file(context, connection->key, SSL_FILETYPE_PEM) == 1)
+    if (dial_load(context, connection))
         return context;
     SSL_CTX_free(context);
     return NULL;
