@@ -21,7 +21,7 @@ import time
 import fabric
 
 # Every wait for something that is not there ends within this.
-LIMIT_S = 15
+LIMIT_S = 60
 
 # Little key, so that it can be used up: 600 slots, and 200 more a second.
 GOOD = """\

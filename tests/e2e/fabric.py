@@ -161,7 +161,7 @@ class Fabric:
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(20)
+            code = self.process.wait(60)
         finally:
             self.process.kill()
             self.log.close()

@@ -105,7 +105,7 @@ class Federation(fabric.Fabric):
 
     def close(self):
         self.requester.stdin.close()
-        self.requester.wait(20)
+        self.requester.wait(60)
         super().close()
 
 

@@ -26,7 +26,7 @@ import fabric
 import observer
 
 # Within this every call has its answer: the agent's own limit is 10 s.
-CALL_LIMIT_S = 15
+CALL_LIMIT_S = 30
 # An agent that was killed is there again within this, whatever else died meanwhile.
 DOWN_LIMIT_S = 30
 # After this a kill waits for no occasion any more.

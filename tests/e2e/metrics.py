@@ -20,7 +20,7 @@ NO_UNITS = ("_ms", "_us", "_minutes", "_kilobytes", "_bits", "_percent")
 
 def get(url, method="GET"):
     request = urllib.request.Request(url, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.status, answer.headers, answer.read().decode()
 
 

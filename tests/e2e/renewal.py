@@ -145,7 +145,7 @@ class Connection:
         tls = ssl.create_default_context(cafile=fed.info["ca"])
         tls.load_cert_chain(user["certificate"], user["key"])
         host, port = user["kme"].removeprefix("https://").split(":")
-        self.http = http.client.HTTPSConnection(host, int(port), context=tls, timeout=10)
+        self.http = http.client.HTTPSConnection(host, int(port), context=tls, timeout=60)
 
     def code(self, path):
         self.http.request("GET", path)

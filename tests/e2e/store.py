@@ -21,7 +21,7 @@ import observer
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
-START_LIMIT_S = 30
+START_LIMIT_S = 60
 # Of schemas/order.proto.
 OUTCOME_STAGE_ORDER = 1
 
@@ -82,7 +82,7 @@ class Place(fabric.Fabric):
         for pair in (("alice", "bob"), ("bob", "alice")):
             fabric.wait_until("a key", lambda: self.enc_keys(*pair).code == 200, 60)
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, self.up_log()
+        assert self.process.wait(60) == 0, self.up_log()
         self.good = {name: (self.dir / name / file).read_bytes() for name, file in
                      (("platform", "platform.db"), ("left", "agent.db"), ("right", "agent.db"))}
         self.broker = None

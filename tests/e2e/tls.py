@@ -25,7 +25,7 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)  # that TLS 1.1 i
 
 SMALLEST = fabric.ROOT / "tools" / "demo" / "two-providers.yaml"
 NOBODY = 65534
-LIMIT_S = 15
+LIMIT_S = 60
 N_HALF_OPEN = 200
 # More than a key management entity takes connections.
 N_KME_HALF_OPEN = 800

@@ -19,7 +19,7 @@ class Terminal:
         self.tmux("new-session", "-d", "-x", "80", "-y", "24", "-s", "top", *command)
 
     def tmux(self, *arguments):
-        done = subprocess.run([*self.base, *arguments], capture_output=True, text=True, timeout=20,
+        done = subprocess.run([*self.base, *arguments], capture_output=True, text=True, timeout=60,
                               env={**os.environ, "LC_ALL": "C.UTF-8"})
         return done.stdout
 

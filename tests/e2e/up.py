@@ -101,7 +101,7 @@ def test_down_stops_all_of_it(place):
     with place.up() as fed:
         pids = place.pids()
         assert place.run("down", "--federation", place.dir) == (0, "", "")
-        assert fed.process.wait(10) == 0
+        assert fed.process.wait(60) == 0
         assert not any(is_alive(pid) for pid in pids.values())
     code, out, err = place.run("down", "--federation", place.dir)
     assert (code, out) == (0, "") and "nothing runs" in err, err

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WAIT_S 10
+#define WAIT_S 60
 
 static struct sockaddr_in loopback(guint16 port)
 {

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
-#define WAIT_MS 10000
+#define WAIT_MS 60000
 
 typedef struct {
     LiveBroker *broker;
