@@ -28,6 +28,7 @@ typedef enum {
 typedef struct {
     char id[37]; // UUID, lower case
     Secret *key;
+    char request[37]; // by which it was made
 } DeliveredKey;
 
 // ETSI GS QKD 014 V1.1.1 clause 6.1 (Status).

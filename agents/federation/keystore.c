@@ -326,6 +326,7 @@ void key_hand_out(KeyStore *keys, Key *key, HolderState *holder, GPtrArray *ret_
 {
     DeliveredKey *delivered = g_new0(DeliveredKey, 1);
     memcpy(delivered->id, key->id, sizeof delivered->id);
+    g_strlcpy(delivered->request, key->state->request, sizeof delivered->request);
     delivered->key = secret_new_copy(key->key->data, key->key->n_bytes);
     g_ptr_array_add(ret_keys, delivered);
     key_leave(keys, key, holder);

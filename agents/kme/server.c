@@ -5,6 +5,7 @@
 #include "agents/kme/etsi014.h"
 #include "agents/kme/listener.h"
 #include "agents/kme/tls.h"
+#include "topics/base/log.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -248,6 +249,16 @@ static void on_request(struct evhttp_request *request, void *data)
     serve(client ? client : client_new(server, connection), request);
 }
 
+// By what asked for them, a conversation ends here. Of a key, its ID.
+static void log_keys(const Client *client, const GPtrArray *keys)
+{
+    for (guint i = 0; keys && log_has_debug() && i < keys->len; i++) {
+        const DeliveredKey *key = keys->pdata[i];
+        log_line(G_LOG_LEVEL_DEBUG, "handed out", "kme", client->server->settings->id,
+                 "application", client->sae, "request", key->request, "keys", key->id, NULL);
+    }
+}
+
 void kme_server_answer(gpointer data, guint64 call, const KeyAnswer *answer)
 {
     KmeServer *server = data;
@@ -255,6 +266,7 @@ void kme_server_answer(gpointer data, guint64 call, const KeyAnswer *answer)
     if (!client || client->answer)
         return;
     client->answer = etsi014_answer(client->method, answer, server->limits);
+    log_keys(client, answer->keys);
     g_array_append_val(server->answered, call);
 }
 

@@ -340,7 +340,7 @@ def test_daemons_keep_trying_and_say_so_once(fed):
             before = server.n
             fabric.wait_until("some attempts", lambda: server.n >= before + 4)
             lines = daemon.lines()
-            assert len(lines) == 1 and " WARNING not on the bus cause=" in lines[0], lines
+            assert len(lines) == 1 and " WARNING not on the bus member=" in lines[0], lines
             daemon.stop()
 
 

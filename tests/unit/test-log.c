@@ -32,15 +32,21 @@ static void test_values_are_cut(void)
 
 static void test_a_line(void)
 {
+    static const char *const pairs[] = {"member", "a", "cause", NULL, NULL};
     if (g_test_subprocess()) {
+        g_unsetenv("G_MESSAGES_DEBUG");
         log_init("test");
+        g_assert_false(log_has_debug());
+        log_pairs(G_LOG_LEVEL_DEBUG, "not to be seen", pairs);
+        log_pairs(G_LOG_LEVEL_INFO, "request.granted", pairs);
         log_line(G_LOG_LEVEL_WARNING, "refused", "topic", "qkdnf/v1/x y", "n-times", "3", NULL);
         return;
     }
     g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed();
     g_test_trap_assert_stderr(
-        "*20*-*-*T*:*:*.???Z WARNING refused topic=\"qkdnf/v1/x y\" n_times=3\n*");
+        "20*-*-*T*:*:*.???Z INFO request.granted member=a cause=-\n"
+        "20*-*-*T*:*:*.???Z WARNING refused topic=\"qkdnf/v1/x y\" n_times=3\n*");
 }
 
 int main(int argc, char **argv)

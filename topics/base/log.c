@@ -82,10 +82,15 @@ static char *format_line(GLogLevelFlags level, const GLogField *fields, gsize n_
     return g_string_free(g_string_append_c(line, '\n'), FALSE);
 }
 
+gboolean log_has_debug(void)
+{
+    return g_getenv("G_MESSAGES_DEBUG") != NULL;
+}
+
 static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
                                    gpointer data)
 {
-    if ((level & G_LOG_LEVEL_DEBUG) && !g_getenv("G_MESSAGES_DEBUG"))
+    if ((level & G_LOG_LEVEL_DEBUG) && !log_has_debug())
         return G_LOG_WRITER_HANDLED;
     if (g_log_writer_is_journald(fileno(stderr)) &&
         g_log_writer_journald(level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
@@ -108,7 +113,7 @@ static char *journal_key(const char *key)
     return g_strconcat(FIELD_PREFIX, g_strdelimit(upper, "-.", '_'), NULL);
 }
 
-void log_line(GLogLevelFlags level, const char *message, ...)
+void log_pairs(GLogLevelFlags level, const char *message, const char *const *pairs)
 {
     GLogField fields[FIELDS_MAX] = {
         {"PRIORITY", levels[level_index(level)].priority, -1},
@@ -116,13 +121,21 @@ void log_line(GLogLevelFlags level, const char *message, ...)
     };
     g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
     gsize n_fields = 2;
-    va_list pairs;
-    va_start(pairs, message);
-    for (const char *key; n_fields < FIELDS_MAX && (key = va_arg(pairs, const char *));) {
-        const char *value = va_arg(pairs, const char *);
-        g_ptr_array_add(keys, journal_key(key));
-        fields[n_fields++] = (GLogField){keys->pdata[keys->len - 1], value ? value : "-", -1};
+    for (; n_fields < FIELDS_MAX && pairs[0]; pairs += 2) {
+        g_ptr_array_add(keys, journal_key(pairs[0]));
+        fields[n_fields++] = (GLogField){keys->pdata[keys->len - 1], pairs[1] ? pairs[1] : "-", -1};
     }
-    va_end(pairs);
     g_log_structured_array(level, fields, n_fields);
+}
+
+void log_line(GLogLevelFlags level, const char *message, ...)
+{
+    const char *pairs[2 * FIELDS_MAX + 1] = {NULL};
+    va_list arguments;
+    va_start(arguments, message);
+    for (gsize i = 0; i + 1 < 2 * FIELDS_MAX && (pairs[i] = va_arg(arguments, const char *));
+         i += 2)
+        pairs[i + 1] = va_arg(arguments, const char *);
+    va_end(arguments);
+    log_pairs(level, message, pairs);
 }

@@ -15,6 +15,11 @@ void log_init(const char *program);
 // texts; what is not a plain word is quoted, and everything is cut, so that they may come from
 // anybody.
 void log_line(GLogLevelFlags level, const char *message, ...) G_GNUC_NULL_TERMINATED;
+// The same of an array.
+void log_pairs(GLogLevelFlags level, const char *message, const char *const *pairs);
+
+// Whether debug lines are written: whoever makes many need not, otherwise.
+gboolean log_has_debug(void);
 
 // A value as it stands in a line: a plain word as it is, anything else in quotes and escaped, cut
 // to a length that people read. Free with g_free().

@@ -3,6 +3,7 @@
 #include "topics/mqtt/daemon.h"
 
 #include "topics/base/log.h"
+#include "topics/mqtt/chronicle.h"
 #include "topics/mqtt/credentials-file.h"
 #include "topics/mqtt/privilege.h"
 
@@ -103,7 +104,8 @@ static void on_connected(gpointer data)
 {
     Daemon *self = data;
     const DaemonSetup *setup = self->setup;
-    log_line(G_LOG_LEVEL_MESSAGE, "on the bus", "broker", setup->connection->url, NULL);
+    log_line(G_LOG_LEVEL_MESSAGE, "on the bus", "member", setup->id, "broker",
+             setup->connection->url, NULL);
     g_clear_pointer(&self->last_cause, g_free);
     // What was dropped while the bus was away is no news.
     self->n_dropped_out = session_n_dropped_out(self->session);
@@ -122,7 +124,8 @@ static void on_disconnected(gpointer data, const char *cause)
     Daemon *self = data;
     if (g_strcmp0(cause, self->last_cause) == 0)
         return;
-    log_line(G_LOG_LEVEL_WARNING, "not on the bus", "cause", cause, NULL);
+    log_line(G_LOG_LEVEL_WARNING, "not on the bus", "member", self->setup->id, "cause", cause,
+             NULL);
     g_free(self->last_cause);
     self->last_cause = g_strdup(cause);
 }
@@ -139,8 +142,8 @@ static void log_refusal(Daemon *self, const char *topic, Refusal refusal, gint64
     const char *reason = refusal_name(refusal);
     g_autofree char *total = g_strdup_printf("%" G_GUINT64_FORMAT, self->n_refused[refusal]);
     if (g_hash_table_add(self->refusals, g_strconcat(reason, " ", topic, NULL)))
-        log_line(G_LOG_LEVEL_WARNING, "refused", "reason", reason, "topic", topic, "total", total,
-                 NULL);
+        log_line(G_LOG_LEVEL_WARNING, "refused", "member", self->setup->id, "reason", reason,
+                 "topic", topic, "total", total, NULL);
 }
 
 static void on_arrived(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes)
@@ -152,6 +155,8 @@ static void on_arrived(gpointer data, const char *topic, const guint8 *payload, 
     self->n_refused[refusal]++;
     if (refusal != REFUSAL_NONE)
         log_refusal(self, topic, refusal, now_us);
+    else
+        chronicle_heard(setup->id, topic, payload, n_bytes);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *data)
@@ -177,9 +182,10 @@ static void on_hangup(evutil_socket_t number, short what, void *data)
     const DaemonSetup *setup = self->setup;
     g_autoptr(GError) error = NULL;
     if ((!setup->reload || setup->reload(setup->server, &error)) && load_credentials(self, &error))
-        log_line(G_LOG_LEVEL_MESSAGE, "reloaded", NULL);
+        log_line(G_LOG_LEVEL_MESSAGE, "reloaded", "member", setup->id, NULL);
     else
-        log_line(G_LOG_LEVEL_WARNING, "not reloaded", "cause", error->message, NULL);
+        log_line(G_LOG_LEVEL_WARNING, "not reloaded", "member", setup->id, "cause", error->message,
+                 NULL);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *data)
@@ -189,7 +195,9 @@ static void on_timer(evutil_socket_t fd, short what, void *data)
 
 static void send_publish(gpointer data, const Publish *publish)
 {
-    session_publish(data, publish);
+    Daemon *self = data;
+    session_publish(self->session, publish);
+    chronicle_said(self->setup->id, publish);
 }
 
 static void log_drops(Daemon *self, gint64 now_us)
@@ -201,7 +209,8 @@ static void log_drops(Daemon *self, gint64 now_us)
         return;
     g_autofree char *out = g_strdup_printf("%" G_GUINT64_FORMAT, n_out);
     g_autofree char *in = g_strdup_printf("%" G_GUINT64_FORMAT, n_in);
-    log_line(G_LOG_LEVEL_WARNING, "dropped publishes", "total_out", out, "total_in", in, NULL);
+    log_line(G_LOG_LEVEL_WARNING, "dropped publishes", "member", self->setup->id, "total_out", out,
+             "total_in", in, NULL);
     self->n_dropped_out = n_out;
     self->n_dropped_in = n_in;
     self->drops_logged_us = now_us;
@@ -276,7 +285,7 @@ static gboolean daemon_pass(Daemon *self, GError **error)
     if (setup->committed)
         setup->committed(setup->server);
     say_metrics(self, now_us);
-    outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self->session);
+    outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self);
     if (session_is_connected(self->session))
         log_drops(self, now_us);
     return TRUE;
