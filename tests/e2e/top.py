@@ -3,50 +3,18 @@
 
 import contextlib
 import json
-import os
-import re
 import subprocess
 import sys
 
 import fabric
-
-
-class Terminal:
-    """A program in a tmux of its own; the screen is what tmux has of it."""
-
-    def __init__(self, directory, *command):
-        self.base = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
-        self.tmux("new-session", "-d", "-x", "80", "-y", "24", "-s", "top", *command)
-
-    def tmux(self, *arguments):
-        done = subprocess.run([*self.base, *arguments], capture_output=True, text=True, timeout=60,
-                              env={**os.environ, "LC_ALL": "C.UTF-8"})
-        return done.stdout
-
-    def lines(self):
-        return self.tmux("capture-pane", "-p", "-t", "top").splitlines()
-
-    def shows(self, pattern):
-        return re.search(pattern, "\n".join(self.lines()), re.MULTILINE)
-
-    def press(self, *keys):
-        self.tmux("send-keys", "-t", "top", *keys)
-
-    def resize(self, columns, rows):
-        self.tmux("resize-window", "-t", "top", "-x", str(columns), "-y", str(rows))
-
-    def is_over(self):
-        return "top" not in self.tmux("list-sessions")
-
-    def close(self):
-        self.tmux("kill-server")
+import terminal
 
 
 class Watched(fabric.Fabric):
     def __init__(self, build):
         super().__init__(build, fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml")
         command = [self.qkdnf, "top", "--federation", str(self.dir)]
-        self.terminal = Terminal(self.dir.parent, *command)
+        self.terminal = terminal.Terminal(self.dir.parent, *command)
         self.tap = fabric.Decoded(self)
         self.wait_for(r"granted 0 ")
         self.wait_for_key()

@@ -84,6 +84,32 @@ static double read_real(const json_t *object, const char *name)
     return json_number_value(json_object_get(object, name));
 }
 
+static ScreenStyle alarm_style(const json_t *alarm)
+{
+    return strcmp(json_read_text(alarm, "severity"), "SEVERITY_ALARM") == 0 ? SCREEN_BAD
+                                                                            : SCREEN_PLAIN;
+}
+
+static char *alarm_time(const json_t *alarm)
+{
+    gint64 at_s = json_read_integer(alarm, "at_us") / G_USEC_PER_SEC;
+    g_autoptr(GDateTime) at = g_date_time_new_from_unix_local(at_s);
+    return at ? g_date_time_format(at, "%H:%M:%S") : g_strdup("");
+}
+
+// Seen wherever the rest is scrolled to.
+static void add_latest(Screen *screen, const json_t *alarm)
+{
+    if (!alarm) {
+        add(screen, SCREEN_PLAIN, "%s", "");
+        return;
+    }
+    g_autofree char *time = alarm_time(alarm);
+    add(screen, alarm_style(alarm), "%-11s %s %s %s %s", "latest", time,
+        json_read_text(alarm, "from"), json_read_text(alarm, "name"),
+        json_read_text(alarm, "text"));
+}
+
 static void add_head(Screen *screen, const json_t *picture)
 {
     const json_t *requests = json_object_get(picture, "requests");
@@ -101,7 +127,7 @@ static void add_head(Screen *screen, const json_t *picture)
         json_read_integer(requests, "open"), read_real(requests, "per_s"),
         (double)json_read_integer(requests, "p50_us") / 1000,
         (double)json_read_integer(requests, "p99_us") / 1000);
-    add(screen, SCREEN_PLAIN, "%s", "");
+    add_latest(screen, json_array_get(json_object_get(picture, "alarms"), 0));
 }
 
 static void add_providers(Screen *screen, const json_t *providers)
@@ -195,16 +221,13 @@ static void add_alarms(Screen *screen, const json_t *alarms)
     if (json_array_size(alarms) == 0)
         return;
     add(screen, SCREEN_PLAIN, "%s", "");
-    add(screen, SCREEN_HEADING, "%-8s %-8s %-16s %s", "LATEST", "", "FROM", "WHAT");
+    add(screen, SCREEN_HEADING, "%-8s %-8s %-16s %-22s %s", "LATEST", "", "FROM", "WHAT", "TEXT");
     for (gsize i = 0; i < json_array_size(alarms); i++) {
         const json_t *alarm = json_array_get(alarms, i);
-        gint64 at_s = json_read_integer(alarm, "at_us") / G_USEC_PER_SEC;
-        g_autoptr(GDateTime) at = g_date_time_new_from_unix_local(at_s);
-        g_autofree char *time = at ? g_date_time_format(at, "%H:%M:%S") : g_strdup("");
-        const char *severity = without("SEVERITY_", json_read_text(alarm, "severity"));
-        add(screen, strcmp(severity, "ALARM") == 0 ? SCREEN_BAD : SCREEN_PLAIN,
-            "%-8s %-8s %-16s %s", time, severity, json_read_text(alarm, "from"),
-            json_read_text(alarm, "text"));
+        g_autofree char *time = alarm_time(alarm);
+        add(screen, alarm_style(alarm), "%-8s %-8s %-16s %-22s %s", time,
+            without("SEVERITY_", json_read_text(alarm, "severity")), json_read_text(alarm, "from"),
+            json_read_text(alarm, "name"), json_read_text(alarm, "text"));
     }
 }
 
