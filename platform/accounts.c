@@ -20,12 +20,6 @@
 // No record of a session is longer: one that has rested for an hour begins anew.
 #define LONGEST_US (G_TIME_SPAN_HOUR + 10 * G_TIME_SPAN_MINUTE)
 
-const char *accounts_buyer(const Federation *federation, const char *initiator)
-{
-    const Application *application = directory_find(federation, initiator);
-    return application ? application->home->id : "";
-}
-
 // --- what was granted ----------------------------------------------------------------------------
 
 static gboolean is_foreign(const Federation *federation, const char *sae, const char *provider)

@@ -75,8 +75,10 @@ void attempt_start(Federation *federation, Request *request)
         request_reject(federation, request, STATUS_EXPIRED, request->last_text);
         return;
     }
-    Status status = plan_make(federation, request);
-    g_autofree char *text = explain_plan(federation, request, status);
+    g_autofree char *why_not = NULL;
+    Status status = plan_make(federation, request, &why_not);
+    g_autofree char *text =
+        why_not ? g_steal_pointer(&why_not) : explain_plan(federation, request, status);
     // A failed attempt says more than that there is no way around it.
     gboolean has_failed = request->last_failure != 0;
     if (status == STATUS_OK)
@@ -185,6 +187,13 @@ static void wait_for_room(Federation *federation, Request *request)
         request_reject(federation, request, STATUS_BUSY, request->last_text);
 }
 
+// Who says so at an end will say so again.
+static gboolean is_final_word(Status status)
+{
+    return status == STATUS_BAD_REQUEST || status == STATUS_NO_AGREEMENT ||
+           status == STATUS_QUOTA_USED;
+}
+
 static void attempt_failed(Federation *federation, Request *request, Status status,
                            const char *culprit, const char *text)
 {
@@ -197,7 +206,7 @@ static void attempt_failed(Federation *federation, Request *request, Status stat
         request_reject(federation, request, STATUS_EXPIRED, request->last_text);
         return;
     }
-    gboolean is_hopeless = status == STATUS_BAD_REQUEST && is_end(federation, request, culprit);
+    gboolean is_hopeless = is_final_word(status) && is_end(federation, request, culprit);
     if (request->attempt + 1 >= ATTEMPTS_MAX || is_hopeless) {
         request_reject(federation, request, status, request->last_text);
         return;
@@ -334,6 +343,18 @@ gboolean request_concerns(const Federation *federation, const char *member)
 {
     return affected_count(federation->running, BY_PROVIDER, member) > 0 ||
            affected_count(federation->running, BY_RELEASE, member) > 0;
+}
+
+gboolean request_is_under(const Federation *federation, const char *member, const Provider *buyer)
+{
+    gboolean is_under = FALSE;
+    g_auto(GStrv) ids = affected_find(federation->running, BY_PROVIDER, member);
+    for (char **id = ids; *id && !is_under; id++) {
+        const Request *request = g_hash_table_lookup(federation->requests, *id);
+        const Part *part = find_part(request->parts, member, request->attempt);
+        is_under = part && (!buyer || strcmp(part->order->buyer, buyer->id) == 0);
+    }
+    return is_under;
 }
 
 GHashTable *request_companions(const Federation *federation, const char *member)

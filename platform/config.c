@@ -3,7 +3,7 @@
 #include "platform/config.h"
 
 #include "platform/prices.h"
-#include "schemas/membership.h"
+#include "schemas/agreement.h"
 
 // Agents remember what they answered for three minutes: nothing may ask for it later, with the time
 // that a frame is under way.
@@ -108,12 +108,28 @@ static const Setting accounts_settings[] = {
 };
 static const SettingTable accounts_table = {accounts_settings, sizeof(FederationAccounts)};
 
+static const Setting terms_settings[] = {
+    {"version", SETTING_UINT, OF(FederationTerms, version), .max = 1000000000, .fallback = "1"},
+    {"purposes", SETTING_TEXTS, OF(FederationTerms, purposes), .expects = PURPOSES_EXPECTED},
+    {"quota_bits", SETTING_UINT, OF(FederationTerms, quota_bits), .max = 1e15, .fallback = "0"},
+    {"period_s", SETTING_UINT, OF(FederationTerms, period_s), .min = 1, .max = 31622400,
+     .fallback = "86400"},
+    {"rate_bps", SETTING_UINT, OF(FederationTerms, rate_bps), .max = 1e12, .fallback = "0"},
+    {"valid_from", SETTING_TEXT, OF(FederationTerms, valid_from),
+     .expects = AGREEMENT_TIME_EXPECTED},
+    {"valid_until", SETTING_TEXT, OF(FederationTerms, valid_until),
+     .expects = AGREEMENT_TIME_EXPECTED},
+    {NULL},
+};
+static const SettingTable terms_table = {terms_settings, sizeof(FederationTerms)};
+
 const Setting federation_settings[] = {
     {"id", SETTING_ID, OF(FederationConfig, id), .fallback = "platform"},
     {"members", SETTING_LIST, OF(FederationConfig, members), .table = &member_table},
     {"operators", SETTING_TEXTS, OF(FederationConfig, operators)},
     {"policy", SETTING_SECTION, OF(FederationConfig, policy), .table = &policy_table},
     {"accounts", SETTING_SECTION, OF(FederationConfig, accounts), .table = &accounts_table},
+    {"terms", SETTING_SECTION, OF(FederationConfig, terms), .table = &terms_table},
     {"max_keys_per_request", SETTING_UINT, OF(FederationConfig, max_keys_per_request), .min = 1,
      .max = 128, .fallback = "128"},
     {"max_key_size_bits", SETTING_UINT, OF(FederationConfig, max_key_size_bits), .min = 8,
@@ -178,6 +194,24 @@ static void check_accounts(const FederationAccounts *accounts, Settings *setting
     }
 }
 
+static guint64 check_time(Settings *settings, char *const *time, const char *key)
+{
+    guint64 time_us = 0;
+    if (!agreement_time_parse(*time, &time_us))
+        settings_fail(settings, time, "%s is '%s'; expected " AGREEMENT_TIME_EXPECTED, key, *time);
+    return time_us;
+}
+
+static void check_terms(const FederationTerms *terms, Settings *settings)
+{
+    guint64 from_us = check_time(settings, &terms->valid_from, "valid_from");
+    guint64 until_us = check_time(settings, &terms->valid_until, "valid_until");
+    check_purposes(terms->purposes, settings);
+    if (until_us > 0 && until_us <= from_us)
+        settings_fail(settings, &terms->valid_until,
+                      "valid_until is '%s'; expected a time after valid_from", terms->valid_until);
+}
+
 void federation_config_check(const FederationConfig *config, Settings *settings)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -189,6 +223,7 @@ void federation_config_check(const FederationConfig *config, Settings *settings)
     }
     check_purposes(config->policy.purposes, settings);
     check_accounts(&config->accounts, settings);
+    check_terms(&config->terms, settings);
     if (config->max_key_size_bits % 8 != 0)
         settings_fail(settings, &config->max_key_size_bits,
                       "max_key_size_bits is %" G_GUINT64_FORMAT "; expected a multiple of 8",

@@ -66,12 +66,24 @@ typedef struct {
     GPtrArray *rates;   // FederationExchange
 } FederationAccounts;
 
+// The standing terms that the platform offers to every member, as the broker of agreements.
+typedef struct {
+    guint64 version; // 0: none are offered
+    char **purposes; // none: all
+    guint64 quota_bits;
+    guint64 period_s;
+    guint64 rate_bps;
+    char *valid_from; // ISO 8601; NULL: no limit
+    char *valid_until;
+} FederationTerms;
+
 typedef struct {
     char *id;           // the platform's member ID
     GPtrArray *members; // FederationMember: approved beforehand
     char **operators;   // member IDs
     FederationPolicy policy;
     FederationAccounts accounts;
+    FederationTerms terms;
     guint64 max_keys_per_request;
     guint64 max_key_size_bits;
     guint64 max_targets;

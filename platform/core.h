@@ -6,6 +6,7 @@
 //   federation.c   creation, messages in, time
 //   member.c       members, what they registered, who is there; member-state.c the states of
 //                  membership, member-apply.c what members change of them, member-store.c
+//   agreement.c    what members let each other use, and its parts (agreement.h)
 //   admin.c        what operators change of them; admin-list.c what they ask; audit.c the trail
 //   fault.c        what is wrong; notice.c who is told
 //   directory.c    applications, and finding them; attachment.c where they are served now
@@ -35,6 +36,8 @@ typedef enum {
     TIMER_STALE,    // member: not heard of for too long
     TIMER_DRAIN,    // member: it withdraws, and may be done
     TIMER_POLICY,   // member: it has not agreed to the policy in time
+    TIMER_TERM,     // agreement: its time begins or ends, or that of its quota
+    TIMER_TELL,     // agreement: say again what was not acknowledged
     TIMER_FAULT,    // fault: cleared long enough ago to be forgotten
     TIMER_REPEAT,   // request: say again what was not answered
     TIMER_ATTEMPT,  // request: the attempt has taken too long
@@ -106,6 +109,9 @@ struct Federation {
     GTree *openings;          // session ID → what is to be opened as soon as there is a way
     Accounts *accounts;
     Affected *streaming; // sessions, by all that concerns them
+    // ID → Agreement, and the last version that was given to one.
+    GTree *agreements;
+    guint64 agreement_version;
 };
 
 // It has just started: who is not there may be in a moment.
@@ -161,6 +167,30 @@ void member_on_stock(gpointer federation, const Sender *sender, gconstpointer me
 void member_policy_review(Federation *federation);
 void member_on_timer(Federation *federation, TimerId timer, const char *id);
 
+// agreement.c and its parts; more of it in agreement.h
+void agreement_free(gpointer agreement);
+// After members, and before what runs by agreements.
+gboolean agreement_load(Federation *federation, GError **error);
+// Once everything is loaded.
+void agreement_settle(Federation *federation);
+void agreement_on_agreement(gpointer federation, const Sender *sender, gconstpointer message);
+void agreement_on_timer(Federation *federation, TimerId timer, const char *id);
+// A member was born: it is told what it may have lost, and offered the standing terms.
+void agreement_on_birth(Federation *federation, Member *member);
+// It can be used now, or not any more.
+void agreement_on_presence(Federation *federation, const Provider *seller);
+// It is no member any more.
+void agreement_on_member_gone(Federation *federation, const Provider *member);
+// Whether the buyer may use the seller for one of these purposes; if not, why (to be freed).
+gboolean agreement_covers(Provider *buyer, const Provider *seller, Purposes purposes);
+char *agreement_explain(Provider *buyer, const Provider *seller, Purposes purposes,
+                        Status *ret_status);
+// The ID of the agreement by which it may; to be freed.
+char *agreement_name(Provider *buyer, const Provider *seller);
+// So much of the quota is used; or was not used after all.
+void agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits);
+void agreement_give_back(Federation *federation, const char *id, guint64 n_bits);
+
 // fault.c; more of it in fault.h
 void fault_free(gpointer fault);
 gboolean fault_load(Federation *federation, GError **error);
@@ -181,8 +211,6 @@ void notice_repeat(Federation *federation, const char *member);
 Accounts *accounts_new(const FederationAccounts *config);
 void accounts_free(Accounts *accounts);
 gboolean accounts_load(Federation *federation, GError **error);
-// The provider that pays for what this application asks for; empty: none any more.
-const char *accounts_buyer(const Federation *federation, const char *initiator);
 // Each provider that took part is expected to report it.
 void accounts_on_grant(Federation *federation, const struct Request *request);
 void accounts_on_usage(gpointer federation, const Sender *sender, gconstpointer message);
@@ -283,6 +311,8 @@ void request_on_timer(Federation *federation, TimerId timer, const char *id);
 void request_on_member_lost(Federation *federation, const char *member);
 // It has a part in a running attempt, or has not answered what became of one.
 gboolean request_concerns(const Federation *federation, const char *member);
+// Of those, one for that buyer; NULL: for any.
+gboolean request_is_under(const Federation *federation, const char *member, const Provider *buyer);
 // IDs of those that have a part in a running attempt together with it.
 GHashTable *request_companions(const Federation *federation, const char *member);
 
@@ -299,6 +329,9 @@ void stream_retry_opening(Federation *federation, const char *session);
 void stream_on_link_lost(Federation *federation, const char *link);
 void stream_on_link_back(Federation *federation, const char *link);
 void stream_on_member_lost(Federation *federation, const Provider *member, const char *cause);
+void stream_on_agreement(Federation *federation, const Provider *seller, const char *cause);
+// Whether a session of the buyer's users leads over it; NULL: of anybody's.
+gboolean stream_is_under(const Federation *federation, const char *member, const Provider *buyer);
 void stream_on_member_back(Federation *federation, const Provider *member);
 void stream_on_resource(Federation *federation, const Provider *member);
 // Ends of sessions of the application that are not where it is: the agents that had them are lost.

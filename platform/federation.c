@@ -63,6 +63,7 @@ static const DispatchTable dispatch_table = {
             [KIND_APPLY] = member_on_apply,
             [KIND_WITHDRAW] = member_on_withdraw,
             [KIND_ADMIN] = admin_on_admin,
+            [KIND_AGREEMENT] = agreement_on_agreement,
             [KIND_RESOURCE] = member_on_resource,
             [KIND_STOCK] = member_on_stock,
             [KIND_FAULT] = fault_on_fault,
@@ -102,6 +103,10 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
     case TIMER_DRAIN:
     case TIMER_POLICY:
         member_on_timer(federation, timer, id);
+        break;
+    case TIMER_TERM:
+    case TIMER_TELL:
+        agreement_on_timer(federation, timer, id);
         break;
     case TIMER_FAULT:
         fault_on_timer(federation, id);
@@ -223,10 +228,11 @@ static gboolean load(Federation *federation, GError **error)
     federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
     return store_load(federation->store, "link", load_link, federation, error) &&
            audit_load(federation, error) && fault_load(federation, error) &&
-           member_load(federation, error) && directory_load(federation, error) &&
-           attachment_load(federation, error) && visit_load(federation, error) &&
-           handover_load(federation, error) && request_load(federation, error) &&
-           stream_load(federation, error) && accounts_load(federation, error);
+           member_load(federation, error) && agreement_load(federation, error) &&
+           directory_load(federation, error) && attachment_load(federation, error) &&
+           visit_load(federation, error) && handover_load(federation, error) &&
+           request_load(federation, error) && stream_load(federation, error) &&
+           accounts_load(federation, error);
 }
 
 Federation *federation_new(const FederationConfig *config, Store *store, const Random *random,
@@ -240,6 +246,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->timers = timers_new();
     federation->topology = topology_new();
     federation->members = g_tree_new_full(id_compare, NULL, NULL, member_free);
+    federation->agreements = g_tree_new_full(id_compare, NULL, NULL, agreement_free);
     federation->faults = g_tree_new_full(id_compare, NULL, NULL, fault_free);
     federation->applications = g_tree_new_full(id_compare, NULL, NULL, directory_free);
     federation->visits = g_tree_new_full(id_compare, NULL, NULL, visit_free);
@@ -259,6 +266,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     if (!load(federation, error))
         return NULL;
     drop_stale(federation);
+    agreement_settle(federation);
     attachment_settle(federation);
     member_policy_review(federation);
     save_incarnation(federation);
@@ -285,6 +293,7 @@ void federation_free(Federation *federation)
     g_tree_unref(federation->visits);
     g_tree_unref(federation->applications);
     g_tree_unref(federation->faults);
+    g_tree_unref(federation->agreements);
     g_tree_unref(federation->members);
     g_queue_clear_full(&federation->audit, wire_free);
     topology_free(federation->topology);

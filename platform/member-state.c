@@ -2,7 +2,7 @@
 //
 // The states of membership, and what each change brings with it.
 
-#include "platform/member.h"
+#include "platform/agreement.h"
 
 // How often it is looked whether a member that withdraws has done all that runs.
 #define DRAIN_CHECK_US (250 * G_TIME_SPAN_MILLISECOND)
@@ -39,8 +39,7 @@ Purposes member_scope(const Member *member)
 void member_update_scope(Federation *federation, Member *member, Purposes granted)
 {
     member->granted = granted;
-    member->provider->no_transit =
-        !(member_scope(member) & PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY));
+    member->provider->denied = PURPOSES_ALL & ~member_scope(member);
     attachment_review(federation, member->provider);
     member_save(federation, member);
 }
@@ -52,6 +51,7 @@ static void leave(Federation *federation, Member *member)
     timers_disarm(federation->timers, TIMER_DRAIN, member->provider->id);
     // Also what it was left to end by itself.
     request_on_member_lost(federation, member->provider->id);
+    agreement_on_member_gone(federation, member->provider);
     member_drop_resource(federation, member);
     fault_clear_all(federation, member->provider->id, G_MAXUINT64);
 }
@@ -68,10 +68,12 @@ static void follow(Federation *federation, Member *member)
     case MEMBER(EXPELLED):
         leave(federation, member);
         break;
+    case MEMBER(ACTIVE):
+        agreement_offer_standing(federation, member);
+        break;
     case MEMBER(UNSPECIFIED):
     case MEMBER(APPLIED):
     case MEMBER(AUTHENTICATED):
-    case MEMBER(ACTIVE):
     case MEMBER(SUSPENDED):
     case MEMBER(REFUSED):
     case _QKDNF__V1__MEMBER_STATE_IS_INT_SIZE:

@@ -77,8 +77,7 @@ static void take_over(Loading *loading, Member *member, const Platform__State__M
     member->actor = text_or_null(state->actor);
     member->since_us = (gint64)state->since_us;
     member->policy_due_us = (gint64)state->policy_due_us;
-    member->provider->no_transit =
-        !(member_scope(member) & PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY));
+    member->provider->denied = PURPOSES_ALL & ~member_scope(member);
     if (member->state == MEMBER(WITHDRAWING))
         timers_arm(loading->federation->timers, TIMER_DRAIN, member->provider->id,
                    loading->federation->now);

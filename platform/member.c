@@ -39,6 +39,7 @@ static void went_up(Federation *federation, const Member *member)
                                   .name = "member.up",
                                   .subject = id},
                      "%s takes part", id);
+    agreement_on_presence(federation, member->provider);
     stream_on_member_back(federation, member->provider);
     fault_on_return(federation, id);
 }
@@ -53,6 +54,7 @@ static void went_down(Federation *federation, const Member *member, const char *
                                   .subject = id,
                                   .cause = cause},
                      "%s is gone", id);
+    agreement_on_presence(federation, member->provider);
     stream_on_member_lost(federation, member->provider, cause && cause[0] ? cause : "it is gone");
     if (member->state == MEMBER(ACTIVE))
         fault_on_silence(federation, id, cause);
@@ -134,6 +136,7 @@ void member_on_presence(gpointer data, const Sender *sender, gconstpointer messa
     member_send_state(federation, member);
     fault_clear_all(federation, sender->id, member->presence.incarnation);
     notice_repeat(federation, sender->id);
+    agreement_on_birth(federation, member);
     member_heard(federation, member);
 }
 

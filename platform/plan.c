@@ -37,18 +37,25 @@ static guint64 slots_of(const Request *request)
     return slots_of_bytes(n_keys * request->wire->size_bits / 8 + n_mark_bytes);
 }
 
+guint64 plan_order_bits(const Request *request, const WireOrder *order)
+{
+    return order->n_branches * slots_of(request) * SLOT_BYTES * 8;
+}
+
 // --- routes --------------------------------------------------------------------------------------
 
 // All routes of one attempt, with the slots that they will take together.
 typedef struct {
     GPtrArray *routes;   // by target: GPtrArray of Route
     GHashTable *planned; // Link → slots
+    char *why_not;       // there is none, where more can be said than the status does
 } Plan;
 
 static void plan_clear(Plan *plan)
 {
     g_ptr_array_unref(plan->routes);
     g_hash_table_unref(plan->planned);
+    g_free(plan->why_not);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Plan, plan_clear)
@@ -57,7 +64,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Plan, plan_clear)
 static RouteQuery query_for_copy(Federation *federation, const Request *request, const Plan *plan)
 {
     const Handover *handover = handover_find_running(federation, request->wire->initiator);
+    const Application *moving = directory_find(federation, request->wire->initiator);
     return (RouteQuery){
+        .buyer = moving->home,
+        .is_reroute = TRUE,
+        .is_leaving = TRUE,
         .from = handover->old_provider,
         .from_node = handover->old_node,
         .to = handover->provider,
@@ -77,6 +88,8 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
     const Application *from = directory_find(federation, request->wire->initiator);
     const Application *to = directory_find(federation, request->wire->targets[target]);
     RouteQuery query = {
+        .buyer = from->home,
+        .is_reroute = request->session || request->attempt > 0,
         .from = attachment_provider(from),
         .from_node = attachment_node(from),
         .to = attachment_provider(to),
@@ -125,7 +138,33 @@ static void take_into_plan(Plan *plan, GPtrArray *routes, guint64 n_slots)
     }
 }
 
-Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_paths)
+// There would be a way if nobody asked for agreements: what the first provider on it that stands in
+// the way lacks.
+static Status explain_agreements(const Topology *topology, const RouteQuery *query, char **ret_text)
+{
+    RouteQuery free_for_all = *query;
+    free_for_all.buyer = NULL;
+    g_autoptr(GPtrArray) routes =
+        query->buyer ? plan_find_routes(topology, &free_for_all, 1) : NULL;
+    if (!routes)
+        return STATUS_NO_ROUTE;
+    g_autoptr(GPtrArray) providers = route_providers(query, routes->pdata[0]);
+    for (guint i = 0; i < providers->len; i++) {
+        Status status;
+        if (route_may_use(query, providers->pdata[i]))
+            continue;
+        g_autofree char *text =
+            agreement_explain(query->buyer, providers->pdata[i],
+                              route_wanted_purposes(query, providers->pdata[i]), &status);
+        if (ret_text)
+            *ret_text = g_steal_pointer(&text);
+        return status;
+    }
+    return STATUS_NO_ROUTE;
+}
+
+Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_paths,
+                    char **ret_text)
 {
     RouteQuery without_stock = *query;
     without_stock.ignores_stock = TRUE;
@@ -133,6 +172,9 @@ Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_p
     g_autoptr(GPtrArray) routes = plan_find_routes(topology, &without_stock, n_paths);
     if (routes)
         return STATUS_INSUFFICIENT_KEY;
+    Status status = explain_agreements(topology, &without_stock, ret_text);
+    if (status != STATUS_NO_ROUTE)
+        return status;
     if (n_paths == 1)
         return STATUS_NO_ROUTE;
     g_autoptr(GPtrArray) single = plan_find_routes(topology, &without_stock, 1);
@@ -186,7 +228,7 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
             return STATUS_NO_ROUTE;
         GPtrArray *routes = find_routes(federation, request, target, &query);
         if (!routes)
-            return plan_explain(federation->topology, &query, n_paths);
+            return plan_explain(federation->topology, &query, n_paths, &plan->why_not);
         take_into_plan(plan, routes, query.n_slots);
         if (plan_is_too_long(routes))
             return STATUS_UNSUPPORTED;
@@ -198,14 +240,16 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
 
 // The order for one agent while it grows; what its branches point at lives as long as the split.
 typedef struct {
-    const char *agent;
+    Provider *agent;
     GPtrArray *branches; // WireBranch
+    Purposes purposes;   // that it serves for them
 } Draft;
 
 typedef struct {
     Federation *federation;
     const Request *request;
     const Provider *from; // where the initiator is served
+    Provider *buyer;      // its home
     GArray *drafts;       // Draft
     GPtrArray *memory;    // everything that was allocated for them
 } Split;
@@ -217,20 +261,26 @@ static gpointer split_alloc(Split *split, gsize n_bytes)
     return memory;
 }
 
-static void add_branch(Split *split, const char *agent, const WireBranch *branch)
+static Draft *draft_of(Split *split, Provider *agent)
+{
+    for (guint i = 0; i < split->drafts->len; i++) {
+        Draft *draft = &g_array_index(split->drafts, Draft, i);
+        if (draft->agent == agent)
+            return draft;
+    }
+    Draft draft = {agent, g_ptr_array_new(), 0};
+    g_array_append_val(split->drafts, draft);
+    return &g_array_index(split->drafts, Draft, split->drafts->len - 1);
+}
+
+static void add_branch(Split *split, const RouteQuery *query, Provider *agent,
+                       const WireBranch *branch)
 {
     WireBranch *copy = split_alloc(split, sizeof *copy);
     *copy = *branch;
-    for (guint i = 0; i < split->drafts->len; i++) {
-        Draft *draft = &g_array_index(split->drafts, Draft, i);
-        if (strcmp(draft->agent, agent) == 0) {
-            g_ptr_array_add(draft->branches, copy);
-            return;
-        }
-    }
-    Draft draft = {agent, g_ptr_array_new()};
-    g_ptr_array_add(draft.branches, copy);
-    g_array_append_val(split->drafts, draft);
+    Draft *draft = draft_of(split, agent);
+    g_ptr_array_add(draft->branches, copy);
+    draft->purposes |= route_purposes(query, agent);
 }
 
 static void save_link(Federation *federation, const Link *link)
@@ -277,7 +327,7 @@ static void split_route(Split *split, const RouteQuery *query, const Route *rout
         branch.egress = link ? allocate(split, link, query->n_slots) : NULL;
         branch.from_node = (char *)node;
         branch.to_node = link ? link_end_of(link, provider)->node : (char *)query->to_node;
-        add_branch(split, provider->id, &branch);
+        add_branch(split, query, provider, &branch);
         ingress = branch.egress;
         node = link ? link_end_beyond(link, provider)->node : NULL;
     }
@@ -289,6 +339,7 @@ static void split_all(Split *split, const Plan *plan)
         const GPtrArray *routes = plan->routes->pdata[target];
         RouteQuery query = query_for(split->federation, split->request, target, plan);
         split->from = query.from;
+        split->buyer = query.buyer;
         for (guint path = 0; path < routes->len; path++) {
             WireBranch common = WIRE_BRANCH_INIT;
             common.target = target;
@@ -297,6 +348,13 @@ static void split_all(Split *split, const Plan *plan)
             split_route(split, &query, routes->pdata[path], &common);
         }
     }
+}
+
+// The first that is agreed, of those that it could be.
+static Qkdnf__V1__Purpose first_purpose(Purposes purposes)
+{
+    Qkdnf__V1__Purpose list[PURPOSES_MAX];
+    return purposes_list(purposes, list) > 0 ? list[0] : QKDNF__V1__PURPOSE__PURPOSE_UNSPECIFIED;
 }
 
 static Part *finish_draft(const Split *split, const Draft *draft)
@@ -316,16 +374,24 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     order.timeout_ms = (guint32)split->federation->config->attempt_ms;
     order.session = split->request->session;
     order.copy = split->request->copy;
-    order.buyer = (char *)accounts_buyer(split->federation, wire->initiator);
-    return part_new(draft->agent, &order, NULL);
+    order.buyer = split->buyer->id;
+    order.purpose = first_purpose(draft->purposes);
+    g_autofree char *agreement = agreement_name(split->buyer, draft->agent);
+    order.agreement = agreement;
+    agreement_use(split->federation, split->buyer, draft->agent,
+                  plan_order_bits(split->request, &order));
+    return part_new(draft->agent->id, &order, NULL);
 }
 
-Status plan_make(Federation *federation, Request *request)
+Status plan_make(Federation *federation, Request *request, char **ret_why_not)
 {
     g_auto(Plan) plan = {0};
     Status status = find_all_routes(federation, request, FALSE, &plan);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        if (ret_why_not)
+            *ret_why_not = g_steal_pointer(&plan.why_not);
         return status;
+    }
     g_autoptr(GArray) drafts = g_array_new(FALSE, FALSE, sizeof(Draft));
     g_autoptr(GPtrArray) memory = g_ptr_array_new_with_free_func(g_free);
     Split split = {

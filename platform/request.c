@@ -206,6 +206,10 @@ void request_release_attempt(Federation *federation, Request *request,
         const Part *part = request->parts->pdata[i];
         if (!is_void && !holds_keys(part->order))
             continue;
+        // Who has done its part has been used.
+        if (is_void && !part->is_answered)
+            agreement_give_back(federation, part->order->agreement,
+                                plan_order_bits(request, part->order));
         g_autoptr(GPtrArray) ranges = part_ranges(part->order);
         WireRelease release = WIRE_RELEASE_INIT;
         release.request = request->id;

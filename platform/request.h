@@ -106,15 +106,19 @@ Verdict request_refuse(Status status, const char *format, ...) G_GNUC_PRINTF(2, 
 WireReply *request_grant_reply(Federation *federation, const Request *request);
 
 // Finds routes for all targets, gives out slots and fills `parts` with the orders of the attempt.
-// OK, or why not, and then nothing was given out.
-Status plan_make(Federation *federation, Request *request);
+// OK, or why not, and then nothing was given out; `ret_why_not` says more where there is more to
+// say, and is to be freed; it may be NULL.
+Status plan_make(Federation *federation, Request *request, char **ret_why_not);
 
 // Slots of a border link that so many keys take.
 guint64 plan_slots(guint number, guint size_bits);
+// What an order takes of the quota of an agreement.
+guint64 plan_order_bits(const Request *request, const WireOrder *order);
 // Exactly so many routes (route.h), or NULL.
 GPtrArray *plan_find_routes(const Topology *topology, const RouteQuery *query, guint n_paths);
-// Why there are none: not the ways, or not the key.
-Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_paths);
+// Why there are none: not the ways, not the agreements, or not the key. `ret_text` may be NULL.
+Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_paths,
+                    char **ret_text);
 gboolean plan_is_too_long(const GPtrArray *routes);
 
 // What could be had instead of a plan that failed with INSUFFICIENT_KEY: how many keys now, and

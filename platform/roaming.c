@@ -23,11 +23,21 @@ static const WireRoaming *policy_of(const Provider *provider)
                                                              : &nobody;
 }
 
-static gboolean is_granted(const Federation *federation, const Provider *provider)
+// A provider without a network of its own shares another's; one that has, sends visitors.
+static gboolean is_granted(const Federation *federation, const Provider *provider,
+                           const Provider *home)
 {
     const Member *member = member_find(federation, provider->id);
-    return member &&
-           (member_scope(member) & PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_SERVE_VISITOR));
+    return member && (member_scope(member) & provider_visit_purposes(home));
+}
+
+static Verdict check_agreement(Provider *home, const Provider *to)
+{
+    Verdict verdict = {STATUS_OK, NULL};
+    Purposes purposes = provider_visit_purposes(home);
+    if (!agreement_covers(home, to, purposes))
+        verdict.text = agreement_explain(home, to, purposes, &verdict.status);
+    return verdict;
 }
 
 Verdict roaming_check(const Federation *federation, const Application *application,
@@ -45,10 +55,10 @@ Verdict roaming_check(const Federation *federation, const Application *applicati
         return (Verdict){
             STATUS_NOT_ALLOWED,
             g_strdup_printf("provider '%s' does not serve users of '%s'", to->id, home->id)};
-    if (!is_granted(federation, to))
+    if (!is_granted(federation, to, home))
         return (Verdict){STATUS_NOT_ALLOWED,
                          g_strdup_printf("serving visitors is outside the scope of '%s'", to->id)};
-    return (Verdict){STATUS_OK, NULL};
+    return check_agreement(application->home, to);
 }
 
 Qkdnf__V1__RoamingMode roaming_mode(const Application *application)

@@ -123,7 +123,7 @@ static GPtrArray *find_routes(Flow *flow, guint n_paths)
 
 GPtrArray *route_find_disjoint(const Topology *topology, const RouteQuery *query, guint n_paths)
 {
-    if (query->n_via > 0)
+    if (query->n_via > 0 || !route_may_use(query, query->from))
         return NULL;
     guint n_vertices = 2 * topology->providers->len;
     g_autoptr(GArray) edges = g_array_new(FALSE, FALSE, sizeof(Edge));

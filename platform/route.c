@@ -60,10 +60,44 @@ static gboolean will_have(const RouteQuery *query, Link *link)
            (capacity == 0 || taken_from(query, link) + query->n_slots <= capacity);
 }
 
+#define SLOT_BITS 256
+
+Purposes route_wanted_purposes(const RouteQuery *query, const Provider *provider)
+{
+    Purposes transit = PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY);
+    if (query->is_reroute)
+        transit |= PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_REROUTE);
+    if (provider == query->from)
+        return provider_visit_purposes(query->buyer);
+    return provider == query->to ? PURPOSES_ANY : transit & ~provider->denied;
+}
+
+gboolean route_may_use(const RouteQuery *query, const Provider *provider)
+{
+    gboolean is_transit = provider != query->from && provider != query->to;
+    if (!query->buyer || provider == query->buyer)
+        return !is_transit || route_wanted_purposes(query, provider) != 0;
+    if (provider == query->from && query->is_leaving)
+        return TRUE;
+    const Right *right = provider_right(query->buyer, provider);
+    return (right->purposes & route_wanted_purposes(query, provider)) &&
+           right->left_bits / SLOT_BITS >= query->n_slots &&
+           (query->rate_bps == 0 || right->rate_bps == 0 ||
+            right->reserved_bps + query->rate_bps <= right->rate_bps);
+}
+
+Purposes route_purposes(const RouteQuery *query, const Provider *provider)
+{
+    if (!query->buyer || provider == query->buyer)
+        return 0;
+    Purposes wanted = route_wanted_purposes(query, provider);
+    return wanted == PURPOSES_ANY ? 0 : provider_right(query->buyer, provider)->purposes & wanted;
+}
+
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from)
 {
     const Provider *to = link_end_beyond(link, from)->provider;
-    return link_is_up(link) && to && to->is_usable && (!to->no_transit || to == query->to) &&
+    return link_is_up(link) && to && to->is_usable && route_may_use(query, to) &&
            !is_excluded(query->excluded_providers, to->id) &&
            !is_excluded(query->excluded_links, link->id) &&
            (query->rate_bps == 0 || link_spare_bps(link) >= query->rate_bps) &&
@@ -100,6 +134,8 @@ gboolean route_is_there(const RouteQuery *query, const Route *route)
 gboolean route_can_take(const RouteQuery *query, const Route *route)
 {
     Provider *at = query->from;
+    if (!route_may_use(query, at))
+        return FALSE;
     for (guint i = 0; i < route->len; i++) {
         Link *link = route->pdata[i];
         if (!route_can_cross(query, link, at))
@@ -223,6 +259,8 @@ static Route *route_within(const RouteQuery *query)
 
 Route *route_find(const Topology *topology, const RouteQuery *query)
 {
+    if (!route_may_use(query, query->from))
+        return NULL;
     if (query->from == query->to)
         return query->n_via == 0 ? route_within(query) : NULL;
     guint n_states = 2 * topology->links->len * (query->n_via + 1);

@@ -14,6 +14,9 @@ typedef struct {
     const char *to_node;
     const Provider *via[2]; // providers that the path must lead through, in this order
     guint n_via;
+    Provider *buyer;         // by whose agreements; NULL: agreements do not matter
+    gboolean is_reroute;     // it takes over what failed elsewhere: also by who serves no more
+    gboolean is_leaving;     // what is moved away from where it may not stay
     guint64 n_slots;         // needed on every link
     guint64 rate_bps;        // needed on every link beside what is reserved there; 0: none
     gboolean leaves_reserve; // what is in stock for the next blocks of sessions is not for it
@@ -46,6 +49,12 @@ gboolean route_is_there(const RouteQuery *query, const Route *route);
 gboolean route_can_take(const RouteQuery *query, const Route *route);
 guint64 route_total_cost(const RouteQuery *query, const Route *route);
 
+// Whether the buyer may use the provider for its part in the path.
+gboolean route_may_use(const RouteQuery *query, const Provider *provider);
+// What it would have to serve one of; PURPOSES_ANY: anything.
+Purposes route_wanted_purposes(const RouteQuery *query, const Provider *provider);
+// For what of it, as agreed and in its scope; none for the buyer itself.
+Purposes route_purposes(const RouteQuery *query, const Provider *provider);
 // Whether the key may cross the link from this provider, and what that costs.
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from);
 guint64 route_cost(const RouteQuery *query, const Link *link);

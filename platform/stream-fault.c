@@ -312,6 +312,23 @@ void stream_on_member_back(Federation *federation, const Provider *member)
     }
 }
 
+void stream_on_agreement(Federation *federation, const Provider *seller, const char *cause)
+{
+    look_after(federation, BY_PROVIDER, seller->id, cause);
+}
+
+gboolean stream_is_under(const Federation *federation, const char *member, const Provider *buyer)
+{
+    gboolean is_under = FALSE;
+    g_auto(GStrv) ids = affected_find(federation->streaming, BY_PROVIDER, member);
+    for (char **id = ids; *id && !is_under; id++) {
+        const Stream *stream = stream_find(federation, *id);
+        const Application *initiator = directory_find(federation, stream->open->initiator);
+        is_under = !buyer || (initiator && initiator->home == buyer);
+    }
+    return is_under;
+}
+
 void stream_on_resource(Federation *federation, const Provider *member)
 {
     g_autofree char *cause = g_strdup_printf("%s registered other resources", member->id);

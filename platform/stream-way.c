@@ -125,6 +125,8 @@ gboolean stream_query(const Federation *federation, const WireSessionOpen *open,
     if (!from || !to)
         return FALSE;
     *ret_query = (RouteQuery){
+        .buyer = from->home,
+        .is_reroute = TRUE,
         .from = attachment_provider(from),
         .from_node = attachment_node(from),
         .to = attachment_provider(to),
@@ -160,7 +162,7 @@ static Status take_routes(Federation *federation, Stream *stream, guint target, 
 {
     g_autoptr(GPtrArray) routes = plan_find_routes(federation->topology, query, n_routes);
     if (!routes)
-        return plan_explain(federation->topology, query, n_routes);
+        return plan_explain(federation->topology, query, n_routes, NULL);
     if (plan_is_too_long(routes))
         return STATUS_UNSUPPORTED;
     g_ptr_array_sort_with_data(routes, compare_routes, query);
@@ -183,8 +185,9 @@ static Status take_ways_to(Federation *federation, Stream *stream, guint target,
     query.excluded_providers = excluded;
     query.rate_bps = stream_rate_bps(federation->config, stream->qos);
     query.n_slots = stream_slots(federation->config, stream->qos, number);
-    // One that is new gets nothing of what others live on.
+    // One that is new gets nothing of what others live on, and has nothing to be moved from.
     query.leaves_reserve = stream->opened_at_us == 0;
+    query.is_reroute = !query.leaves_reserve;
     return take_routes(federation, stream, target, &query, n_paths_of(stream) + with_spare);
 }
 

@@ -20,6 +20,7 @@ static void provider_free(gpointer data)
     Provider *provider = data;
     g_free(provider->id);
     g_ptr_array_unref(provider->links);
+    g_array_unref(provider->rights);
     g_hash_table_unref(provider->interior);
     g_hash_table_unref(provider->claims);
     wire_free(provider->resource);
@@ -77,12 +78,26 @@ Provider *topology_add(Topology *topology, const char *id)
     Provider *provider = g_new0(Provider, 1);
     provider->id = g_strdup(id);
     provider->links = g_ptr_array_new();
+    provider->rights = g_array_new(FALSE, TRUE, sizeof(Right));
     provider->claims = g_hash_table_new(g_str_hash, g_str_equal);
     provider->interior = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     provider->index = topology->providers->len;
     g_ptr_array_add(topology->providers, provider);
     g_hash_table_insert(topology->by_id, provider->id, provider);
     return provider;
+}
+
+Right *provider_right(Provider *buyer, const Provider *seller)
+{
+    if (seller->index >= buyer->rights->len)
+        g_array_set_size(buyer->rights, seller->index + 1);
+    return &g_array_index(buyer->rights, Right, seller->index);
+}
+
+Purposes provider_visit_purposes(const Provider *home)
+{
+    return home->links->len > 0 ? PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_SERVE_VISITOR)
+                                : PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_SHARE);
 }
 
 Link *topology_find_link(const Topology *topology, const char *link)

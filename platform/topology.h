@@ -5,19 +5,31 @@
 // and the border links between them with what is in stock and what of it was given out. Built from
 // what the providers registered; pure state, no I/O.
 
-#include "schemas/wire.h"
+#include "schemas/agreement.h"
 
 typedef struct Link Link;
+struct Agreement;
+
+// What one provider may use of another now.
+typedef struct {
+    Purposes purposes;
+    guint64 left_bits; // of the quota
+    guint64 rate_bps;  // that sessions may have reserved at a time
+    guint64 reserved_bps;
+    const struct Agreement *agreement; // that says so
+    const struct Agreement *own;       // that the two made between them; NULL: none decides
+} Right;
 
 typedef struct {
     char *id;
     gboolean is_usable;     // active, present and heard of lately
-    gboolean no_transit;    // its scope of role lets it carry no key between others
+    Purposes denied;        // what its scope of role does not let it serve
     WireResource *resource; // as registered; NULL: nothing yet
     GPtrArray *links;       // Link with an end here, as registered
     GHashTable *claims;   // link ID → WireBorderLink: all that it registered, with an end or not
     GHashTable *interior; // "a b", a before b → WireVirtualLink
     guint index;          // in topology->providers
+    GArray *rights;       // Right, by the index of the other provider
 } Provider;
 
 // One end of a border link, as its provider registered and reported it.
@@ -62,6 +74,11 @@ void topology_free(Topology *topology);
 Provider *topology_find(const Topology *topology, const char *provider);
 Provider *topology_add(Topology *topology, const char *provider);
 Link *topology_find_link(const Topology *topology, const char *link);
+
+// What the buyer may use of the seller; never NULL. Valid until another is asked for.
+Right *provider_right(Provider *buyer, const Provider *seller);
+// What it takes to serve a user of that home: one that has no network of its own shares another's.
+Purposes provider_visit_purposes(const Provider *home);
 
 // NULL when the resources can be registered, else why not (free with g_free()).
 char *topology_check(const Provider *provider, const WireResource *resource);

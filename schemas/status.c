@@ -24,6 +24,8 @@ static const char *const texts[] = {
     [STATUS_UNSUPPORTED] = "not offered here",
     [STATUS_INTERNAL] = "failed inside the answering member",
     [STATUS_BLOCK_UNKNOWN] = "a key block could not be claimed",
+    [STATUS_NO_AGREEMENT] = "no agreement between the providers covers it",
+    [STATUS_QUOTA_USED] = "the quota of an agreement is used up",
 };
 
 const char *status_name(Status status)

@@ -25,6 +25,8 @@ typedef Qkdnf__V1__Status Status;
 #define STATUS_UNSUPPORTED       QKDNF__V1__STATUS__STATUS_UNSUPPORTED
 #define STATUS_INTERNAL          QKDNF__V1__STATUS__STATUS_INTERNAL
 #define STATUS_BLOCK_UNKNOWN     QKDNF__V1__STATUS__STATUS_BLOCK_UNKNOWN
+#define STATUS_NO_AGREEMENT      QKDNF__V1__STATUS__STATUS_NO_AGREEMENT
+#define STATUS_QUOTA_USED        QKDNF__V1__STATUS__STATUS_QUOTA_USED
 
 // The code's name without the prefix, such as "NO_ROUTE"; "UNKNOWN" for a code that this version
 // does not have.

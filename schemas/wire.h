@@ -8,6 +8,7 @@
 // outbox packs it at once. A message that was received belongs to the dispatcher.
 
 #include "schemas/admin.pb-c.h"
+#include "schemas/agreement.pb-c.h"
 #include "schemas/application.pb-c.h"
 #include "schemas/discovery.pb-c.h"
 #include "schemas/event.pb-c.h"
@@ -35,6 +36,8 @@ typedef Qkdnf__V1__AccountsCommand WireAccountsCommand;
 typedef Qkdnf__V1__Admin WireAdmin;
 typedef Qkdnf__V1__AdminReply WireAdminReply;
 typedef Qkdnf__V1__AgentCommand WireAgentCommand;
+typedef Qkdnf__V1__Agreement WireAgreement;
+typedef Qkdnf__V1__AgreementTerms WireAgreementTerms;
 typedef Qkdnf__V1__Application WireApplication;
 typedef Qkdnf__V1__Apply WireApply;
 typedef Qkdnf__V1__AuditQuery WireAuditQuery;
@@ -119,6 +122,8 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_ADMIN_INIT             QKDNF__V1__ADMIN__INIT
 #define WIRE_ADMIN_REPLY_INIT       QKDNF__V1__ADMIN_REPLY__INIT
 #define WIRE_AGENT_COMMAND_INIT     QKDNF__V1__AGENT_COMMAND__INIT
+#define WIRE_AGREEMENT_INIT         QKDNF__V1__AGREEMENT__INIT
+#define WIRE_AGREEMENT_TERMS_INIT   QKDNF__V1__AGREEMENT_TERMS__INIT
 #define WIRE_APPLICATION_INIT       QKDNF__V1__APPLICATION__INIT
 #define WIRE_APPLY_INIT             QKDNF__V1__APPLY__INIT
 #define WIRE_AUDIT_QUERY_INIT       QKDNF__V1__AUDIT_QUERY__INIT

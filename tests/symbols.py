@@ -36,7 +36,8 @@ ALLOWED = [
 # Of the above, what is a clock, a thread, a file, a process, the environment, or chance.
 FORBIDDEN = [
     r"strftime|strerror_r",
-    r"g_get_(?!prgname)\w+|g_\w*time\w*|g_date_time_new_now\w*|g_timer_\w+|g_usleep",
+    r"g_(?!date_time_(new_from_iso8601|to_unix|unref)$|time_zone_(new_utc|unref)$)\w*time\w*",
+    r"g_get_(?!prgname)\w+|g_date_time_new_now\w*|g_timer_\w+|g_usleep",
     r"g_(thread|mutex|rec_mutex|rw_lock|cond|private|async_queue|once|atomic)_\w+",
     r"g_(main|source|idle|poll|io|unix)_\w+",
     r"g_(file(?!_error_quark)|dir|mapped_file|mkdtemp|mkstemp|mkdir|fopen|open|creat|access|chdir|chmod|stat|lstat|"

@@ -43,6 +43,7 @@ typedef enum {
     KIND_USAGE_STATE,
     KIND_STATEMENT,
     KIND_DISPUTE,
+    KIND_AGREEMENT,
     KIND_EVENT,
     KIND_METRICS,
     N_KINDS,

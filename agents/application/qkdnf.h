@@ -48,6 +48,8 @@ enum qkdnf_status {
     QKDNF_UNSUPPORTED = 16,
     QKDNF_INTERNAL = 17,
     QKDNF_BLOCK_UNKNOWN = 18,
+    QKDNF_NO_AGREEMENT = 19,
+    QKDNF_QUOTA_USED = 20,
     // Of this library:
     QKDNF_UNREACHABLE = 1000, // the broker or KME: no connection, or not the right one
     QKDNF_UNAVAILABLE = 1001, // the KME cannot serve now (its 503)

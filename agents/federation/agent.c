@@ -77,6 +77,7 @@ static const DispatchTable dispatch_table = {
             [KIND_PRESENCE] = discovery_on_presence,
             [KIND_MEMBER] = discovery_on_member,
             [KIND_ADMIN] = discovery_on_admin,
+            [KIND_AGREEMENT] = assent_on_agreement,
             [KIND_NOTICE] = notice_on_notice,
             [KIND_FILL] = border_on_fill,
             [KIND_FILLED] = border_on_filled,
@@ -233,6 +234,8 @@ static void create_tables(Agent *agent)
     agent->driver_calls =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, driver_call_free);
     agent->borders = g_tree_new_full(id_compare, NULL, NULL, border_free);
+    agent->agreements = g_tree_new_full(id_compare, NULL, NULL, assent_free);
+    agent->quotas = g_tree_new_full(id_compare, NULL, NULL, quota_free);
     agent->orders = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, order_free);
     agent->early = order_early_new();
     agent->legs = leg_table_new();
@@ -264,7 +267,8 @@ static gboolean open_borders(Agent *agent, GError **error)
 static gboolean load(Agent *agent, GError **error)
 {
     guint64 incarnation = 0;
-    if (!membership_load(agent, error) || !discovery_load(agent, &incarnation, error))
+    if (!membership_load(agent, error) || !assent_load(agent, error) || !quota_load(agent, error) ||
+        !discovery_load(agent, &incarnation, error))
         return FALSE;
     agent->outbox = outbox_new(agent->config->id, incarnation);
     agent->dispatcher = dispatcher_new(agent->config->id, &dispatch_table, agent);
@@ -308,6 +312,8 @@ void agent_free(Agent *agent)
     g_clear_pointer(&agent->notices, g_tree_unref);
     g_clear_pointer(&agent->reported, g_tree_unref);
     g_clear_pointer(&agent->early, order_early_free);
+    g_clear_pointer(&agent->quotas, g_tree_unref);
+    g_clear_pointer(&agent->agreements, g_tree_unref);
     g_clear_pointer(&agent->orders, g_hash_table_unref);
     g_clear_pointer(&agent->borders, g_tree_unref);
     g_clear_pointer(&agent->driver_calls, g_hash_table_unref);

@@ -75,6 +75,12 @@ static const Setting ledger_settings[] = {
 };
 static const SettingTable ledger_table = {ledger_settings, sizeof(LedgerPolicy)};
 
+static const Setting agreement_settings[] = {
+    {"terms", SETTING_UINT, OF(AgreementPolicy, terms), .max = 1000000000, .fallback = "1"},
+    {NULL},
+};
+static const SettingTable agreement_table = {agreement_settings, sizeof(AgreementPolicy)};
+
 const Setting agent_settings[] = {
     {"id", SETTING_ID, OF(AgentConfig, id), .required = TRUE},
     {"region", SETTING_TEXT, OF(AgentConfig, region), .max = 64, .fallback = ""},
@@ -94,6 +100,7 @@ const Setting agent_settings[] = {
     {"applications", SETTING_LIST, OF(AgentConfig, applications), .table = &application_table},
     {"limits", SETTING_SECTION, OF(AgentConfig, limits), .table = &limits_table},
     {"policy", SETTING_SECTION, OF(AgentConfig, policy), .table = &policy_table},
+    {"agreements", SETTING_SECTION, OF(AgentConfig, agreements), .table = &agreement_table},
     {"ledger", SETTING_SECTION, OF(AgentConfig, ledger), .table = &ledger_table},
     {NULL},
 };

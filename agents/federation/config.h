@@ -56,6 +56,11 @@ typedef struct {
     guint64 low_percent; // of that: fill again from here
 } LedgerPolicy;
 
+// What the provider agrees to with others.
+typedef struct {
+    guint64 terms; // the version of the federation's standing terms that it has accepted; 0: none
+} AgreementPolicy;
+
 typedef struct {
     char *id;
     char *region;
@@ -71,6 +76,7 @@ typedef struct {
     GPtrArray *applications;    // AgentApplication
     KeyLimits limits;
     AgentPolicy policy;
+    AgreementPolicy agreements;
     LedgerPolicy ledger;
     GBytes *certificate_sha256; // of the one on the bus; set by the daemon; NULL: not said
     Secret *master_key; // 32 bytes: seals keys and slots at rest; read by the daemon, not from YAML

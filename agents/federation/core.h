@@ -5,6 +5,7 @@
 //
 //   agent.c      creation, messages in, time, the tables that tie the parts together
 //   membership.c the provider's membership: to apply, and to leave
+//   assent.c     what others may use, and whether orders are covered (assent.h)
 //   discovery.c  what the provider has, registered with the platform (RD)
 //   notice.c     faults, its own and those that the platform shares
 //   border.c     border links: filling ledgers together with the neighbour; stock.c reports them
@@ -92,6 +93,10 @@ struct Agent {
 
     Membership membership;
 
+    GTree *agreements;   // ID → Assent
+    GTree *quotas;       // agreement ID → Quota
+    guint64 n_uncovered; // orders that no agreement covered
+
     // discovery
     WireResource *resource; // as last registered
     guint64 last_version;
@@ -140,6 +145,19 @@ gboolean membership_allows(const Agent *agent, KindId kind);
 // That the provider is suspended or expelled, and why; NULL when it is neither. Free with g_free().
 char *membership_explain(const Agent *agent);
 Status membership_command(Agent *agent, const WireAgentCommand *command, char **ret_text);
+
+// assent.c and its parts; more of it in assent.h
+void assent_free(gpointer agreement);
+gboolean assent_load(Agent *agent, GError **error);
+void assent_on_agreement(gpointer agent, const Sender *sender, gconstpointer message);
+// NULL, or why no agreement of this provider covers the order; to be freed.
+char *assent_find_fault(const Agent *agent, const WireOrder *order, Status *ret_status);
+// What the order takes of a quota is held for it; it is closed, having used that or not.
+void assent_hold(Agent *agent, const WireOrder *order);
+void assent_close(Agent *agent, const WireOrder *order, gboolean is_used);
+// quota.c
+void quota_free(gpointer quota);
+gboolean quota_load(Agent *agent, GError **error);
 
 // discovery.c
 // The provider takes part now, or not any more.

@@ -13,6 +13,9 @@ static const MetricInfo key_calls_waiting = {
     "qkdnf_key_calls_waiting", "Calls of applications that are not answered yet.", FALSE, NULL};
 static const MetricInfo orders = {"qkdnf_orders", "Orders under way, or done and still remembered.",
                                   FALSE, NULL};
+static const MetricInfo uncovered_total = {
+    "qkdnf_orders_uncovered_total",
+    "Orders refused because no agreement of this provider covers them.", TRUE, NULL};
 static const MetricInfo border_slots = {"qkdnf_border_slots",
                                         "Slots of 32 bytes in stock at this end of a border link.",
                                         FALSE, "link"};
@@ -46,5 +49,6 @@ void agent_measure(const Agent *agent, Metrics *metrics)
     metrics_add(metrics, &key_calls_waiting, NULL, g_hash_table_size(agent->calls));
     metrics_add(metrics, &orders, NULL, g_hash_table_size(agent->orders));
     metrics_add_alarms(metrics, agent->alarms);
+    metrics_add(metrics, &uncovered_total, NULL, (double)agent->n_uncovered);
     measure_borders(agent, metrics);
 }

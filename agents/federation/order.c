@@ -156,6 +156,7 @@ static void order_finish(Agent *agent, Order *order, Status status, const char *
 {
     WireOrder *wire = g_steal_pointer(&order->order);
     cancel_relays(agent, order);
+    assent_close(agent, wire, status == STATUS_OK);
     if (status == STATUS_OK)
         usage_meter(agent, wire, order->started_us);
     else
@@ -169,6 +170,7 @@ static void order_finish(Agent *agent, Order *order, Status status, const char *
 static void order_abandon(Agent *agent, Order *order)
 {
     cancel_relays(agent, order);
+    assent_close(agent, order->order, FALSE);
     for_each_range(agent, order->order, order->order->n_branches, ledger_burn);
 }
 
@@ -264,10 +266,29 @@ static void order_start(Agent *agent, const char *id, const WireOrder *wire)
     Order *order = order_new(agent, id, ORDER_WORKING);
     order->order = message_copy(&wire->base);
     order->started_us = agent->now;
+    assent_hold(agent, wire);
     gint64 wait_us = MIN(wire->timeout_ms, 600000) * G_TIME_SPAN_MILLISECOND;
     timers_arm(agent->timers, TIMER_ORDER, id, agent->now + wait_us);
     order_take_early(agent, order);
     start_relays(agent, order);
+}
+
+// What is not covered is nobody's mistake in the path: it is counted and told by itself.
+static char *find_fault(Agent *agent, const WireOrder *wire, Status *ret_status)
+{
+    const char *fault = order_find_fault(agent, wire);
+    *ret_status = STATUS_BAD_REQUEST;
+    if (fault)
+        return g_strdup(fault);
+    g_autofree char *uncovered = assent_find_fault(agent, wire, ret_status);
+    // What was quoted may be cut within a character, and no frame carries that.
+    char *text = uncovered ? g_utf8_make_valid(uncovered, -1) : NULL;
+    if (text) {
+        agent->n_uncovered++;
+        agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_WARNING, "order.uncovered", wire->request,
+                    "attempt %u refused: %s", wire->attempt, text);
+    }
+    return text;
 }
 
 void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
@@ -276,9 +297,10 @@ void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
     const WireOrder *wire = message;
     g_autofree char *id = order_name(wire->request, wire->attempt);
     Order *order = g_hash_table_lookup(agent->orders, id);
-    const char *fault = order ? NULL : order_find_fault(agent, wire);
+    Status status = STATUS_OK;
+    g_autofree char *fault = order ? NULL : find_fault(agent, wire, &status);
     if (fault)
-        send_outcome(agent, wire->request, wire->attempt, STATUS_BAD_REQUEST, fault,
+        send_outcome(agent, wire->request, wire->attempt, status, fault,
                      QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
     else if (!order)
         order_start(agent, id, wire);

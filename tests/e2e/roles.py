@@ -59,6 +59,7 @@ usage            -     -     -     -     | -     -     -     yes   yes   yes   y
 usage-state      yes   -     -     -     | -     -     -     -     -     -     -     -     -
 statement        yes   -     -     -     | -     -     -     -     -     -     -     -     -
 dispute          -     -     -     -     | -     -     -     yes   yes   yes   yes   -     -
+agreement        yes   -     -     -     | -     -     -     yes   -     yes   -     -     -
 event            yes   -     -     -     | yes   yes   yes   yes   -     yes   yes   yes   -
 metrics          yes   -     -     -     | yes   yes   yes   yes   -     yes   yes   yes   -
 """

@@ -13,9 +13,9 @@
 
 // Of both cores' stores. Where they have a name in common the record is of whoever's it is.
 static const char *const tables[] = {
-    "application", "attachment", "audit",   "block",  "fault",      "handover", "key",
-    "ledger",      "leg",        "link",    "member", "membership", "order",    "request",
-    "resource",    "self",       "session", "visit",  "visitor",
+    "application", "agreement", "attachment", "audit", "block",   "fault",      "handover",
+    "key",         "ledger",    "leg",        "link",  "member",  "membership", "order",
+    "quota",       "request",   "resource",   "self",  "session", "visit",      "visitor",
 };
 
 gboolean piece_next(const guint8 **bytes, gsize *n_bytes, Piece *ret_piece)

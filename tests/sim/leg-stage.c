@@ -2,6 +2,8 @@
 
 #include "tests/sim/leg-stage.h"
 
+#include "schemas/agreement.h"
+
 #include <string.h>
 
 Network *leg_network(void)
@@ -163,6 +165,7 @@ static WireOrder order_of(const Split *split, WireSessionKeys *session, char *id
     order.timeout_ms = 5000;
     order.session = session;
     order.copy = (WireKeyCopy *)split->copy;
+    order.buyer = order.initiator_agent;
     return order;
 }
 
@@ -195,6 +198,8 @@ void order(LegStage *legs, const Split *split)
     branch.to_node = (char *)"access";
     branch.ingress = &slots;
     branch.egress = NULL;
+    g_autofree char *agreement = agreement_standing_id(1, wire.buyer, branch.providers[1]);
+    wire.agreement = agreement;
     tell(legs, KIND_ORDER, branch.providers[1], &wire.base);
     world_run(legs->stage->world, 50 * MS);
     if (legs->restarts)

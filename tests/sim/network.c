@@ -29,6 +29,7 @@ Network *network_new(void)
     network->federation = (FederationConfig){
         .id = g_string_chunk_insert_const(network->texts, PLATFORM),
         .members = g_ptr_array_new_with_free_func(g_free),
+        .terms = {.version = 1, .period_s = 86400},
         .max_keys_per_request = 128,
         .max_key_size_bits = 8192,
         .max_targets = 8,
@@ -114,6 +115,7 @@ static AgentConfig make_config(Network *network, const char *id)
         .platform = text_new(network, PLATFORM),
         .kme_id = text_new(network, "kme-%s", id),
         .kme_url = text_new(network, "https://%s.example", id),
+        .agreements = {.terms = 1},
         .request_timeout_ms = 10000,
         .key_lifetime_s = 86400,
         .applications = g_ptr_array_new_with_free_func(g_free),

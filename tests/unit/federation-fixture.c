@@ -2,7 +2,7 @@
 
 #include "tests/unit/federation-fixture.h"
 
-#include "platform/member.h"
+#include "platform/agreement.h"
 
 #include <string.h>
 
@@ -22,6 +22,7 @@ static FederationConfig config_new(const GraphLink *links, gsize n_links)
     FederationConfig config = {
         .id = (char *)"platform",
         .members = g_ptr_array_new_with_free_func(g_free),
+        .terms = {.version = 1, .period_s = 86400},
         .max_keys_per_request = 128,
         .max_key_size_bits = 8192,
         .max_targets = 8,
@@ -43,6 +44,26 @@ static FederationConfig config_new(const GraphLink *links, gsize n_links)
     return config;
 }
 
+static void forget(gpointer data, const Publish *publish) {}
+
+// As if all had accepted the standing terms long ago: nothing of it is said any more.
+static void agree(Federation *federation)
+{
+    const GPtrArray *providers = federation->topology->providers;
+    for (guint i = 0; i < providers->len; i++) {
+        Provider *provider = providers->pdata[i];
+        agreement_offer_standing(federation, member_find(federation, provider->id));
+        Agreement *agreement = agreement_standing_of(federation, provider);
+        agreement->wire->state = AGREEMENT(AVAILABLE);
+        agreement->is_seller_told = TRUE;
+        agreement_save(federation, agreement);
+        agreement_review(federation, NULL, provider, NULL);
+        timers_disarm(federation->timers, TIMER_TERM, agreement->wire->id);
+        timers_disarm(federation->timers, TIMER_TELL, agreement->wire->id);
+    }
+    outbox_flush(federation->outbox, FEDERATION_NOW, forget, NULL);
+}
+
 FederationFixture *federation_fixture_new(const GraphLink *links, gsize n_links)
 {
     g_autoptr(GError) error = NULL;
@@ -62,6 +83,7 @@ FederationFixture *federation_fixture_new(const GraphLink *links, gsize n_links)
     graph_register(fixture->federation->topology, links, n_links);
     for (guint i = 0; i < providers->len; i++)
         directory_update(fixture->federation, providers->pdata[i]);
+    agree(fixture->federation);
     return fixture;
 }
 

@@ -62,7 +62,7 @@ static void test_orders_go_where_it_is(void)
     g_autoptr(FederationFixture) fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
     move(fixture, "sae-a", "b", "home");
     Request *request = federation_fixture_request(fixture, "sae-c", 1, 1);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
     g_auto(GStrv) path = plan_path(request, 0);
     g_autofree char *text = g_strjoinv("-", path);
     g_assert_cmpstr(text, ==, "b-c");
@@ -95,7 +95,7 @@ static void set_mode(FederationFixture *fixture, const char *provider, Qkdnf__V1
 static void assert_path(FederationFixture *fixture, const char *target, const char *expected)
 {
     Request *request = federation_fixture_request(fixture, target, 1, 1);
-    Status status = plan_make(fixture->federation, request);
+    Status status = plan_make(fixture->federation, request, NULL);
     g_assert_cmpint(status, ==, expected[0] ? STATUS_OK : STATUS_NO_ROUTE);
     g_auto(GStrv) path = plan_path(request, 0);
     g_autofree char *text = path ? g_strjoinv("-", path) : g_strdup("");
@@ -116,7 +116,7 @@ static void test_keys_travel_by_way_of_home(void)
     // It would have to come back to where it began.
     assert_path(fixture, "sae-c", "");
     Request *request = federation_fixture_request(fixture, "sae-d", 1, 2);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_NO_DISJOINT_PATHS);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_NO_DISJOINT_PATHS);
     g_hash_table_remove(fixture->federation->requests, FEDERATION_UUID);
     move(fixture, "sae-a", "a", "home");
     assert_path(fixture, "sae-d", "a-e-d");

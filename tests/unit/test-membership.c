@@ -163,6 +163,7 @@ static States expected_states(KindId kind)
         return at_work | BIT(WITHDRAWN) | BIT(SUSPENDED);
     case KIND_RESOURCE:
         return BIT(ACTIVE);
+    case KIND_AGREEMENT:
     case KIND_STOCK:
     case KIND_DISCOVER:
     case KIND_REQUEST:

@@ -51,7 +51,7 @@ static char *split_text(const Request *request)
 
 static void assert_split(FederationFixture *fixture, Request *request, const char *expected)
 {
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
     g_autofree char *text = split_text(request);
     g_assert_cmpstr(text, ==, expected);
 }
@@ -137,13 +137,13 @@ static void test_slots_are_given_once(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
     Request *request = federation_fixture_request(fixture, "sae-f", 49, 1);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
     const WireOrder *order = ((Part *)request->parts->pdata[0])->order;
     g_assert_cmpuint(request->parts->len, ==, 2);
     g_assert_cmpuint(order->branches[0]->egress->first, ==, 50);
     // All gone: refused, and nothing given out on other links.
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_INSUFFICIENT_KEY);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_INSUFFICIENT_KEY);
     g_assert_cmpuint(graph_link(fixture->federation->topology, "a-f")->next, ==, 100);
 }
 
@@ -152,7 +152,7 @@ static void test_what_was_given_out_is_stored(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
     Request *request = federation_fixture_request(fixture, "sae-f", 9, 1);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
     g_assert_true(store_commit(fixture->store, NULL));
     g_clear_pointer(&fixture->federation, federation_free);
     g_clear_pointer(&fixture->store, store_free);
@@ -169,7 +169,7 @@ static void assert_status(FederationFixture *fixture, const char *targets, guint
                           Status status)
 {
     Request *request = federation_fixture_request(fixture, targets, 1, n_paths);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, status);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, status);
     g_assert_cmpuint(request->parts->len, ==, 0);
     g_hash_table_remove(fixture->federation->requests, request->id);
 }
@@ -191,7 +191,7 @@ static void test_a_long_way(void)
     assert_status(fixture, "sae-6", 1, STATUS_UNSUPPORTED);
     g_assert_cmpuint(graph_link(fixture->federation->topology, "a-b")->next, ==, 0);
     Request *request = federation_fixture_request(fixture, "sae-5", 1, 1);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
 }
 
 static void test_reasons(void)
@@ -233,7 +233,7 @@ static void assert_offer(FederationFixture *fixture, const char *targets, guint 
                          guint expected_number, guint64 expected_ms)
 {
     Request *request = federation_fixture_request(fixture, targets, number, 1);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_INSUFFICIENT_KEY);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_INSUFFICIENT_KEY);
     guint ret_number = 0;
     guint64 ret_in_ms = 0;
     plan_counter_offer(fixture->federation, request, &ret_number, &ret_in_ms);
@@ -261,7 +261,7 @@ static void test_an_offer_is_what_could_be_had(void)
     graph_link(fixture->federation->topology, "a-f")->ends[0].capacity = 119;
     assert_offer(fixture, "sae-f", 119, 99, 0);
     Request *request = federation_fixture_request(fixture, "sae-f", 99, 1);
-    g_assert_cmpint(plan_make(fixture->federation, request), ==, STATUS_OK);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
 }
 
 static void test_no_offer(void)

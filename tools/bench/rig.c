@@ -2,6 +2,7 @@
 
 #include "tools/bench/rig.h"
 
+#include "schemas/agreement.h"
 #include "schemas/status.h"
 #include "topics/base/store-sqlite.h"
 #include "topics/presence.h"
@@ -133,6 +134,18 @@ static void answer_leg(Outbox *agent, const WireLeg *leg)
     outbox_add(agent, KIND_LEG_STATE, PLATFORM, &state.base);
 }
 
+static void answer_agreement(Outbox *agent, const WireAgreement *offered)
+{
+    WireAgreement said = WIRE_AGREEMENT_INIT;
+    said.id = offered->id;
+    said.buyer = offered->buyer;
+    said.seller = offered->seller;
+    said.version = offered->version;
+    said.action = offered->state == AGREEMENT(OFFERED) ? AGREEMENT_ACTION(ACCEPT)
+                                                       : AGREEMENT_ACTION(ACKNOWLEDGE);
+    outbox_add(agent, KIND_AGREEMENT, PLATFORM, &said.base);
+}
+
 static void act_on(Rig *rig, const Topic *topic, const ProtobufCMessage *message)
 {
     Outbox *agent = find_agent(rig, topic->to);
@@ -146,6 +159,8 @@ static void act_on(Rig *rig, const Topic *topic, const ProtobufCMessage *message
                QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE);
     else if (topic->kind == KIND_LEG)
         answer_leg(agent, (const WireLeg *)message);
+    else if (topic->kind == KIND_AGREEMENT)
+        answer_agreement(agent, (const WireAgreement *)message);
     else if (topic->kind == KIND_SESSION_STATE)
         rig->n_opened += ((const WireSessionState *)message)->status == STATUS_OK;
     else if (topic->kind == KIND_EVENT)

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "agents/federation/assent.h"
+#include "agents/federation/state.pb-c.h"
+#include "topics/record.h"
+
+void assent_free(gpointer data)
+{
+    Assent *agreement = data;
+    g_free(agreement->id);
+    wire_free(agreement->wire);
+    wire_free(agreement->agreed);
+    g_free(agreement);
+}
+
+Assent *assent_find(const Agent *agent, const char *id)
+{
+    return g_tree_lookup(agent->agreements, id);
+}
+
+Assent *assent_new(Agent *agent, const char *id)
+{
+    Assent *agreement = g_new0(Assent, 1);
+    agreement->id = g_strdup(id);
+    g_tree_insert(agent->agreements, agreement->id, agreement);
+    return agreement;
+}
+
+void assent_save(Agent *agent, const Assent *agreement)
+{
+    Agent__State__Agreement state = AGENT__STATE__AGREEMENT__INIT;
+    state.agreement = agreement->wire;
+    state.agreed = agreement->agreed;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(agent->store, "agreement", agreement->id, value);
+}
+
+// What the platform says again is taken in again; one that is damaged is missed by its ID.
+static void load_agreement(gpointer data, GBytes *key, GBytes *value)
+{
+    Agent *agent = data;
+    g_autofree char *id = record_name(key);
+    Agent__State__Agreement *state = record_unpack(&agent__state__agreement__descriptor, value);
+    if (state && state->agreement && state->agreement->terms) {
+        Assent *agreement = assent_new(agent, id);
+        agreement->wire = g_steal_pointer(&state->agreement);
+        agreement->agreed = g_steal_pointer(&state->agreed);
+    }
+    wire_free(state);
+}
+
+gboolean assent_load(Agent *agent, GError **error)
+{
+    return store_load(agent->store, "agreement", load_agreement, agent, error);
+}

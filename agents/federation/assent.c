@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What this provider says about agreements: it answers the platform by its own policy, durably
+// before it says so, and says it again whenever it is told again. Terms that it has not agreed to
+// never come into force here.
+
+#include "agents/federation/assent.h"
+#include "topics/base/id.h"
+
+#include <string.h>
+
+// What the platform can have this provider remember.
+#define KEPT_MAX 65536
+
+static gboolean is_standing(const WireAgreement *wire)
+{
+    return wire->terms->version > 0;
+}
+
+// --- what is answered ----------------------------------------------------------------------------
+
+static void say(Agent *agent, const WireAgreement *wire, AgreementAction action, const char *reason)
+{
+    WireAgreement answer = WIRE_AGREEMENT_INIT;
+    answer.id = wire->id;
+    answer.buyer = wire->buyer;
+    answer.seller = wire->seller;
+    answer.version = wire->version;
+    answer.action = action;
+    answer.reason = (char *)reason;
+    agent_send(agent, KIND_AGREEMENT, agent->config->platform, &answer.base);
+}
+
+static void agree(Assent *agreement, const WireAgreementTerms *terms)
+{
+    WireAgreementTerms *copy = message_copy(&terms->base);
+    wire_free(agreement->agreed);
+    agreement->agreed = copy;
+}
+
+// The version is what the provider agreed to; the same version with other contents is not that.
+static void answer_standing(Agent *agent, Assent *agreement)
+{
+    const WireAgreementTerms *terms = agreement->wire->terms;
+    if (terms->version != agent->config->agreements.terms) {
+        say(agent, agreement->wire, AGREEMENT_ACTION(REFUSE),
+            "the provider has not agreed to this version of the standing terms");
+        return;
+    }
+    if (agreement->agreed && !agreement_terms_equal(agreement->agreed, terms)) {
+        agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "agreement.terms", agreement->id,
+                    "the standing terms are others than those of the same version that were "
+                    "agreed to");
+        say(agent, agreement->wire, AGREEMENT_ACTION(REFUSE),
+            "other terms were agreed to under this version");
+        return;
+    }
+    agree(agreement, terms);
+    assent_save(agent, agreement);
+    say(agent, agreement->wire, AGREEMENT_ACTION(ACCEPT), "by the policy of the provider");
+}
+
+// By what it agrees to by itself, it agrees again when it has lost its store.
+static void agree_again(Agent *agent, Assent *agreement)
+{
+    const WireAgreement *wire = agreement->wire;
+    gboolean is_with_all = strcmp(wire->buyer, ID_ALL) == 0;
+    if (agreement->agreed || !is_with_all || !is_standing(wire) ||
+        wire->terms->version != agent->config->agreements.terms)
+        return;
+    agree(agreement, wire->terms);
+    assent_save(agent, agreement);
+}
+
+// It is this provider's turn to say something, by its policy.
+static void answer(Agent *agent, Assent *agreement)
+{
+    const WireAgreement *wire = agreement->wire;
+    if (wire->state != AGREEMENT(OFFERED))
+        agree_again(agent, agreement);
+    if (wire->state == AGREEMENT(OFFERED) && is_standing(wire))
+        answer_standing(agent, agreement);
+    else
+        say(agent, wire, AGREEMENT_ACTION(ACKNOWLEDGE), "");
+}
+
+// --- what the platform says ----------------------------------------------------------------------
+
+// Of a pair under standing terms: what was agreed with all is agreed with each.
+static void inherit(Agent *agent, Assent *agreement)
+{
+    const WireAgreement *wire = agreement->wire;
+    g_autofree char *id = agreement_standing_id(wire->terms->version, ID_ALL, agent->config->id);
+    const Assent *standing = assent_find(agent, id);
+    if (!agreement->agreed && standing && standing->agreed && standing != agreement &&
+        agreement_terms_equal(standing->agreed, wire->terms))
+        agree(agreement, wire->terms);
+}
+
+static void take_over(Agent *agent, Assent *agreement, const WireAgreement *wire)
+{
+    AgreementState from = agreement->wire ? agreement->wire->state : AGREEMENT(UNSPECIFIED);
+    WireAgreement *copy = message_copy(&wire->base);
+    wire_free(agreement->wire);
+    agreement->wire = copy;
+    if (is_standing(wire))
+        inherit(agent, agreement);
+    assent_save(agent, agreement);
+    agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_INFO, "agreement.heard", agreement->id,
+                "%s → %s by %s: %s", agreement_state_name(from), agreement_state_name(wire->state),
+                wire->actor, wire->reason);
+}
+
+static gboolean is_party(const Agent *agent, const WireAgreement *wire)
+{
+    return strcmp(wire->seller, agent->config->id) == 0 ||
+           strcmp(wire->buyer, agent->config->id) == 0;
+}
+
+static gboolean is_good(const Agent *agent, const WireAgreement *wire)
+{
+    return wire->id[0] && strlen(wire->id) <= AGREEMENT_ID_MAX && wire->terms &&
+           wire->state > AGREEMENT(UNSPECIFIED) && wire->state <= AGREEMENT(FAILED) &&
+           is_party(agent, wire);
+}
+
+void assent_on_agreement(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    const WireAgreement *wire = message;
+    Assent *agreement = strcmp(sender->id, agent->config->platform) == 0 && is_good(agent, wire)
+                            ? assent_find(agent, wire->id)
+                            : NULL;
+    if (strcmp(sender->id, agent->config->platform) != 0 || !is_good(agent, wire) ||
+        (!agreement && (guint)g_tree_nnodes(agent->agreements) >= KEPT_MAX))
+        return;
+    if (!agreement)
+        agreement = assent_new(agent, wire->id);
+    if (!agreement->wire || wire->version > agreement->wire->version)
+        take_over(agent, agreement, wire);
+    if (wire->version == agreement->wire->version)
+        answer(agent, agreement);
+}

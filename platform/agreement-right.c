@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What each member may use of each other one now: an index that routes are looked up in, and the
+// books of what was used of quotas. It follows from the agreements, and is made anew for a pair
+// whenever one of them changes.
+
+#include "platform/agreement.h"
+
+#include <string.h>
+
+static gboolean is_available(const Agreement *agreement)
+{
+    return agreement && agreement->wire->state == AGREEMENT(AVAILABLE);
+}
+
+// It says what the buyer may do, be it nothing.
+static gboolean decides(const Agreement *agreement)
+{
+    const guint deciding = AGREEMENT_BIT(AVAILABLE) | AGREEMENT_BIT(TEMPORARY_FAILURE) |
+                           AGREEMENT_BIT(LOCKED) | AGREEMENT_BIT(ENDING);
+    return deciding & (1u << agreement->wire->state);
+}
+
+typedef struct {
+    const Provider *buyer, *seller;
+    const Agreement *latest;
+} Search;
+
+static gboolean look_at(gpointer key, gpointer value, gpointer data)
+{
+    const Agreement *agreement = value;
+    Search *search = data;
+    if (agreement->buyer == search->buyer && agreement->seller == search->seller &&
+        !agreement_is_standing(agreement) && decides(agreement) &&
+        (!search->latest || agreement->wire->version > search->latest->wire->version))
+        search->latest = agreement;
+    return FALSE;
+}
+
+static const Agreement *find_own(const Federation *federation, const Provider *buyer,
+                                 const Provider *seller)
+{
+    Search search = {buyer, seller, NULL};
+    g_tree_foreach(federation->agreements, look_at, &search);
+    return search.latest;
+}
+
+// Both take part under the same standing terms.
+static const Agreement *find_standing(const Federation *federation, const Provider *buyer,
+                                      const Provider *seller)
+{
+    const Agreement *ours = agreement_standing_of(federation, buyer);
+    const Agreement *theirs = agreement_standing_of(federation, seller);
+    if (!ours || !theirs || !decides(ours) || !decides(theirs))
+        return NULL;
+    g_autofree char *id =
+        agreement_standing_id(theirs->wire->terms->version, buyer->id, seller->id);
+    const Agreement *single = agreement_find(federation, id);
+    return single ? single : theirs;
+}
+
+// One by standing terms holds only as long as both have accepted these.
+static gboolean is_in_force(const Federation *federation, const Provider *buyer,
+                            const Agreement *agreement)
+{
+    return is_available(agreement) &&
+           (!agreement_is_standing(agreement) ||
+            (is_available(agreement_standing_of(federation, buyer)) &&
+             is_available(agreement_standing_of(federation, agreement->seller))));
+}
+
+static guint64 left_bits(const Federation *federation, const Agreement *agreement)
+{
+    const WireAgreementTerms *terms = agreement->wire->terms;
+    gboolean is_now = agreement->period == agreement_period(terms, federation->now);
+    guint64 used = is_now ? agreement->used_bits : 0;
+    if (terms->quota_bits == 0)
+        return G_MAXUINT64;
+    return terms->quota_bits - MIN(used, terms->quota_bits);
+}
+
+static gboolean is_less(const Right *now, const Right *before)
+{
+    return (before->purposes & ~now->purposes) || now->left_bits < before->left_bits;
+}
+
+static void review_pair(Federation *federation, Provider *buyer, Provider *seller)
+{
+    Right *right = provider_right(buyer, seller);
+    const Agreement *agreement = right->own ? right->own : find_standing(federation, buyer, seller);
+    gboolean is_granted = is_in_force(federation, buyer, agreement);
+    right->agreement = agreement;
+    right->purposes = is_granted ? agreement_terms_purposes(agreement->wire->terms) : 0;
+    right->left_bits = is_granted ? left_bits(federation, agreement) : 0;
+    right->rate_bps = is_granted ? agreement->wire->terms->rate_bps : 0;
+}
+
+// What ran over the seller, and may not any more, goes elsewhere; what waited for it goes on.
+static void follow(Federation *federation, Provider *buyer, Provider *seller, const Right *before,
+                   const char *cause)
+{
+    const Right now = *provider_right(buyer, seller);
+    if (now.purposes == before->purposes)
+        return;
+    if (is_less(&now, before)) {
+        stream_on_agreement(federation, seller, cause);
+        attachment_review(federation, seller);
+    } else {
+        stream_on_member_back(federation, seller);
+    }
+}
+
+static void review_and_follow(Federation *federation, Provider *buyer, Provider *seller,
+                              const char *cause)
+{
+    const Right before = *provider_right(buyer, seller);
+    review_pair(federation, buyer, seller);
+    if (cause)
+        follow(federation, buyer, seller, &before, cause);
+}
+
+void agreement_review(Federation *federation, Provider *buyer, Provider *seller, const char *cause)
+{
+    const GPtrArray *providers = federation->topology->providers;
+    if (buyer) {
+        provider_right(buyer, seller)->own = find_own(federation, buyer, seller);
+        review_and_follow(federation, buyer, seller, cause);
+        return;
+    }
+    // Whoever takes part under standing terms buys and sells by them.
+    for (guint i = 0; i < providers->len; i++) {
+        Provider *other = providers->pdata[i];
+        if (other == seller)
+            continue;
+        review_and_follow(federation, other, seller, cause);
+        review_and_follow(federation, seller, other, cause);
+    }
+}
+
+// --- what is used --------------------------------------------------------------------------------
+
+// A limit that all have together by standing terms is counted for each by itself.
+static Agreement *find_to_count(Federation *federation, Provider *buyer, Provider *seller)
+{
+    const Right *right = provider_right(buyer, seller);
+    if (!right->agreement || right->agreement->wire->terms->quota_bits == 0)
+        return NULL;
+    return right->agreement->buyer ? (Agreement *)right->agreement
+                                   : agreement_single_out(federation, buyer, seller);
+}
+
+void agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits)
+{
+    Agreement *agreement = buyer == seller ? NULL : find_to_count(federation, buyer, seller);
+    if (!agreement)
+        return;
+    guint64 period = agreement_period(agreement->wire->terms, federation->now);
+    if (agreement->period != period)
+        agreement->used_bits = 0;
+    agreement->period = period;
+    agreement->used_bits += n_bits;
+    agreement_save(federation, agreement);
+    timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, federation->now);
+    review_pair(federation, buyer, seller);
+}
+
+void agreement_give_back(Federation *federation, const char *id, guint64 n_bits)
+{
+    Agreement *agreement = agreement_find(federation, id);
+    if (!agreement || !agreement->buyer ||
+        agreement->period != agreement_period(agreement->wire->terms, federation->now))
+        return;
+    agreement->used_bits -= MIN(n_bits, agreement->used_bits);
+    agreement_save(federation, agreement);
+    review_pair(federation, agreement->buyer, agreement->seller);
+}
+
+// --- whether, and why not ------------------------------------------------------------------------
+
+gboolean agreement_covers(Provider *buyer, const Provider *seller, Purposes purposes)
+{
+    return buyer == seller || (provider_right(buyer, seller)->purposes & purposes);
+}
+
+char *agreement_explain(Provider *buyer, const Provider *seller, Purposes purposes,
+                        Status *ret_status)
+{
+    const Right *right = provider_right(buyer, seller);
+    g_autofree char *names = purposes_format(purposes);
+    const char *what = purposes == PURPOSES_ANY ? "any purpose" : names;
+    *ret_status = right->purposes & purposes ? STATUS_QUOTA_USED : STATUS_NO_AGREEMENT;
+    if (right->purposes & purposes)
+        return g_strdup_printf("what '%s' may use of '%s' is used up: %" G_GUINT64_FORMAT
+                               " bits are left of %s in this period",
+                               buyer->id, seller->id, right->left_bits, right->agreement->wire->id);
+    const char *state =
+        right->agreement ? agreement_state_name(right->agreement->wire->state) : NULL;
+    return state ? g_strdup_printf("'%s' may not use '%s' for %s: agreement %s is %s; expected one "
+                                   "that is AVAILABLE and for that",
+                                   buyer->id, seller->id, what, right->agreement->wire->id, state)
+                 : g_strdup_printf("'%s' may not use '%s' for %s: expected an agreement between "
+                                   "them that is AVAILABLE",
+                                   buyer->id, seller->id, what);
+}
+
+char *agreement_name(Provider *buyer, const Provider *seller)
+{
+    const Agreement *agreement = buyer == seller ? NULL : provider_right(buyer, seller)->agreement;
+    if (!agreement)
+        return g_strdup("");
+    return agreement->buyer
+               ? g_strdup(agreement->wire->id)
+               : agreement_standing_id(agreement->wire->terms->version, buyer->id, seller->id);
+}

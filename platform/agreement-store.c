@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Agreements as they are kept.
+
+#include "platform/agreement.h"
+#include "platform/state.pb-c.h"
+#include "topics/base/id.h"
+#include "topics/record.h"
+
+#include <string.h>
+
+void agreement_save(Federation *federation, const Agreement *agreement)
+{
+    Platform__State__Agreement state = PLATFORM__STATE__AGREEMENT__INIT;
+    state.agreement = agreement->wire;
+    state.is_buyer_told = agreement->is_buyer_told;
+    state.is_seller_told = agreement->is_seller_told;
+    state.used_bits = agreement->used_bits;
+    state.period = agreement->period;
+    g_autoptr(GBytes) value = message_pack(&state.base);
+    store_put_text(federation->store, "agreement", agreement->wire->id, value);
+}
+
+// --- loading -------------------------------------------------------------------------------------
+
+typedef struct {
+    Federation *federation;
+    RecordFault fault;
+} Loading;
+
+static gboolean is_whole(const Platform__State__Agreement *state, const char *id)
+{
+    const WireAgreement *wire = state ? state->agreement : NULL;
+    return wire && wire->terms && strcmp(wire->id, id) == 0 &&
+           wire->state > AGREEMENT(UNSPECIFIED) && wire->state <= AGREEMENT(FAILED);
+}
+
+static void restore(Federation *federation, const Platform__State__Agreement *state)
+{
+    const WireAgreement *wire = state->agreement;
+    Provider *buyer = topology_find(federation->topology, wire->buyer);
+    Provider *seller = topology_find(federation->topology, wire->seller);
+    gboolean is_for_all = strcmp(wire->buyer, ID_ALL) == 0;
+    if (!seller || (!buyer && !is_for_all)) {
+        federation_drop_later(federation, "agreement", wire->id);
+        return;
+    }
+    Agreement *agreement = agreement_new(federation, wire, is_for_all ? NULL : buyer, seller);
+    agreement->is_buyer_told = state->is_buyer_told;
+    agreement->is_seller_told = state->is_seller_told;
+    agreement->used_bits = state->used_bits;
+    agreement->period = state->period;
+    agreement->repeat_us = G_TIME_SPAN_SECOND;
+    federation->agreement_version = MAX(federation->agreement_version, wire->version);
+    timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, federation->now);
+    timers_arm(federation->timers, TIMER_TELL, agreement->wire->id, federation->now);
+}
+
+static void load_agreement(gpointer data, GBytes *key, GBytes *value)
+{
+    Loading *loading = data;
+    g_autofree char *id = record_name(key);
+    Platform__State__Agreement *state =
+        record_unpack(&platform__state__agreement__descriptor, value);
+    if (is_whole(state, id))
+        restore(loading->federation, state);
+    else
+        record_fail(&loading->fault, "agreement", id, "is damaged");
+    wire_free(state);
+}
+
+static gboolean list_one(gpointer key, gpointer value, gpointer data)
+{
+    g_ptr_array_add(data, value);
+    return FALSE;
+}
+
+static void restore_rights(Federation *federation)
+{
+    const GPtrArray *providers = federation->topology->providers;
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_tree_foreach(federation->agreements, list_one, all);
+    for (guint i = 0; i < all->len; i++) {
+        Agreement *agreement = all->pdata[i];
+        if (agreement->buyer)
+            agreement_review(federation, agreement->buyer, agreement->seller, NULL);
+    }
+    for (guint i = 0; i < providers->len; i++)
+        agreement_review(federation, NULL, providers->pdata[i], NULL);
+}
+
+gboolean agreement_load(Federation *federation, GError **error)
+{
+    Loading loading = {federation, {error, FALSE}};
+    if (!store_load(federation->store, "agreement", load_agreement, &loading, error) ||
+        loading.fault.failed)
+        return FALSE;
+    restore_rights(federation);
+    return TRUE;
+}
+
+// Terms that are not offered any more hold for nobody.
+static void end_old_terms(Federation *federation, Agreement *agreement)
+{
+    AgreementState state = agreement_can_enter(agreement->wire->state, AGREEMENT(FAILED))
+                               ? AGREEMENT(FAILED)
+                               : AGREEMENT(ENDING);
+    if (agreement_is_standing(agreement) &&
+        agreement->wire->terms->version != federation->config->terms.version &&
+        agreement_can_enter(agreement->wire->state, state))
+        agreement_enter(federation, agreement,
+                        &(AgreementChange){state, federation->config->id, "terms",
+                                           "other standing terms are offered now"});
+}
+
+void agreement_settle(Federation *federation)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_tree_foreach(federation->agreements, list_one, all);
+    for (guint i = 0; i < all->len; i++)
+        end_old_terms(federation, all->pdata[i]);
+}

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The conversation about agreements: a buyer proposes, the seller accepts, offers something else or
+// refuses, the buyer takes or leaves that; and the platform tells both how it stands until they
+// have acknowledged it. Whoever repeats what it has said is told how it stands.
+
+#include "platform/agreement.h"
+#include "topics/base/id.h"
+
+#include <string.h>
+
+#define REPEAT_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
+#define REPEAT_MAX_US   (30 * G_TIME_SPAN_SECOND)
+
+// What is over is remembered so long, for those who still ask and for people.
+#define KEEP_US (7 * G_TIME_SPAN_DAY)
+
+#define REASON_MAX 256
+
+// Of one buyer, with those that are over; and how long it may be negotiated.
+#define KEPT_MAX       1000
+#define NEGOTIATION_US (7 * G_TIME_SPAN_DAY)
+
+// --- one agreement -------------------------------------------------------------------------------
+
+void agreement_free(gpointer data)
+{
+    Agreement *agreement = data;
+    wire_free(agreement->wire);
+    g_free(agreement);
+}
+
+Agreement *agreement_find(const Federation *federation, const char *id)
+{
+    return g_tree_lookup(federation->agreements, id);
+}
+
+Agreement *agreement_new(Federation *federation, const WireAgreement *wire, Provider *buyer,
+                         Provider *seller)
+{
+    Agreement *agreement = g_new0(Agreement, 1);
+    agreement->wire = message_copy(&wire->base);
+    agreement->wire->action = AGREEMENT_ACTION(UNSPECIFIED);
+    agreement->buyer = buyer;
+    agreement->seller = seller;
+    g_tree_insert(federation->agreements, agreement->wire->id, agreement);
+    return agreement;
+}
+
+// Later than any that was given before, in this life or an earlier one, to whatever had its ID.
+void agreement_renew(Federation *federation, Agreement *agreement)
+{
+    federation->agreement_version =
+        MAX(federation->agreement_version + 1, (guint64)federation->now);
+    agreement->wire->version = federation->agreement_version;
+    agreement->is_buyer_told = !agreement->buyer;
+    agreement->is_seller_told = FALSE;
+    agreement->repeat_us = REPEAT_FIRST_US;
+}
+
+void agreement_forget(Federation *federation, Agreement *agreement)
+{
+    Provider *buyer = agreement->buyer, *seller = agreement->seller;
+    timers_disarm(federation->timers, TIMER_TERM, agreement->wire->id);
+    timers_disarm(federation->timers, TIMER_TELL, agreement->wire->id);
+    store_delete_text(federation->store, "agreement", agreement->wire->id);
+    g_tree_remove(federation->agreements, agreement->wire->id);
+    agreement_review(federation, buyer, seller, "an agreement is forgotten");
+}
+
+// --- saying it -----------------------------------------------------------------------------------
+
+// Nobody is left there who could answer.
+static gboolean is_gone(const Federation *federation, const Provider *party)
+{
+    return attachment_is_lost(federation, party);
+}
+
+void agreement_tell(Federation *federation, Agreement *agreement)
+{
+    WireAgreement *wire = agreement->wire;
+    agreement->is_buyer_told |= !agreement->buyer || is_gone(federation, agreement->buyer);
+    agreement->is_seller_told |= is_gone(federation, agreement->seller);
+    if (!agreement->is_buyer_told)
+        federation_send(federation, KIND_AGREEMENT, agreement->buyer->id, &wire->base);
+    if (!agreement->is_seller_told)
+        federation_send(federation, KIND_AGREEMENT, agreement->seller->id, &wire->base);
+    if (!agreement->is_buyer_told || !agreement->is_seller_told)
+        timers_arm_repeat(federation->timers, TIMER_TELL, wire->id, federation->now,
+                          &agreement->repeat_us, REPEAT_MAX_US);
+    else
+        timers_disarm(federation->timers, TIMER_TELL, wire->id);
+}
+
+static void acknowledge(Federation *federation, Agreement *agreement, const Provider *party)
+{
+    gboolean was_told = agreement->is_buyer_told && agreement->is_seller_told;
+    if (party == agreement->buyer)
+        agreement->is_buyer_told = TRUE;
+    if (party == agreement->seller)
+        agreement->is_seller_told = TRUE;
+    if (was_told || !agreement->is_buyer_told || !agreement->is_seller_told)
+        return;
+    timers_disarm(federation->timers, TIMER_TELL, agreement->wire->id);
+    agreement_save(federation, agreement);
+}
+
+// --- what a party says ---------------------------------------------------------------------------
+
+static void refuse(Federation *federation, const Provider *sender, const WireAgreement *said,
+                   const char *why)
+{
+    WireAgreement wire = WIRE_AGREEMENT_INIT;
+    wire.id = said->id;
+    wire.buyer = said->buyer;
+    wire.seller = said->seller;
+    wire.terms = said->terms;
+    wire.state = AGREEMENT(FAILED);
+    wire.version = (guint64)federation->now;
+    wire.reason = (char *)why;
+    wire.actor = federation->config->id;
+    federation_send(federation, KIND_AGREEMENT, sender->id, &wire.base);
+}
+
+typedef struct {
+    const Provider *buyer;
+    guint n;
+} Count;
+
+static gboolean count_one(gpointer key, gpointer value, gpointer data)
+{
+    Count *count = data;
+    count->n += ((const Agreement *)value)->buyer == count->buyer;
+    return FALSE;
+}
+
+static char *find_proposal_fault(const Federation *federation, const Provider *buyer,
+                                 const WireAgreement *said)
+{
+    const Member *seller = member_find(federation, said->seller);
+    Count count = {buyer, 0};
+    g_tree_foreach(federation->agreements, count_one, &count);
+    if (!uuid_is_valid(said->id))
+        return g_strdup("id is no UUID in lower case");
+    if (strcmp(said->buyer, buyer->id) != 0 || strcmp(said->seller, buyer->id) == 0)
+        return g_strdup("expected the sender as the buyer, and another provider as the seller");
+    if (!seller || seller->state != MEMBER(ACTIVE))
+        return g_strdup_printf("'%.64s' does not take part", said->seller);
+    if (!said->terms || said->terms->version != 0)
+        return g_strdup("expected terms between these two providers");
+    if (count.n >= KEPT_MAX)
+        return g_strdup_printf("%u agreements are remembered already; expected less than %d",
+                               count.n, KEPT_MAX);
+    char *fault = agreement_terms_fault(said->terms);
+    return fault || !said->least ? fault : agreement_terms_fault(said->least);
+}
+
+static char *cut_reason(const char *text, const char *otherwise)
+{
+    g_autofree char *cut = g_strndup(text[0] ? text : otherwise, REASON_MAX);
+    return g_utf8_make_valid(cut, -1);
+}
+
+static void propose(Federation *federation, Provider *buyer, const WireAgreement *said)
+{
+    g_autofree char *fault = find_proposal_fault(federation, buyer, said);
+    if (fault) {
+        refuse(federation, buyer, said, fault);
+        return;
+    }
+    g_autofree char *reason = cut_reason(said->reason, "it is proposed");
+    guint64 latest_us = (guint64)(federation->now + NEGOTIATION_US);
+    WireAgreement wire = *said;
+    wire.state = AGREEMENT(UNSPECIFIED);
+    wire.deadline_us = said->deadline_us > 0 ? MIN(said->deadline_us, latest_us) : latest_us;
+    Agreement *agreement =
+        agreement_new(federation, &wire, buyer, topology_find(federation->topology, said->seller));
+    agreement_enter(federation, agreement,
+                    &(AgreementChange){AGREEMENT(PROPOSED), buyer->id, "propose", reason});
+}
+
+// Who has to say the next word: the seller to a proposal and to standing terms, the buyer to an
+// offer.
+static gboolean has_the_word(const Agreement *agreement, const Provider *party)
+{
+    switch (agreement->wire->state) {
+    case AGREEMENT(PROPOSED):
+        return party == agreement->seller;
+    case AGREEMENT(OFFERED):
+        return party == (agreement->buyer ? agreement->buyer : agreement->seller);
+    case AGREEMENT(UNSPECIFIED):
+    case AGREEMENT(ACCEPTED):
+    case AGREEMENT(AVAILABLE):
+    case AGREEMENT(TEMPORARY_FAILURE):
+    case AGREEMENT(LOCKED):
+    case AGREEMENT(ENDING):
+    case AGREEMENT(ENDED):
+    case AGREEMENT(FAILED):
+    case _QKDNF__V1__AGREEMENT_STATE_IS_INT_SIZE:
+        return FALSE;
+    }
+    return FALSE;
+}
+
+static void change(Federation *federation, Agreement *agreement, const Provider *party,
+                   const WireAgreement *said, AgreementState state, const char *command)
+{
+    g_autofree char *reason = cut_reason(said->reason, command);
+    agreement_enter(federation, agreement, &(AgreementChange){state, party->id, command, reason});
+}
+
+static void offer(Federation *federation, Agreement *agreement, const Provider *party,
+                  const WireAgreement *said)
+{
+    g_autofree char *fault = said->terms ? agreement_terms_fault(said->terms) : NULL;
+    if (!said->terms || fault || said->terms->version != 0 ||
+        agreement->wire->state != AGREEMENT(PROPOSED))
+        return;
+    WireAgreementTerms *terms = message_copy(&said->terms->base);
+    wire_free(agreement->wire->terms);
+    agreement->wire->terms = terms;
+    change(federation, agreement, party, said, AGREEMENT(OFFERED), "offer");
+}
+
+// The others that the two made between them are replaced by it.
+static gboolean list_replaced(gpointer key, gpointer value, gpointer data)
+{
+    GPtrArray *replaced = data;
+    Agreement *other = value;
+    const Agreement *agreement = replaced->pdata[0];
+    if (other != agreement && other->buyer == agreement->buyer &&
+        other->seller == agreement->seller && !agreement_is_standing(other) &&
+        agreement_can_enter(other->wire->state, AGREEMENT(ENDING)))
+        g_ptr_array_add(replaced, other);
+    return FALSE;
+}
+
+static void replace_others(Federation *federation, Agreement *agreement)
+{
+    g_autoptr(GPtrArray) replaced = g_ptr_array_new();
+    g_ptr_array_add(replaced, agreement);
+    if (!agreement_is_standing(agreement))
+        g_tree_foreach(federation->agreements, list_replaced, replaced);
+    for (guint i = 1; i < replaced->len; i++)
+        agreement_enter(federation, replaced->pdata[i],
+                        &(AgreementChange){AGREEMENT(ENDING), federation->config->id, "agreement",
+                                           "another took its place"});
+}
+
+static void accept(Federation *federation, Agreement *agreement, const Provider *party,
+                   const WireAgreement *said)
+{
+    change(federation, agreement, party, said, AGREEMENT(ACCEPTED), "accept");
+    agreement_follow_time(federation, agreement);
+    replace_others(federation, agreement);
+}
+
+static void end(Federation *federation, Agreement *agreement, const Provider *party,
+                const WireAgreement *said)
+{
+    if (agreement_can_enter(agreement->wire->state, AGREEMENT(ENDING)))
+        change(federation, agreement, party, said, AGREEMENT(ENDING), "end");
+    else if (agreement_can_enter(agreement->wire->state, AGREEMENT(FAILED)))
+        change(federation, agreement, party, said, AGREEMENT(FAILED), "end");
+}
+
+// It is about what the party knows; an older version was answered already.
+static void decide(Federation *federation, Agreement *agreement, const Provider *party,
+                   const WireAgreement *said)
+{
+    gboolean has_word = has_the_word(agreement, party);
+    if (said->action == AGREEMENT_ACTION(END))
+        end(federation, agreement, party, said);
+    else if (said->action == AGREEMENT_ACTION(ACCEPT) && has_word)
+        accept(federation, agreement, party, said);
+    else if (said->action == AGREEMENT_ACTION(REFUSE) && has_word)
+        change(federation, agreement, party, said, AGREEMENT(FAILED), "refuse");
+    else if (said->action == AGREEMENT_ACTION(OFFER) && has_word)
+        offer(federation, agreement, party, said);
+    else
+        acknowledge(federation, agreement, party);
+}
+
+static void hear(Federation *federation, Agreement *agreement, const Provider *party,
+                 const WireAgreement *said)
+{
+    if (said->version == agreement->wire->version)
+        decide(federation, agreement, party, said);
+    else
+        federation_send(federation, KIND_AGREEMENT, party->id, &agreement->wire->base);
+}
+
+void agreement_on_agreement(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Federation *federation = data;
+    const WireAgreement *said = message;
+    Provider *party = topology_find(federation->topology, sender->id);
+    Agreement *agreement =
+        strlen(said->id) <= AGREEMENT_ID_MAX ? agreement_find(federation, said->id) : NULL;
+    if (!party)
+        return;
+    if (agreement && (party == agreement->buyer || party == agreement->seller))
+        hear(federation, agreement, party, said);
+    else if (!agreement && said->action == AGREEMENT_ACTION(PROPOSE))
+        propose(federation, party, said);
+}
+
+// --- members and time ----------------------------------------------------------------------------
+
+typedef struct {
+    const Provider *party;
+    GPtrArray *agreements;
+} Listing;
+
+static gboolean list_one(gpointer key, gpointer value, gpointer data)
+{
+    Listing *listing = data;
+    const Agreement *agreement = value;
+    if (agreement->buyer == listing->party || agreement->seller == listing->party)
+        g_ptr_array_add(listing->agreements, value);
+    return FALSE;
+}
+
+static GPtrArray *agreements_of(const Federation *federation, const Provider *party)
+{
+    GPtrArray *agreements = g_ptr_array_new();
+    Listing listing = {party, agreements};
+    g_tree_foreach(federation->agreements, list_one, &listing);
+    return agreements;
+}
+
+void agreement_on_birth(Federation *federation, Member *member)
+{
+    g_autoptr(GPtrArray) agreements = agreements_of(federation, member->provider);
+    for (guint i = 0; i < agreements->len; i++) {
+        Agreement *agreement = agreements->pdata[i];
+        // It may have lost its store.
+        agreement->is_buyer_told &= agreement->buyer != member->provider;
+        agreement->is_seller_told &= agreement->seller != member->provider;
+        agreement->repeat_us = REPEAT_FIRST_US;
+        agreement_tell(federation, agreement);
+    }
+    agreement_offer_standing(federation, member);
+}
+
+void agreement_on_presence(Federation *federation, const Provider *seller)
+{
+    g_autoptr(GPtrArray) agreements = agreements_of(federation, seller);
+    for (guint i = 0; i < agreements->len; i++) {
+        Agreement *agreement = agreements->pdata[i];
+        if (agreement->seller == seller)
+            agreement_follow_time(federation, agreement);
+    }
+}
+
+void agreement_on_member_gone(Federation *federation, const Provider *member)
+{
+    g_autoptr(GPtrArray) agreements = agreements_of(federation, member);
+    for (guint i = 0; i < agreements->len; i++) {
+        Agreement *agreement = agreements->pdata[i];
+        AgreementState state = agreement->wire->state;
+        AgreementChange gone = {AGREEMENT(ENDING), federation->config->id, "agreement",
+                                "a party takes no part any more"};
+        if (agreement_can_enter(state, AGREEMENT(FAILED)))
+            gone.state = AGREEMENT(FAILED);
+        if (agreement_can_enter(state, gone.state))
+            agreement_enter(federation, agreement, &gone);
+    }
+}
+
+// Its last words; then the memory of it goes.
+static void follow_end(Federation *federation, Agreement *agreement)
+{
+    gint64 forget_us = (gint64)agreement->wire->since_us + KEEP_US;
+    // What a pair has ended stays ended for as long as the terms are offered.
+    gboolean is_kept = agreement_is_standing(agreement) && agreement->buyer &&
+                       agreement->wire->terms->version == federation->config->terms.version;
+    if (is_kept)
+        return;
+    if (federation->now >= forget_us)
+        agreement_forget(federation, agreement);
+    else
+        timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, forget_us);
+}
+
+static void on_time(Federation *federation, Agreement *agreement)
+{
+    agreement_follow_time(federation, agreement);
+    if (agreement_is_final(agreement))
+        follow_end(federation, agreement);
+    else if (agreement->buyer)
+        agreement_review(federation, agreement->buyer, agreement->seller, "a new period");
+}
+
+void agreement_on_timer(Federation *federation, TimerId timer, const char *id)
+{
+    Agreement *agreement = agreement_find(federation, id);
+    if (!agreement)
+        return;
+    if (timer == TIMER_TELL)
+        agreement_tell(federation, agreement);
+    else
+        on_time(federation, agreement);
+}

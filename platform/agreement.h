@@ -1,0 +1,67 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// Agreements between members. Inside the federation core: agreement-state.c holds the table of
+// states and is the only one that changes them, agreement.c is the conversation with the parties,
+// agreement-standing.c the federation's own standing terms, agreement-right.c the index that routes
+// are looked up in, agreement-admin.c what operators do, agreement-store.c keeps them.
+//
+// One agreement at a time decides what a buyer may use of a seller: the latest of those that the
+// two made between them, while it is in force or suspended; else what the federation's standing
+// terms say, if both have accepted them.
+
+#include "platform/member.h"
+#include "schemas/agreement.h"
+
+typedef struct Agreement {
+    WireAgreement *wire; // as the parties are told
+    Provider *buyer;     // NULL: every member under the same standing terms
+    Provider *seller;
+    gboolean is_buyer_told, is_seller_told;
+    gint64 repeat_us;  // until what is not acknowledged is said again
+    guint64 used_bits; // of the quota
+    guint64 period;    // in this one
+} Agreement;
+
+typedef struct {
+    AgreementState state;
+    const char *actor;   // a party, an operator, or the platform
+    const char *command; // that led to it
+    const char *reason;
+} AgreementChange;
+
+// Whether one change leads from one state to the other.
+gboolean agreement_can_enter(AgreementState from, AgreementState to);
+// The only place where the state changes, along an edge of the table: durable, audited, told to
+// the parties; what follows from it for routes, sessions and visitors is done.
+void agreement_enter(Federation *federation, Agreement *agreement, const AgreementChange *change);
+// It is in the state that it has because of what both said; time and presence may say another.
+void agreement_follow_time(Federation *federation, Agreement *agreement);
+gboolean agreement_is_final(const Agreement *agreement);
+// Its terms are those of the federation.
+gboolean agreement_is_standing(const Agreement *agreement);
+
+Agreement *agreement_find(const Federation *federation, const char *id);
+// Not saved; `buyer` may be NULL.
+Agreement *agreement_new(Federation *federation, const WireAgreement *wire, Provider *buyer,
+                         Provider *seller);
+// The latest version is given to it.
+void agreement_renew(Federation *federation, Agreement *agreement);
+void agreement_save(Federation *federation, const Agreement *agreement);
+void agreement_forget(Federation *federation, Agreement *agreement);
+// To those who have not acknowledged; again until they have.
+void agreement_tell(Federation *federation, Agreement *agreement);
+
+// agreement-standing.c
+// The member takes part: the federation's standing terms are offered to it, unless they have been.
+void agreement_offer_standing(Federation *federation, Member *member);
+// Of the buyer with that seller, which it has by the standing terms, as an agreement of its own:
+// to be suspended, ended or counted by itself. NULL: the two have none by these terms.
+Agreement *agreement_single_out(Federation *federation, Provider *buyer, Provider *seller);
+// The member's own agreement with the federation; NULL: none was offered.
+Agreement *agreement_standing_of(const Federation *federation, const Provider *seller);
+
+// agreement-right.c
+// What is in force between the two, or with `buyer` NULL between all and the seller, may be another
+// now; what ran by it is moved. Without a cause, nothing runs yet.
+void agreement_review(Federation *federation, Provider *buyer, Provider *seller, const char *cause);

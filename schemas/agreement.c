@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "schemas/agreement.h"
+
+#include <string.h>
+
+#define STATE_PREFIX "AGREEMENT_STATE_"
+
+const char *agreement_state_name(AgreementState state)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&qkdnf__v1__agreement_state__descriptor, (int)state);
+    return value && state != AGREEMENT(UNSPECIFIED) ? value->name + strlen(STATE_PREFIX) : "NONE";
+}
+
+char *agreement_standing_id(guint64 version, const char *buyer, const char *seller)
+{
+    return g_strdup_printf("terms-%" G_GUINT64_FORMAT "/%s/%s", version, buyer, seller);
+}
+
+Purposes agreement_terms_purposes(const WireAgreementTerms *terms)
+{
+    return purposes_of(terms->purposes, terms->n_purposes);
+}
+
+static gboolean is_same_tariff(const Qkdnf__V1__Tariff *a, const Qkdnf__V1__Tariff *b)
+{
+    if (!a || !b)
+        return a == b;
+    gsize n_a = protobuf_c_message_get_packed_size(&a->base);
+    gsize n_b = protobuf_c_message_get_packed_size(&b->base);
+    g_autofree guint8 *packed_a = g_malloc(n_a + 1), *packed_b = g_malloc(n_b + 1);
+    protobuf_c_message_pack(&a->base, packed_a);
+    protobuf_c_message_pack(&b->base, packed_b);
+    return n_a == n_b && memcmp(packed_a, packed_b, n_a) == 0;
+}
+
+gboolean agreement_terms_equal(const WireAgreementTerms *a, const WireAgreementTerms *b)
+{
+    return a->version == b->version && agreement_terms_purposes(a) == agreement_terms_purposes(b) &&
+           a->quota_bits == b->quota_bits && a->period_s == b->period_s &&
+           a->rate_bps == b->rate_bps && a->valid_from_us == b->valid_from_us &&
+           a->valid_until_us == b->valid_until_us && is_same_tariff(a->tariff, b->tariff);
+}
+
+// 0 is no limit, and so more than any.
+static gboolean is_enough(guint64 offered, guint64 wanted)
+{
+    return offered == 0 || (wanted != 0 && offered >= wanted);
+}
+
+gboolean agreement_terms_cover(const WireAgreementTerms *offered, const WireAgreementTerms *wanted)
+{
+    gboolean is_quota_enough =
+        offered->quota_bits == 0 || (is_enough(offered->quota_bits, wanted->quota_bits) &&
+                                     offered->period_s <= wanted->period_s);
+    return !(agreement_terms_purposes(wanted) & ~agreement_terms_purposes(offered)) &&
+           is_quota_enough && is_enough(offered->rate_bps, wanted->rate_bps) &&
+           offered->valid_from_us <= wanted->valid_from_us &&
+           is_enough(offered->valid_until_us, wanted->valid_until_us) &&
+           (!wanted->tariff || is_same_tariff(offered->tariff, wanted->tariff));
+}
+
+char *agreement_terms_fault(const WireAgreementTerms *terms)
+{
+    if (terms->n_purposes > PURPOSES_MAX || agreement_terms_purposes(terms) == 0)
+        return g_strdup("the terms name no purpose that there is; expected " PURPOSES_EXPECTED);
+    if (terms->quota_bits > 0 && terms->period_s == 0)
+        return g_strdup("the terms have a quota without a period");
+    if (terms->valid_until_us > 0 && terms->valid_until_us <= terms->valid_from_us)
+        return g_strdup("the terms end before they begin");
+    return NULL;
+}
+
+guint64 agreement_period(const WireAgreementTerms *terms, gint64 now_us)
+{
+    return terms->period_s > 0 ? (guint64)now_us / (terms->period_s * (guint64)G_USEC_PER_SEC) : 0;
+}
+
+gboolean agreement_time_parse(const char *text, guint64 *ret_us)
+{
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(GDateTime) time = text ? g_date_time_new_from_iso8601(text, utc) : NULL;
+    gint64 unix_s = time ? g_date_time_to_unix(time) : 0;
+    *ret_us = unix_s > 0 ? (guint64)unix_s * G_USEC_PER_SEC : 0;
+    return !text || unix_s > 0;
+}

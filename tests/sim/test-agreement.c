@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an agent does for others, and what it does not, whoever asks.
+
+#include "schemas/agreement.h"
+#include "tests/sim/stage.h"
+
+#include <string.h>
+
+static const WireOrder *order_to(const Stage *stage, const char *agent)
+{
+    for (guint i = 0; i < stage->seen->len; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        if (seen->kind == KIND_ORDER && strcmp(seen->to, agent) == 0)
+            return (const WireOrder *)seen->frame->messages[0];
+    }
+    return NULL;
+}
+
+static void publish(gpointer data, const Publish *one)
+{
+    broker_publish(data, one->topic, one->payload);
+}
+
+// What a platform that lies says to beta.
+static void tell(Stage *stage, KindId kind, const ProtobufCMessage *message)
+{
+    g_autoptr(Outbox) platform = outbox_new(PLATFORM, (guint64)world_now(stage->world));
+    outbox_add(platform, kind, "beta", message);
+    outbox_flush(platform, world_now(stage->world), publish, stage->world->broker);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+}
+
+// How beta answers a changed order, under a request that nobody made.
+static Status answer_to(Stage *stage, const WireOrder *changed, guint number)
+{
+    WireOrder order = *changed;
+    g_autofree char *id = g_strdup_printf("01234567-89ab-4cde-8f01-%012u", number);
+    order.request = id;
+    stage_forget(stage);
+    tell(stage, KIND_ORDER, &order.base);
+    for (guint i = 0; i < stage->seen->len; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        const WireOutcome *outcome = (const WireOutcome *)seen->frame->messages[0];
+        if (seen->kind == KIND_OUTCOME && strcmp(outcome->request, id) == 0)
+            return (Status)outcome->status;
+    }
+    return STATUS_EXPIRED;
+}
+
+typedef struct {
+    Stage *stage;
+    WireOrder *order; // that beta got for a request from alpha to gamma
+} Lie;
+
+static Lie lie_new(void)
+{
+    Stage *stage = stage_chain(3);
+    stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-g", 1, 256));
+    const WireOrder *order = order_to(stage, "beta");
+    g_assert_nonnull(order);
+    Lie lie = {stage, message_copy(&order->base)};
+    node_kill(world_find_node(stage->world, PLATFORM));
+    return lie;
+}
+
+static void lie_clear(Lie *lie)
+{
+    wire_free(lie->order);
+    stage_free(lie->stage);
+}
+
+static void test_lies(void)
+{
+    Lie lie = lie_new();
+    const struct {
+        const char *buyer, *agreement;
+        Status expected;
+    } cases[] = {
+        {"alpha", "", STATUS_NO_AGREEMENT},
+        {"", "terms-1/alpha/beta", STATUS_NO_AGREEMENT},
+        {"beta", "", STATUS_NO_AGREEMENT}, // sae-a is none of its users
+        {"gamma", "terms-1/alpha/beta", STATUS_NO_AGREEMENT},
+        {"alpha", "terms-2/alpha/beta", STATUS_NO_AGREEMENT},
+        {"alpha", "terms-1/alpha/gamma", STATUS_NO_AGREEMENT},
+        // Covered; but the slots have served the request.
+        {"alpha", "terms-1/alpha/beta", STATUS_SLOT_USED},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        WireOrder order = *lie.order;
+        order.buyer = (char *)cases[i].buyer;
+        order.agreement = (char *)cases[i].agreement;
+        g_assert_cmpint(answer_to(lie.stage, &order, i), ==, cases[i].expected);
+    }
+    lie_clear(&lie);
+}
+
+static void tell_agreement(Stage *stage, AgreementState state, Qkdnf__V1__Purpose purpose,
+                           guint64 quota_bits)
+{
+    WireAgreementTerms terms = WIRE_AGREEMENT_TERMS_INIT;
+    terms.version = 1;
+    terms.n_purposes = 1;
+    terms.purposes = &purpose;
+    terms.quota_bits = quota_bits;
+    terms.period_s = 86400;
+    WireAgreement wire = WIRE_AGREEMENT_INIT;
+    wire.id = (char *)"terms-1/alpha/beta";
+    wire.buyer = (char *)"alpha";
+    wire.seller = (char *)"beta";
+    wire.state = state;
+    wire.version = (guint64)world_now(stage->world);
+    wire.terms = &terms;
+    tell(stage, KIND_AGREEMENT, &wire.base);
+}
+
+// Other terms than those that beta has agreed to bind it to nothing.
+static void test_terms_that_were_not_agreed(void)
+{
+    Lie lie = lie_new();
+    tell_agreement(lie.stage, AGREEMENT(AVAILABLE), QKDNF__V1__PURPOSE__PURPOSE_RELAY, 0);
+    g_assert_cmpint(answer_to(lie.stage, lie.order, 1), ==, STATUS_NO_AGREEMENT);
+    lie_clear(&lie);
+}
+
+static void test_suspended(void)
+{
+    Lie lie = lie_new();
+    tell_agreement(lie.stage, AGREEMENT(LOCKED), QKDNF__V1__PURPOSE__PURPOSE_RELAY, 0);
+    g_assert_cmpint(answer_to(lie.stage, lie.order, 1), ==, STATUS_NO_AGREEMENT);
+    // It is durable.
+    Node *beta = world_find_node(lie.stage->world, "beta");
+    node_kill(beta);
+    node_start(beta, NULL);
+    world_run(lie.stage->world, G_TIME_SPAN_SECOND);
+    g_assert_cmpint(answer_to(lie.stage, lie.order, 2), ==, STATUS_NO_AGREEMENT);
+    lie_clear(&lie);
+}
+
+// A provider that has not accepted the standing terms serves nobody but its own users.
+static void test_not_accepted(void)
+{
+    Network *network = network_chain(3);
+    network_find_site(network, "beta")->config.agreements.terms = 0;
+    g_autoptr(Stage) stage = stage_new(network);
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-g", 1, 256);
+    const WireReply *reply = stage_await_status(stage, ask, STATUS_NO_AGREEMENT);
+    g_assert_nonnull(strstr(reply->text, "'alpha' may not use 'beta' for relay"));
+    g_assert_null(order_to(stage, "beta"));
+    stage_await_grant(stage, stage_ask(stage, "sae-b", "sae-b2", 1, 256));
+}
+
+// A key takes two slots; both sides count, and go on to count after a restart.
+static void test_quota(void)
+{
+    Network *network = network_chain(3);
+    network->federation.terms.quota_bits = 1024;
+    g_autoptr(Stage) stage = stage_new(network);
+    stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-g", 1, 256));
+    WireOrder *order = message_copy(&order_to(stage, "beta")->base);
+    stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-g", 1, 256));
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-g", 1, 256);
+    const WireReply *reply = stage_await_status(stage, ask, STATUS_QUOTA_USED);
+    g_assert_nonnull(strstr(reply->text, "0 bits are left of terms-1/alpha/beta"));
+    node_kill(world_find_node(stage->world, PLATFORM));
+    g_assert_cmpint(answer_to(stage, order, 1), ==, STATUS_QUOTA_USED);
+    Node *beta = world_find_node(stage->world, "beta");
+    node_kill(beta);
+    node_start(beta, NULL);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    g_assert_cmpint(answer_to(stage, order, 2), ==, STATUS_QUOTA_USED);
+    wire_free(order);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/agreement/lies", test_lies);
+    g_test_add_func("/agreement/terms-not-agreed", test_terms_that_were_not_agreed);
+    g_test_add_func("/agreement/suspended", test_suspended);
+    g_test_add_func("/agreement/not-accepted", test_not_accepted);
+    g_test_add_func("/agreement/quota", test_quota);
+    return g_test_run();
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "platform/agreement.h"
+#include "tests/unit/federation-fixture.h"
+
+#include <string.h>
+
+// Two ways from a to d: over b, and over c.
+static const GraphLink links[] = {
+    {"a-b", "a", "b", 100}, {"b-d", "b", "d", 100}, {"a-c", "a", "c", 100}, {"c-d", "c", "d", 100}};
+
+static FederationFixture *fixture_new(void)
+{
+    FederationFixture *fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
+    fixture->federation->now = FEDERATION_NOW;
+    return fixture;
+}
+
+static Provider *provider(const FederationFixture *fixture, const char *id)
+{
+    return topology_find(fixture->federation->topology, id);
+}
+
+static void enter(FederationFixture *fixture, Agreement *agreement, AgreementState state)
+{
+    agreement_enter(fixture->federation, agreement,
+                    &(AgreementChange){state, "admin", "test", "a test"});
+}
+
+static Agreement *single_out(FederationFixture *fixture, const char *buyer, const char *seller)
+{
+    return agreement_single_out(fixture->federation, provider(fixture, buyer),
+                                provider(fixture, seller));
+}
+
+static Request *request_new_to_d(FederationFixture *fixture)
+{
+    g_hash_table_remove_all(fixture->federation->requests);
+    return federation_fixture_request(fixture, "sae-d", 1, 1);
+}
+
+// By way of whom a request of a user of a to one of d goes; or why it does not.
+static void assert_way(FederationFixture *fixture, Status expected, const char *says)
+{
+    Request *request = request_new_to_d(fixture);
+    g_autofree char *why_not = NULL;
+    g_assert_cmpint(plan_make(fixture->federation, request, &why_not), ==, expected);
+    if (expected == STATUS_OK) {
+        g_auto(GStrv) path = plan_path(request, 0);
+        g_assert_cmpstr(path[1], ==, says);
+    } else if (!strstr(why_not ? why_not : "", says)) {
+        g_error("'%s' does not say '%s'", why_not, says);
+    }
+}
+
+// --- states --------------------------------------------------------------------------------------
+
+// Written down once more, as in the procedure.
+static const struct {
+    AgreementState from, to;
+} edges[] = {
+    {AGREEMENT(UNSPECIFIED), AGREEMENT(PROPOSED)},
+    {AGREEMENT(UNSPECIFIED), AGREEMENT(OFFERED)},
+    {AGREEMENT(UNSPECIFIED), AGREEMENT(AVAILABLE)},
+    {AGREEMENT(PROPOSED), AGREEMENT(OFFERED)},
+    {AGREEMENT(PROPOSED), AGREEMENT(ACCEPTED)},
+    {AGREEMENT(PROPOSED), AGREEMENT(FAILED)},
+    {AGREEMENT(OFFERED), AGREEMENT(ACCEPTED)},
+    {AGREEMENT(OFFERED), AGREEMENT(FAILED)},
+    {AGREEMENT(ACCEPTED), AGREEMENT(AVAILABLE)},
+    {AGREEMENT(ACCEPTED), AGREEMENT(LOCKED)},
+    {AGREEMENT(ACCEPTED), AGREEMENT(ENDING)},
+    {AGREEMENT(AVAILABLE), AGREEMENT(TEMPORARY_FAILURE)},
+    {AGREEMENT(AVAILABLE), AGREEMENT(LOCKED)},
+    {AGREEMENT(AVAILABLE), AGREEMENT(ENDING)},
+    {AGREEMENT(TEMPORARY_FAILURE), AGREEMENT(AVAILABLE)},
+    {AGREEMENT(TEMPORARY_FAILURE), AGREEMENT(LOCKED)},
+    {AGREEMENT(TEMPORARY_FAILURE), AGREEMENT(ENDING)},
+    {AGREEMENT(LOCKED), AGREEMENT(AVAILABLE)},
+    {AGREEMENT(LOCKED), AGREEMENT(TEMPORARY_FAILURE)},
+    {AGREEMENT(LOCKED), AGREEMENT(ENDING)},
+    {AGREEMENT(ENDING), AGREEMENT(ENDED)},
+};
+
+static gboolean is_edge(guint from, guint to)
+{
+    gboolean is = FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(edges); i++)
+        is |= edges[i].from == from && edges[i].to == to;
+    return is;
+}
+
+static void test_states(void)
+{
+    for (guint from = 0; from <= AGREEMENT(FAILED); from++) {
+        for (guint to = 0; to <= AGREEMENT(FAILED); to++) {
+            if (agreement_can_enter((AgreementState)from, (AgreementState)to) != is_edge(from, to))
+                g_error("%s → %s", agreement_state_name((AgreementState)from),
+                        agreement_state_name((AgreementState)to));
+        }
+    }
+}
+
+// --- routes --------------------------------------------------------------------------------------
+
+static void test_routes_go_by_agreements(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    assert_way(fixture, STATUS_OK, "b");
+    Agreement *with_b = single_out(fixture, "a", "b");
+    enter(fixture, with_b, AGREEMENT(LOCKED));
+    assert_way(fixture, STATUS_OK, "c");
+    Agreement *with_c = single_out(fixture, "a", "c");
+    enter(fixture, with_c, AGREEMENT(LOCKED));
+    assert_way(fixture, STATUS_NO_AGREEMENT, "agreement terms-1/a/b is LOCKED");
+    enter(fixture, with_b, AGREEMENT(AVAILABLE));
+    assert_way(fixture, STATUS_OK, "b");
+    enter(fixture, single_out(fixture, "a", "d"), AGREEMENT(LOCKED));
+    assert_way(fixture, STATUS_NO_AGREEMENT, "'a' may not use 'd' for any purpose");
+}
+
+// What others have agreed is nothing to a.
+static void test_the_buyer_counts(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    enter(fixture, single_out(fixture, "d", "b"), AGREEMENT(LOCKED));
+    enter(fixture, single_out(fixture, "b", "a"), AGREEMENT(LOCKED));
+    assert_way(fixture, STATUS_OK, "b");
+}
+
+static void test_purposes_count(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Agreement *with_b = single_out(fixture, "a", "b");
+    with_b->wire->terms->n_purposes = 1;
+    with_b->wire->terms->purposes[0] = QKDNF__V1__PURPOSE__PURPOSE_REROUTE;
+    agreement_review(fixture->federation, with_b->buyer, with_b->seller, NULL);
+    assert_way(fixture, STATUS_OK, "c");
+    // What takes over for c is not what relays.
+    enter(fixture, single_out(fixture, "a", "c"), AGREEMENT(LOCKED));
+    assert_way(fixture, STATUS_NO_AGREEMENT, "for relay");
+    Request *again = request_new_to_d(fixture);
+    again->attempt = 1;
+    g_assert_cmpint(plan_make(fixture->federation, again, NULL), ==, STATUS_OK);
+    const Part *b = again->parts->pdata[1];
+    g_assert_cmpint(b->order->purpose, ==, QKDNF__V1__PURPOSE__PURPOSE_REROUTE);
+}
+
+static void test_scope_of_role_counts(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    provider(fixture, "b")->denied = PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY);
+    assert_way(fixture, STATUS_OK, "c");
+    provider(fixture, "c")->denied = PURPOSES_ALL;
+    assert_way(fixture, STATUS_NO_ROUTE, "");
+}
+
+static void test_orders_say_by_what(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Request *request = request_new_to_d(fixture);
+    g_assert_cmpint(plan_make(fixture->federation, request, NULL), ==, STATUS_OK);
+    static const char *const agreements[] = {"", "terms-1/a/b", "terms-1/a/d"};
+    for (guint i = 0; i < request->parts->len; i++) {
+        const WireOrder *order = ((Part *)request->parts->pdata[i])->order;
+        g_assert_cmpstr(order->buyer, ==, "a");
+        g_assert_cmpstr(order->agreement, ==, agreements[i]);
+        g_assert_cmpint(order->purpose, ==,
+                        i == 1 ? QKDNF__V1__PURPOSE__PURPOSE_RELAY
+                               : QKDNF__V1__PURPOSE__PURPOSE_UNSPECIFIED);
+    }
+}
+
+// --- quota ---------------------------------------------------------------------------------------
+
+static void limit(FederationFixture *fixture, const char *seller, guint64 quota_bits)
+{
+    Agreement *standing = agreement_standing_of(fixture->federation, provider(fixture, seller));
+    standing->wire->terms->quota_bits = quota_bits;
+    agreement_review(fixture->federation, NULL, standing->seller, NULL);
+}
+
+// A key of 256 bits takes two slots, with its authentication.
+static void test_quota(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    limit(fixture, "b", 1024);
+    limit(fixture, "c", 512);
+    assert_way(fixture, STATUS_OK, "b");
+    assert_way(fixture, STATUS_OK, "b");
+    assert_way(fixture, STATUS_OK, "c");
+    assert_way(fixture, STATUS_QUOTA_USED, "0 bits are left of terms-1/a/b");
+    agreement_give_back(fixture->federation, "terms-1/a/b", 512);
+    assert_way(fixture, STATUS_OK, "b");
+    federation_fixture_restart(fixture, NULL);
+    const Agreement *with_b = agreement_find(fixture->federation, "terms-1/a/b");
+    g_assert_cmpuint(with_b->used_bits, ==, 1024);
+    g_assert_cmpuint(provider_right(with_b->buyer, with_b->seller)->left_bits, ==, 0);
+    federation_tick(fixture->federation, FEDERATION_NOW + G_TIME_SPAN_DAY);
+    g_assert_cmpuint(provider_right(with_b->buyer, with_b->seller)->left_bits, ==, 1024);
+}
+
+// --- standing terms ------------------------------------------------------------------------------
+
+static void say(FederationFixture *fixture, const char *from, const WireAgreement *about,
+                AgreementAction action)
+{
+    WireAgreement said = *about;
+    said.action = action;
+    agreement_on_agreement(fixture->federation, &(Sender){from, ROLE_AGENT, 1}, &said);
+}
+
+static Agreement *offer_anew(FederationFixture *fixture, const char *seller)
+{
+    Agreement *standing = agreement_standing_of(fixture->federation, provider(fixture, seller));
+    agreement_forget(fixture->federation, standing);
+    agreement_offer_standing(fixture->federation, member_find(fixture->federation, seller));
+    return agreement_standing_of(fixture->federation, provider(fixture, seller));
+}
+
+static void test_who_does_not_accept_is_left_out(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Agreement *with_b = offer_anew(fixture, "b");
+    g_assert_cmpint(with_b->wire->state, ==, AGREEMENT(OFFERED));
+    assert_way(fixture, STATUS_OK, "c");
+    // Nobody answers for another.
+    say(fixture, "c", with_b->wire, AGREEMENT_ACTION(ACCEPT));
+    g_assert_cmpint(with_b->wire->state, ==, AGREEMENT(OFFERED));
+    say(fixture, "b", with_b->wire, AGREEMENT_ACTION(REFUSE));
+    g_assert_cmpint(with_b->wire->state, ==, AGREEMENT(FAILED));
+    assert_way(fixture, STATUS_OK, "c");
+    agreement_offer_standing(fixture->federation, member_find(fixture->federation, "b"));
+    with_b = agreement_standing_of(fixture->federation, provider(fixture, "b"));
+    WireAgreement late = *with_b->wire;
+    late.version--;
+    say(fixture, "b", &late, AGREEMENT_ACTION(ACCEPT));
+    g_assert_cmpint(with_b->wire->state, ==, AGREEMENT(OFFERED));
+    say(fixture, "b", with_b->wire, AGREEMENT_ACTION(ACCEPT));
+    g_assert_cmpint(with_b->wire->state, ==, AGREEMENT(AVAILABLE));
+    assert_way(fixture, STATUS_OK, "b");
+}
+
+static void test_who_leaves_sells_nothing(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agreement_on_member_gone(fixture->federation, provider(fixture, "b"));
+    assert_way(fixture, STATUS_OK, "c");
+    federation_tick(fixture->federation, FEDERATION_NOW + G_TIME_SPAN_SECOND);
+    const Agreement *with_b = agreement_standing_of(fixture->federation, provider(fixture, "b"));
+    g_assert_cmpint(with_b->wire->state, ==, AGREEMENT(ENDED));
+}
+
+static void test_other_terms_replace_the_old(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    fixture->config.terms.version = 2;
+    federation_fixture_restart(fixture, NULL);
+    const Agreement *old = agreement_find(fixture->federation, "terms-1/all/b");
+    g_assert_cmpint(old->wire->state, ==, AGREEMENT(ENDING));
+    g_assert_cmpuint(provider_right(provider(fixture, "a"), provider(fixture, "b"))->purposes, ==,
+                     0);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/agreement/states", test_states);
+    g_test_add_func("/agreement/routes", test_routes_go_by_agreements);
+    g_test_add_func("/agreement/buyer", test_the_buyer_counts);
+    g_test_add_func("/agreement/purposes", test_purposes_count);
+    g_test_add_func("/agreement/scope", test_scope_of_role_counts);
+    g_test_add_func("/agreement/orders", test_orders_say_by_what);
+    g_test_add_func("/agreement/quota", test_quota);
+    g_test_add_func("/agreement/not-accepted", test_who_does_not_accept_is_left_out);
+    g_test_add_func("/agreement/member-leaves", test_who_leaves_sells_nothing);
+    g_test_add_func("/agreement/other-terms", test_other_terms_replace_the_old);
+    return g_test_run();
+}
