@@ -7,6 +7,7 @@
 
 #include "platform/settle.h"
 
+#include "platform/rating.h"
 #include "platform/request.h"
 #include "topics/base/id.h"
 
@@ -57,7 +58,7 @@ static Platform__State__Share share_of(const Federation *federation, const Part 
     Platform__State__Share share = PLATFORM__STATE__SHARE__INIT;
     share.provider = part->agent;
     share.purpose = purpose_of(federation, part);
-    share.bits = (guint64)order->number * order->size_bits * order->n_branches;
+    share.bits = part_bits(order);
     return share;
 }
 
@@ -157,6 +158,25 @@ static Platform__State__Share *find_share(const Platform__State__Grant *grant, c
     return NULL;
 }
 
+// Who says that it did more than it was ordered to, is wrong. What a provider did for itself nobody
+// else sees.
+static void rate_seller(Federation *federation, const WireCharge *charge)
+{
+    gboolean is_wrong = charge->keys > charge->granted_keys || charge->bits > charge->granted_bits;
+    if (strcmp(charge->seller, charge->buyer) != 0)
+        ratings_count_record(federation, charge->seller, is_wrong ? RATING_WHOLE : 0);
+}
+
+// Where the buyer got less than was granted, one of the two is wrong.
+static void rate_both(Federation *federation, const Platform__State__Grant *grant,
+                      const Platform__State__Share *share)
+{
+    gboolean is_less = share->buyer_keys < grant->keys || share->buyer_bits < share->bits;
+    guint milli = is_less ? RATING_WHOLE / 2 : 0;
+    ratings_count_record(federation, share->provider, milli);
+    ratings_count_record(federation, grant->buyer, milli);
+}
+
 // What the buyer got from a seller counts also for the record that is there already.
 static void take_buyers_word(Federation *federation, const Platform__State__Grant *grant,
                              const WireUsage *usage)
@@ -170,6 +190,7 @@ static void take_buyers_word(Federation *federation, const Platform__State__Gran
         share->buyer_keys = got->keys;
         share->buyer_bits = got->bits;
         share->buyer_us = duration_us(usage->start_us, usage->end_us);
+        rate_both(federation, grant, share);
         char id[UUID_CHARS + 1];
         record_id_derive(usage->request, usage->attempt, share->provider, id);
         WireCharge *charge = charge_find(federation, id);
@@ -207,6 +228,7 @@ static void take_in(Federation *federation, const char *seller, const WireUsage 
     reconcile(federation, charge, share);
     charge_save(federation, charge);
     share->is_reported = TRUE;
+    rate_seller(federation, charge);
     if (strcmp(seller, grant->buyer) == 0)
         take_buyers_word(federation, grant, usage);
 }

@@ -198,6 +198,9 @@ void admin_on_admin(gpointer data, const Sender *sender, gconstpointer message)
     case QKDNF__V1__ADMIN__COMMAND_ACCOUNTS:
         accounts_on_command(federation, sender, admin);
         return;
+    case QKDNF__V1__ADMIN__COMMAND_RATINGS:
+        ratings_list(federation, sender, admin);
+        return;
     case QKDNF__V1__ADMIN__COMMAND_DRILL:
     case QKDNF__V1__ADMIN__COMMAND_AGENT:
     case QKDNF__V1__ADMIN__COMMAND__NOT_SET:

@@ -22,6 +22,7 @@ static void order_parts(Federation *federation, Request *request)
 {
     request_enter(federation, request, REQUEST_ORDERED);
     request_send_parts(federation, request->parts);
+    request->ordered_at_us = federation->now;
     gint64 attempt_us = (gint64)federation->config->attempt_ms * G_TIME_SPAN_MILLISECOND;
     timers_arm(federation->timers, TIMER_ATTEMPT, request->id,
                MIN(federation->now + attempt_us, request->deadline_us));
@@ -234,6 +235,7 @@ static void attempt_timed_out(Federation *federation, Request *request)
 {
     g_autofree char *agents = NULL;
     gboolean is_end_waiting = TRUE;
+    ratings_on_timeout(federation, request);
     for (guint i = 0; i < request->parts->len; i++) {
         const Part *part = request->parts->pdata[i];
         if (part->is_answered)
@@ -287,8 +289,10 @@ static void on_order_outcome(Federation *federation, Request *request, const cha
     if (request->state != REQUEST_ORDERED || !part || part->is_answered)
         return;
     part->is_answered = TRUE;
+    part->answered_at_us = federation->now;
     fault_on_order(federation, agent, (Status)outcome->status);
     if (outcome->status != STATUS_OK) {
+        ratings_on_refusal(federation, request, part, (Status)outcome->status);
         learn(federation, request, part, outcome->status);
         const char *text = outcome->text[0] ? outcome->text : status_text((Status)outcome->status);
         attempt_failed(federation, request, outcome->status, agent, text);
@@ -334,6 +338,9 @@ void request_on_member_lost(Federation *federation, const char *member)
         const Part *part = find_part(request->parts, member, request->attempt);
         if (request->state != REQUEST_ORDERED || !part || part->is_answered)
             continue;
+        // What an administrator stops is not its doing.
+        if (member_state(federation, member) == MEMBER(ACTIVE))
+            ratings_on_refusal(federation, request, part, STATUS_EXPIRED);
         exclude_provider(federation, request, member);
         attempt_failed(federation, request, STATUS_EXPIRED, member, "it is gone");
     }

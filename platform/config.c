@@ -123,6 +123,17 @@ static const Setting terms_settings[] = {
 };
 static const SettingTable terms_table = {terms_settings, sizeof(FederationTerms)};
 
+static const Setting rating_settings[] = {
+    {"window_s", SETTING_UINT, OF(FederationRating, window_s), .min = 60, .max = 31622400,
+     .fallback = "86400"},
+    {"delay_ms", SETTING_UINT, OF(FederationRating, delay_ms), .min = 1, .max = LATE_MS_MAX,
+     .fallback = "1000"},
+    {"floor", SETTING_UINT, OF(FederationRating, floor), .max = 1000, .fallback = "500"},
+    {"suspend", SETTING_BOOL, OF(FederationRating, suspend), .fallback = "false"},
+    {NULL},
+};
+static const SettingTable rating_table = {rating_settings, sizeof(FederationRating)};
+
 const Setting federation_settings[] = {
     {"id", SETTING_ID, OF(FederationConfig, id), .fallback = "platform"},
     {"members", SETTING_LIST, OF(FederationConfig, members), .table = &member_table},
@@ -130,6 +141,7 @@ const Setting federation_settings[] = {
     {"policy", SETTING_SECTION, OF(FederationConfig, policy), .table = &policy_table},
     {"accounts", SETTING_SECTION, OF(FederationConfig, accounts), .table = &accounts_table},
     {"terms", SETTING_SECTION, OF(FederationConfig, terms), .table = &terms_table},
+    {"rating", SETTING_SECTION, OF(FederationConfig, rating), .table = &rating_table},
     {"max_keys_per_request", SETTING_UINT, OF(FederationConfig, max_keys_per_request), .min = 1,
      .max = 128, .fallback = "128"},
     {"max_key_size_bits", SETTING_UINT, OF(FederationConfig, max_key_size_bits), .min = 8,

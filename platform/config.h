@@ -77,6 +77,14 @@ typedef struct {
     char *valid_until;
 } FederationTerms;
 
+// How providers are rated.
+typedef struct {
+    guint64 window_s; // what is older does not count; 0: nobody is rated
+    guint64 delay_ms; // within which orders are to be done
+    guint64 floor;    // of 1000: below it, an alarm is raised
+    gboolean suspend; // and the provider is suspended
+} FederationRating;
+
 typedef struct {
     char *id;           // the platform's member ID
     GPtrArray *members; // FederationMember: approved beforehand
@@ -84,6 +92,7 @@ typedef struct {
     FederationPolicy policy;
     FederationAccounts accounts;
     FederationTerms terms;
+    FederationRating rating;
     guint64 max_keys_per_request;
     guint64 max_key_size_bits;
     guint64 max_targets;

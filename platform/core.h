@@ -18,6 +18,7 @@
 //   stream.c       the life of a session: a key stream; stream-open.c, stream-block.c,
 //                  stream-leg.c, stream-way.c and stream-fault.c its parts
 //   accounts.c     what was granted, and what providers say they did for it; settle.c settles it
+//   rating.c       how providers serve; rating-blame.c whose doing it was that an order failed
 //   affected.c     which requests and sessions a link, provider or application concerns
 //
 // `now` is the time of the call that is being handled.
@@ -51,6 +52,7 @@ typedef enum {
     TIMER_REVERT,   // session: see whether a better way is back
     TIMER_PERIOD,   // "": a period of settlement ends
     TIMER_BATCH,    // seller and buyer: say again what they have not answered
+    TIMER_RATING,   // "": what was counted of providers is looked at
     TIMER_STAGE,    // session: its life, its draining or the memory of it ends
 } TimerId;
 
@@ -108,6 +110,7 @@ struct Federation {
     GTree *streams;           // session ID → Stream
     GTree *openings;          // session ID → what is to be opened as soon as there is a way
     Accounts *accounts;
+    GTree *ratings;      // provider → how it serves
     Affected *streaming; // sessions, by all that concerns them
     // ID → Agreement, and the last version that was given to one.
     GTree *agreements;
@@ -221,6 +224,33 @@ void settle_close(Federation *federation);
 void settle_resume(Federation *federation);
 void settle_on_timer(Federation *federation, TimerId timer, const char *id);
 void settle_on_dispute(gpointer federation, const Sender *sender, gconstpointer message);
+
+// rating.c; what is counted in rating.h
+struct RatingOrder;
+struct Part;
+void ratings_free(gpointer rated);
+// After members.
+gboolean ratings_load(Federation *federation, GError **error);
+// What is retained may be lost: all ratings are said again.
+void ratings_resume(Federation *federation);
+void ratings_on_timer(Federation *federation);
+void ratings_count_order(Federation *federation, const char *provider,
+                         const struct RatingOrder *order);
+// A record of usage in which it took part; how much of a dispute about it is taken for its own, in
+// thousandths.
+void ratings_count_record(Federation *federation, const char *provider, guint disputed_milli);
+// Whether it can be used may have changed.
+void ratings_on_presence(Federation *federation, const Member *member);
+// The rating as it is now; the provider's ID is not copied. FALSE: nothing was measured.
+gboolean ratings_find(Federation *federation, const char *provider, WireRating *ret_wire);
+void ratings_list(Federation *federation, const Sender *sender, const WireAdmin *admin);
+// rating-blame.c: what became of the orders of an attempt.
+void ratings_on_grant(Federation *federation, const struct Request *request);
+// This one did not do its part, and said so or is gone.
+void ratings_on_refusal(Federation *federation, const struct Request *request,
+                        const struct Part *culprit, Status status);
+// Not everybody has answered in time.
+void ratings_on_timeout(Federation *federation, const struct Request *request);
 
 // directory.c
 void directory_free(gpointer application);

@@ -130,6 +130,9 @@ static void on_timer(Federation *federation, TimerId timer, const char *id)
     case TIMER_BATCH:
         settle_on_timer(federation, timer, id);
         break;
+    case TIMER_RATING:
+        ratings_on_timer(federation);
+        break;
     case TIMER_LEG:
     case TIMER_MEND:
     case TIMER_REVERT:
@@ -154,7 +157,8 @@ gint64 federation_tick(Federation *federation, gint64 now_us)
 void federation_connected(Federation *federation, gint64 now_us)
 {
     federation->now = now_us;
-    // Nothing to say again: members answer the platform's birth, and requests repeat themselves.
+    // Members answer the platform's birth, and requests repeat themselves.
+    ratings_resume(federation);
 }
 
 Outbox *federation_outbox(Federation *federation)
@@ -232,7 +236,7 @@ static gboolean load(Federation *federation, GError **error)
            directory_load(federation, error) && attachment_load(federation, error) &&
            visit_load(federation, error) && handover_load(federation, error) &&
            request_load(federation, error) && stream_load(federation, error) &&
-           accounts_load(federation, error);
+           accounts_load(federation, error) && ratings_load(federation, error);
 }
 
 Federation *federation_new(const FederationConfig *config, Store *store, const Random *random,
@@ -263,6 +267,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->openings = g_tree_new_full(id_compare, NULL, NULL, stream_opening_free);
     federation->streaming = affected_new();
     federation->accounts = accounts_new(&config->accounts);
+    federation->ratings = g_tree_new_full(id_compare, NULL, NULL, ratings_free);
     if (!load(federation, error))
         return NULL;
     drop_stale(federation);
@@ -271,6 +276,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     member_policy_review(federation);
     save_incarnation(federation);
     settle_resume(federation);
+    ratings_resume(federation);
     return g_steal_pointer(&federation);
 }
 
@@ -278,6 +284,7 @@ void federation_free(Federation *federation)
 {
     if (!federation)
         return;
+    g_tree_unref(federation->ratings);
     accounts_free(federation->accounts);
     affected_free(federation->streaming);
     g_tree_unref(federation->openings);

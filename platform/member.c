@@ -40,6 +40,7 @@ static void went_up(Federation *federation, const Member *member)
                                   .subject = id},
                      "%s takes part", id);
     agreement_on_presence(federation, member->provider);
+    ratings_on_presence(federation, member);
     stream_on_member_back(federation, member->provider);
     fault_on_return(federation, id);
 }
@@ -55,6 +56,7 @@ static void went_down(Federation *federation, const Member *member, const char *
                                   .cause = cause},
                      "%s is gone", id);
     agreement_on_presence(federation, member->provider);
+    ratings_on_presence(federation, member);
     stream_on_member_lost(federation, member->provider, cause && cause[0] ? cause : "it is gone");
     if (member->state == MEMBER(ACTIVE))
         fault_on_silence(federation, id, cause);

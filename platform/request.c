@@ -73,6 +73,11 @@ Part *part_new(const char *agent, const WireOrder *order, const WireRelease *rel
     return part;
 }
 
+guint64 part_bits(const WireOrder *order)
+{
+    return (guint64)order->number * order->size_bits * order->n_branches;
+}
+
 static void part_free(gpointer data)
 {
     Part *part = data;
@@ -290,6 +295,7 @@ void request_grant(Federation *federation, Request *request)
 {
     request_release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER);
     accounts_on_grant(federation, request);
+    ratings_on_grant(federation, request);
     WireReply *reply = request_grant_reply(federation, request);
     request_finish(federation, request, REQUEST_GRANTED, reply);
     wire_free(reply);

@@ -19,11 +19,12 @@ typedef enum {
 } RequestState;
 
 // What one agent was told to do and has not answered, or has.
-typedef struct {
+typedef struct Part {
     char *agent;
     WireOrder *order;     // of an attempt, or
     WireRelease *release; // what became of one
     gboolean is_answered;
+    gint64 answered_at_us; // the order, in this life of the platform; 0: it is not
 } Part;
 
 typedef struct Request {
@@ -34,6 +35,7 @@ typedef struct Request {
     guint attempt;
     gint64 received_at_us;
     gint64 deadline_us;
+    gint64 ordered_at_us;           // the attempt, in this life of the platform; 0: not yet
     GPtrArray *parts;               // Part with an order, of this attempt
     GPtrArray *releases;            // Part with a release, of this and earlier ones
     GHashTable *excluded_providers; // set of IDs: what failed this request before
@@ -132,4 +134,6 @@ char **plan_path(const Request *request, guint target);
 
 // All slots that an order gave to an agent, to be burned. To be freed, not what it points at.
 GPtrArray *part_ranges(const WireOrder *order);
+// Key bits that an order carries: those of all keys, for each branch.
+guint64 part_bits(const WireOrder *order);
 Part *part_new(const char *agent, const WireOrder *order, const WireRelease *release);

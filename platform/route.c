@@ -5,7 +5,8 @@
 #include <string.h>
 
 // A crossing costs this much, plus as much again when it takes all that the link has in stock; the
-// interior adds a unit per 10 microseconds.
+// interior adds a unit per 10 microseconds, and a provider what it costs by its rating: half of it
+// where the path comes in, and half where it leaves.
 #define COST_CROSSING       1000
 #define LATENCY_US_PER_UNIT 10
 #define COST_INFINITE       G_MAXUINT64
@@ -105,11 +106,16 @@ gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *fr
             (query->can_wait && will_have(query, link)));
 }
 
+static guint rating_cost(const LinkEnd *end)
+{
+    return end->provider ? end->provider->rating_cost : 0;
+}
+
 guint64 route_cost(const RouteQuery *query, const Link *link)
 {
     guint64 available = MAX(available_to(query, link), 1);
     guint64 load = MIN(query->n_slots * COST_CROSSING / available, COST_CROSSING);
-    return COST_CROSSING + load;
+    return COST_CROSSING + load + (rating_cost(&link->ends[0]) + rating_cost(&link->ends[1])) / 2;
 }
 
 gboolean route_is_there(const RouteQuery *query, const Route *route)

@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
     char *id;
     gboolean is_usable;     // active, present and heard of lately
+    guint rating_cost;      // for how it serves; 0: nothing is known against it
     Purposes denied;        // what its scope of role does not let it serve
     WireResource *resource; // as registered; NULL: nothing yet
     GPtrArray *links;       // Link with an end here, as registered

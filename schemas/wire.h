@@ -84,6 +84,8 @@ typedef Qkdnf__V1__Position WirePosition;
 typedef Qkdnf__V1__Presence WirePresence;
 typedef Qkdnf__V1__Price WirePrice;
 typedef Qkdnf__V1__ProviderPath WireProviderPath;
+typedef Qkdnf__V1__Rating WireRating;
+typedef Qkdnf__V1__RatingQuery WireRatingQuery;
 typedef Qkdnf__V1__Register WireRegister;
 typedef Qkdnf__V1__Registered WireRegistered;
 typedef Qkdnf__V1__Relay WireRelay;
@@ -170,6 +172,8 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_PRESENCE_INIT          QKDNF__V1__PRESENCE__INIT
 #define WIRE_PRICE_INIT             QKDNF__V1__PRICE__INIT
 #define WIRE_PROVIDER_PATH_INIT     QKDNF__V1__PROVIDER_PATH__INIT
+#define WIRE_RATING_INIT            QKDNF__V1__RATING__INIT
+#define WIRE_RATING_QUERY_INIT      QKDNF__V1__RATING_QUERY__INIT
 #define WIRE_REGISTERED_INIT        QKDNF__V1__REGISTERED__INIT
 #define WIRE_REGISTER_INIT          QKDNF__V1__REGISTER__INIT
 #define WIRE_RELAY_INIT             QKDNF__V1__RELAY__INIT

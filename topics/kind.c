@@ -66,6 +66,7 @@ static const Kind kinds[N_KINDS] = {
     [KIND_STATEMENT]      = {"statement",      &qkdnf__v1__statement__descriptor,      PLATFORM,                       NEVER,   AGENT,                          FALSE, FALSE, 0, 60000, 256 * KIB, 0,    "a batch of what one provider owes another"},
     [KIND_DISPUTE]        = {"dispute",        &qkdnf__v1__dispute__descriptor,        AGENT,                          OWING,   PLATFORM,                       FALSE, FALSE, 0, 60000, 4 * KIB,   1000, "the answer to statement"},
     [KIND_AGREEMENT]      = {"agreement",      &qkdnf__v1__agreement__descriptor,      AGENT | PLATFORM,               AT_WORK, PLATFORM | AGENT,               FALSE, FALSE, 1, 60000, 4 * KIB,   100,  "negotiation and state of agreements"},
+    [KIND_RATING]         = {"rating",         &qkdnf__v1__rating__descriptor,         PLATFORM,                       NEVER,   AGENT,                          FALSE, TRUE,  1, 0,     KIB,       0,    "how a provider serves, as others measured it"},
     [KIND_EVENT]          = {"event",          &qkdnf__v1__event__descriptor,          PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 8 * KIB,   500,  "what happened, for monitors and audit"},
     [KIND_METRICS]        = {"metrics",        &qkdnf__v1__metrics__descriptor,        PLATFORM | AGENT,               NOT_OUT, MONITOR,                        TRUE,  FALSE, 0, 60000, 64 * KIB,  20,   "what a member counts of itself"},
 };

@@ -44,6 +44,7 @@ typedef enum {
     KIND_STATEMENT,
     KIND_DISPUTE,
     KIND_AGREEMENT,
+    KIND_RATING,
     KIND_EVENT,
     KIND_METRICS,
     N_KINDS,

@@ -89,6 +89,7 @@ static const DispatchTable dispatch_table = {
             [KIND_SERVICES] = service_on_services,
             [KIND_LEG] = leg_on_leg,
             [KIND_USAGE_STATE] = usage_on_state,
+            [KIND_RATING] = membership_on_rating,
             [KIND_STATEMENT] = statement_on_statement,
         },
     .role_of = role_of,

@@ -114,6 +114,7 @@ struct Agent {
     // service
     guint64 n_calls[N_KEY_VERDICTS]; // that were answered
     guint64 n_keys_delivered;
+    guint rating; // of 1000, as the platform said last; 0: it has not
     GTree *alarms; // warnings and alarms that were raised, by name
     KeyAnswerFn answer;
     gpointer answer_data;
@@ -140,6 +141,7 @@ gboolean membership_refresh(Agent *agent);
 void membership_announce(Agent *agent);
 void membership_on_member(Agent *agent, const WireMember *member);
 void membership_on_timer(Agent *agent);
+void membership_on_rating(gpointer agent, const Sender *sender, gconstpointer message);
 // Whether the platform takes this kind now.
 gboolean membership_allows(const Agent *agent, KindId kind);
 // That the provider is suspended or expelled, and why; NULL when it is neither. Free with g_free().

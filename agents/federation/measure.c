@@ -22,6 +22,9 @@ static const MetricInfo border_slots = {"qkdnf_border_slots",
 static const MetricInfo border_up = {
     "qkdnf_border_up", "1 while this end of a border link can be used.", FALSE, "link"};
 
+static const MetricInfo rating = {
+    "qkdnf_rating", "How this provider serves, of 1000, as others measured it.", FALSE, NULL};
+
 static const char *const verdict_names[N_KEY_VERDICTS] = {
     [KEY_VERDICT_OK] = "OK",
     [KEY_VERDICT_BAD_REQUEST] = "BAD_REQUEST",
@@ -51,4 +54,6 @@ void agent_measure(const Agent *agent, Metrics *metrics)
     metrics_add_alarms(metrics, agent->alarms);
     metrics_add(metrics, &uncovered_total, NULL, (double)agent->n_uncovered);
     measure_borders(agent, metrics);
+    if (agent->rating > 0)
+        metrics_add(metrics, &rating, NULL, agent->rating);
 }

@@ -252,6 +252,12 @@ char *membership_explain(const Agent *agent)
                            member_state_name(membership->state), *reason ? ": " : "", reason);
 }
 
+void membership_on_rating(gpointer data, const Sender *sender, gconstpointer message)
+{
+    Agent *agent = data;
+    agent->rating = ((const WireRating *)message)->score;
+}
+
 // --- operators -----------------------------------------------------------------------------------
 
 static void set_leaving(Agent *agent, gboolean is_leaving, const char *reason)

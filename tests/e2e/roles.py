@@ -60,6 +60,7 @@ usage-state      yes   -     -     -     | -     -     -     -     -     -     -
 statement        yes   -     -     -     | -     -     -     -     -     -     -     -     -
 dispute          -     -     -     -     | -     -     -     yes   yes   yes   yes   -     -
 agreement        yes   -     -     -     | -     -     -     yes   -     yes   -     -     -
+rating           yes   -     -     -     | -     -     -     -     -     -     -     -     -
 event            yes   -     -     -     | yes   yes   yes   yes   -     yes   yes   yes   -
 metrics          yes   -     -     -     | yes   yes   yes   yes   -     yes   yes   yes   -
 """

@@ -45,6 +45,7 @@ Network *network_new(void)
         .stale_ms = 30000,
         .drain_ms = 5000,
         .accounts.period_s = 7,
+        .rating = {.window_s = 120, .delay_ms = 1000, .floor = 300},
     };
     return network;
 }

@@ -36,6 +36,7 @@ static FederationConfig config_new(const GraphLink *links, gsize n_links)
         .session_drain_ms = 600000,
         .hold_down_ms = 30000,
         .stale_ms = 30000,
+        .rating = {.window_s = 3600, .delay_ms = 1000, .floor = 500},
     };
     for (gsize i = 0; i < n_links; i++) {
         add_member(config.members, links[i].a);

@@ -26,6 +26,7 @@ static const Verb verbs[] = {
     {"session", verb_session, "open, list, move and close key streams of an application"},
     {"discover", verb_discover, "find applications, by ID, region or service"},
     {"accounts", verb_accounts, "show who did what for whom, and what it costs"},
+    {"rating", verb_rating, "show how providers serve, and what that was made of"},
     {"admin", verb_admin, "decide who takes part in the federation, and as what"},
     {"fault", verb_fault, "drills: make a simulated QKDN misbehave, or behave again"},
     {"topology", verb_topology, "show the federation as registered"},

@@ -26,6 +26,7 @@ int verb_demo(int argc, char **argv);
 int verb_discover(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_fault(int argc, char **argv);
+int verb_rating(int argc, char **argv);
 int verb_request(int argc, char **argv);
 int verb_session(int argc, char **argv);
 int verb_status(int argc, char **argv);
