@@ -114,7 +114,7 @@ struct Agent {
     // service
     guint64 n_calls[N_KEY_VERDICTS]; // that were answered
     guint64 n_keys_delivered;
-    guint rating; // of 1000, as the platform said last; 0: it has not
+    guint rating;  // of 1000, as the platform said last; 0: it has not
     GTree *alarms; // warnings and alarms that were raised, by name
     KeyAnswerFn answer;
     gpointer answer_data;

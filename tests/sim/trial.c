@@ -2,6 +2,7 @@
 
 #include "tests/sim/trial.h"
 
+#include "tests/sim/money.h"
 #include "tests/sim/moves.h"
 #include "tests/sim/streams.h"
 #include "tests/sim/witness.h"
@@ -33,6 +34,7 @@ const char *const deed_names[N_DEEDS] = {
     [DEED_SUSPENDED] = "suspensions",
     [DEED_WITHDRAWN] = "withdrawals",
     [DEED_TWO_TARGETS] = "sessions with two targets",
+    [DEED_PAID] = "minor units in nettings",
 };
 
 typedef struct {
@@ -103,6 +105,7 @@ static Network *network_random(Dice *dice)
     }
     network->federation.attempt_ms = (guint64)dice_between(dice, 800, 4000);
     network->federation.stale_ms = (guint64)dice_between(dice, 5000, 30000);
+    money_set_prices(&network->federation.accounts);
     add_operator(network);
     return network;
 }
@@ -202,9 +205,18 @@ static void on_fetched(gpointer owner, const Fetch *fetch)
 // --- the course of it
 // -----------------------------------------------------------------------------
 
+// What the platform has netted; it may be down.
+static void watch_money(const Run *run)
+{
+    gconstpointer federation = world_find_node(run->world, PLATFORM)->core;
+    if (federation)
+        witness_on_nettings(run->witness, money_last_netting(federation));
+}
+
 static gboolean is_over(gpointer data)
 {
     const Run *run = data;
+    watch_money(run);
     guint64 n_steps = agenda_n_steps(run->world->agenda);
     return witness_failure(run->witness) ||
            (run->trial->max_steps > 0 && n_steps >= run->trial->max_steps);
@@ -316,6 +328,7 @@ static void count_deeds(const Run *run, guint64 n_deeds[N_DEEDS])
     n_deeds[DEED_SUSPENDED] = operator_n_suspended(run->operator);
     n_deeds[DEED_WITHDRAWN] = operator_n_withdrawn(run->operator);
     n_deeds[DEED_TWO_TARGETS] = streams_n_of_two(run->streams);
+    n_deeds[DEED_PAID] = witness_n_minor(run->witness);
 }
 
 static TrialResult result_of(const Run *run)

@@ -16,6 +16,7 @@ typedef enum {
     DEED_SUSPENDED,
     DEED_WITHDRAWN,
     DEED_TWO_TARGETS, // sessions
+    DEED_PAID,        // minor units
     N_DEEDS,
 } Deed;
 

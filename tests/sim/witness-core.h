@@ -40,6 +40,8 @@ struct Witness {
     GHashTable *metered; // record ID → Metered: an order, and whether it is in the accounts
     GHashTable *settled; // record ID: in a batch
     GHashTable *batches; // "seller buyer sequence" → GBytes: its digest
+    guint64 netted;      // the last period that was looked at
+    guint64 n_minor;     // what members got or owed in all, in minor units
     GHashTable *members; // agent → the state that it was told last
     GHashTable *owed;    // "request/attempt": granted before the proof began
 

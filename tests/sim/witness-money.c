@@ -81,6 +81,7 @@ void witness_on_statement(Witness *witness, const WireStatement *statement)
         witness_fail(witness, "there are two batches %s", name);
     if (known)
         return;
+    gint64 amount = statement->minimum;
     for (gsize i = 0; i < statement->n_items; i++) {
         const char *record = statement->items[i]->record;
         Metered *metered = g_hash_table_lookup(witness->metered, record);
@@ -89,10 +90,54 @@ void witness_on_statement(Witness *witness, const WireStatement *statement)
             metered->is_accepted = TRUE;
         else
             witness_fail(witness, "batch %s has %s, which was not granted", name, record);
+        amount += statement->items[i]->amount;
         if (statement->replaces == 0 && !g_hash_table_add(witness->settled, g_strdup(record)))
             witness_fail(witness, "batch %s has %s, which was settled before", name, record);
     }
+    if (amount != statement->amount)
+        witness_fail(witness, "batch %s is not the sum of its records", name);
     g_hash_table_insert(witness->batches, g_steal_pointer(&name), g_steal_pointer(&digest));
+}
+
+// --- netting -------------------------------------------------------------------------------------
+
+// All positions together are 0, and the payments make each of them 0.
+static void check_netting(Witness *witness, const WireNetting *netting)
+{
+    gint64 sum = 0;
+    for (gsize i = 0; i < netting->n_positions; i++) {
+        const WirePosition *position = netting->positions[i];
+        gint64 left = position->amount;
+        for (gsize j = 0; j < netting->n_payments; j++) {
+            const WirePayment *payment = netting->payments[j];
+            left += strcmp(payment->from, position->member) == 0 ? payment->amount : 0;
+            left -= strcmp(payment->to, position->member) == 0 ? payment->amount : 0;
+        }
+        if (left != 0)
+            witness_fail(witness, "%s is left with %" G_GINT64_FORMAT " after the payments",
+                         position->member, left);
+        witness->n_minor += (guint64)ABS(position->amount);
+        sum += position->amount;
+    }
+    if (sum != 0)
+        witness_fail(witness,
+                     "the accounts of period %" G_GUINT64_FORMAT " do not balance by %" //
+                     G_GINT64_FORMAT,
+                     netting->period, sum);
+}
+
+void witness_on_nettings(Witness *witness, const GList *last)
+{
+    guint64 known = witness->netted;
+    if (last)
+        witness->netted = MAX(known, ((const WireNetting *)last->data)->period);
+    for (; last && ((const WireNetting *)last->data)->period > known; last = last->prev)
+        check_netting(witness, last->data);
+}
+
+guint64 witness_n_minor(const Witness *witness)
+{
+    return witness->n_minor;
 }
 
 void witness_on_member(Witness *witness, const char *agent, const WireMember *member)

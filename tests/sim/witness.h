@@ -43,6 +43,11 @@ void witness_conclude(Witness *witness);
 // its last before it could say so: the fetches are all that there were.
 void witness_check_sessions(Witness *witness, const GPtrArray *fetches);
 
+// What the platform has netted, newest last: of each period once.
+void witness_on_nettings(Witness *witness, const GList *last);
+// What members got or owed by that, in minor units.
+guint64 witness_n_minor(const Witness *witness);
+
 guint64 witness_n_granted(const Witness *witness);
 guint64 witness_n_delivered(const Witness *witness);
 // Of which this was said last.
