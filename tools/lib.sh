@@ -19,7 +19,7 @@ run_packages=(mosquitto curl:curl openssl:openssl dot:graphviz)
 check_packages=(
     clang:clang clang-format:clang-format libclang-rt-dev python3:python3
     mosquitto_sub:mosquitto-clients nm:binutils shellcheck:shellcheck git:git tmux:tmux
-    chromium:chromium mandoc:mandoc man:man-db ip:iproute2
+    chromium:chromium mandoc:mandoc man:man-db ip:iproute2 libigraph-dev
 )
 
 package_packages=(debhelper lintian:lintian dpkg-buildpackage:dpkg-dev fakeroot:fakeroot systemd-analyze:systemd)
