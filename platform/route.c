@@ -10,6 +10,7 @@
 #define COST_CROSSING       1000
 #define LATENCY_US_PER_UNIT 10
 #define COST_INFINITE       G_MAXUINT64
+#define COST_UNKNOWN        0
 
 // Where the key can be: in the provider at one end of a link, having just crossed it, with so many
 // of the providers behind it that it must lead through. State number: that number times all ends of
@@ -22,18 +23,53 @@ typedef struct {
 typedef struct {
     const Topology *topology;
     const RouteQuery *query;
-    guint64 *costs; // by state
-    int *previous;  // by state; -1: the start
-    GTree *queue;   // Visit, cheapest first
+    guint64 *costs;     // by state
+    int *previous;      // by state; -1: the start
+    guint64 *crossings; // by state without its number: what it costs to come there over the link,
+                        // infinite where the key may not; COST_UNKNOWN: not looked at yet
+    GArray *queue;      // Visit: a binary heap, cheapest first; what was improved since is stale
 } Search;
 
-static int compare_visits(gconstpointer a, gconstpointer b, gpointer data)
+// --- what is next --------------------------------------------------------------------------------
+
+static gboolean is_before(const Visit *a, const Visit *b)
 {
-    const Visit *x = a, *y = b;
-    if (x->cost != y->cost)
-        return x->cost < y->cost ? -1 : 1;
-    return (int)x->state - (int)y->state;
+    return a->cost != b->cost ? a->cost < b->cost : a->state < b->state;
 }
+
+static void push(GArray *queue, Visit visit)
+{
+    g_array_append_val(queue, visit);
+    Visit *visits = (Visit *)(gpointer)queue->data;
+    guint i = queue->len - 1;
+    for (; i > 0 && is_before(&visit, &visits[(i - 1) / 2]); i = (i - 1) / 2)
+        visits[i] = visits[(i - 1) / 2];
+    visits[i] = visit;
+}
+
+static guint first_child(const Visit *visits, guint n_visits, guint i)
+{
+    guint child = 2 * i + 1;
+    return child + 1 < n_visits && is_before(&visits[child + 1], &visits[child]) ? child + 1
+                                                                                 : child;
+}
+
+static Visit pop(GArray *queue)
+{
+    Visit *visits = (Visit *)(gpointer)queue->data;
+    Visit first = visits[0], last = visits[queue->len - 1];
+    g_array_set_size(queue, queue->len - 1);
+    guint i = 0, child;
+    while ((child = first_child(visits, queue->len, i)) < queue->len &&
+           is_before(&visits[child], &last)) {
+        visits[i] = visits[child];
+        i = child;
+    }
+    visits[i] = last;
+    return first;
+}
+
+// --- links ---------------------------------------------------------------------------------------
 
 // What of the stock is for others.
 static guint64 taken_from(const RouteQuery *query, const Link *link)
@@ -197,14 +233,19 @@ static void improve(Search *search, guint state, guint64 cost, int previous)
 {
     if (cost >= search->costs[state])
         return;
-    Visit old = {search->costs[state], state};
-    if (old.cost != COST_INFINITE)
-        g_tree_remove(search->queue, &old);
     search->costs[state] = cost;
     search->previous[state] = previous;
-    Visit *visit = g_new(Visit, 1);
-    *visit = (Visit){cost, state};
-    g_tree_insert(search->queue, visit, visit);
+    push(search->queue, (Visit){cost, state});
+}
+
+// What it costs to come to the far end of a link, which is asked once for each way to the near one.
+static guint64 crossing(Search *search, Link *link, const Provider *from, guint end)
+{
+    guint64 *cost = &search->crossings[2 * link->index + end];
+    if (*cost == COST_UNKNOWN)
+        *cost = route_can_cross(search->query, link, from) ? route_cost(search->query, link)
+                                                           : COST_INFINITE;
+    return *cost;
 }
 
 // Goes on from a node of a provider over all its links.
@@ -215,8 +256,9 @@ static void expand(Search *search, Provider *provider, const char *node, guint64
     for (guint i = 0; i < provider->links->len; i++) {
         Link *link = provider->links->pdata[i];
         const LinkEnd *near = link_end_of(link, provider), *far = link_end_beyond(link, provider);
-        guint64 near_us, far_us = 0;
-        if (!route_can_cross(query, link, provider) || has_visited(search, state, far->provider) ||
+        guint end = far == &link->ends[1];
+        guint64 near_us, far_us = 0, cross = crossing(search, link, provider, end);
+        if (cross == COST_INFINITE || has_visited(search, state, far->provider) ||
             !provider_connects(provider, node, near->node, &near_us))
             continue;
         int passed = count_passed(query, n_passed, far->provider);
@@ -225,8 +267,8 @@ static void expand(Search *search, Provider *provider, const char *node, guint64
         if (far->provider == query->to &&
             !provider_connects(far->provider, far->node, query->to_node, &far_us))
             continue;
-        guint64 step = route_cost(query, link) + (near_us + far_us) / LATENCY_US_PER_UNIT;
-        guint next = (guint)passed * n_ends(search) + 2 * link->index + (far == &link->ends[1]);
+        guint64 step = cross + (near_us + far_us) / LATENCY_US_PER_UNIT;
+        guint next = (guint)passed * n_ends(search) + 2 * link->index + end;
         improve(search, next, cost + step, state);
     }
 }
@@ -243,10 +285,10 @@ static Route *run(Search *search)
 {
     const RouteQuery *query = search->query;
     expand(search, query->from, query->from_node, 0, -1);
-    GTreeNode *first;
-    while ((first = g_tree_node_first(search->queue))) {
-        Visit visit = *(Visit *)g_tree_node_key(first);
-        g_tree_remove(search->queue, &visit);
+    while (search->queue->len > 0) {
+        Visit visit = pop(search->queue);
+        if (visit.cost > search->costs[visit.state])
+            continue;
         const LinkEnd *end = &link_of(search, visit.state)->ends[visit.state % 2];
         if (end->provider == query->to)
             return trace(search, (int)visit.state);
@@ -274,8 +316,9 @@ Route *route_find(const Topology *topology, const RouteQuery *query)
     g_autofree int *previous = g_new(int, n_states);
     for (guint i = 0; i < n_states; i++)
         costs[i] = COST_INFINITE;
-    g_autoptr(GTree) queue = g_tree_new_full(compare_visits, NULL, g_free, NULL);
-    Search search = {topology, query, costs, previous, queue};
+    g_autofree guint64 *crossings = g_new0(guint64, 2 * topology->links->len);
+    g_autoptr(GArray) queue = g_array_new(FALSE, FALSE, sizeof(Visit));
+    Search search = {topology, query, costs, previous, crossings, queue};
     return run(&search);
 }
 

@@ -4,6 +4,7 @@
 
 #include "topics/base/sqlite-file.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 
 // What SQLite itself finds is damage to its pages, not to what is in them: a bit that falls over on
@@ -13,6 +14,8 @@
 typedef struct {
     SqliteFile *file;
     GHashTable *tables; // name → Table
+    EVP_MD *sha256;     // looked up once; OpenSSL's uses what the processor has for it
+    EVP_MD_CTX *digest; // of one record after the other
 } Disk;
 
 // The statements of one table, prepared once.
@@ -74,25 +77,26 @@ static Table *disk_table(Disk *disk, const char *name, GError **error)
     return NULL;
 }
 
-static void update(GChecksum *digest, GBytes *bytes)
+static void update(EVP_MD_CTX *digest, GBytes *bytes)
 {
     gsize n_bytes = 0;
     const guint8 *data = g_bytes_get_data(bytes, &n_bytes);
     guint64 length = GUINT64_TO_LE(n_bytes);
-    g_checksum_update(digest, (const guint8 *)&length, sizeof length);
-    g_checksum_update(digest, data, (gssize)n_bytes);
+    EVP_DigestUpdate(digest, &length, sizeof length);
+    EVP_DigestUpdate(digest, data, n_bytes);
 }
 
-static void digest_record(const Table *table, GBytes *key, GBytes *value,
+static void digest_record(const Disk *disk, const Table *table, GBytes *key, GBytes *value,
                           guint8 ret_digest[DIGEST_BYTES])
 {
-    g_autoptr(GChecksum) digest = g_checksum_new(G_CHECKSUM_SHA256);
-    guint8 whole[32];
-    gsize n_bytes = sizeof whole;
-    g_checksum_update(digest, (const guint8 *)table->name, (gssize)strlen(table->name) + 1);
-    update(digest, key);
-    update(digest, value);
-    g_checksum_get_digest(digest, whole, &n_bytes);
+    guint8 whole[EVP_MAX_MD_SIZE];
+    if (EVP_DigestInit_ex2(disk->digest, disk->sha256, NULL) != 1)
+        g_error("no SHA-256");
+    EVP_DigestUpdate(disk->digest, table->name, strlen(table->name) + 1);
+    update(disk->digest, key);
+    update(disk->digest, value);
+    if (EVP_DigestFinal_ex(disk->digest, whole, NULL) != 1)
+        g_error("no SHA-256");
     memcpy(ret_digest, whole, DIGEST_BYTES);
 }
 
@@ -100,7 +104,7 @@ static gboolean check_record(const Disk *disk, const Table *table, GBytes *key, 
                              GError **error)
 {
     guint8 digest[DIGEST_BYTES];
-    digest_record(table, key, value, digest);
+    digest_record(disk, table, key, value, digest);
     if (sqlite3_column_bytes(table->load, 2) == DIGEST_BYTES &&
         memcmp(sqlite3_column_blob(table->load, 2), digest, DIGEST_BYTES) == 0)
         return TRUE;
@@ -143,13 +147,13 @@ static int bind(sqlite3_stmt *statement, int i, GBytes *bytes)
     return sqlite3_bind_blob64(statement, i, data ? data : "", n_bytes, SQLITE_STATIC);
 }
 
-static int bind_record(const Table *table, const StoreChange *change,
+static int bind_record(const Disk *disk, const Table *table, const StoreChange *change,
                        guint8 ret_digest[DIGEST_BYTES])
 {
     int result = bind(table->put, 1, change->key);
     if (result == SQLITE_OK)
         result = bind(table->put, 2, change->value);
-    digest_record(table, change->key, change->value, ret_digest);
+    digest_record(disk, table, change->key, change->value, ret_digest);
     return result == SQLITE_OK
                ? sqlite3_bind_blob(table->put, 3, ret_digest, DIGEST_BYTES, SQLITE_STATIC)
                : result;
@@ -163,7 +167,7 @@ static gboolean apply(Disk *disk, const StoreChange *change, GError **error)
     guint8 digest[DIGEST_BYTES];
     sqlite3_stmt *statement = change->value ? table->put : table->remove;
     int result =
-        change->value ? bind_record(table, change, digest) : bind(statement, 1, change->key);
+        change->value ? bind_record(disk, table, change, digest) : bind(statement, 1, change->key);
     if (result == SQLITE_OK)
         result = sqlite3_step(statement);
     gboolean done = result == SQLITE_DONE ? TRUE : sqlite_file_fail(disk->file, result, error);
@@ -198,6 +202,8 @@ static void sqlite_free(gpointer backend)
     Disk *disk = backend;
     g_hash_table_unref(disk->tables);
     sqlite_file_free(disk->file);
+    EVP_MD_CTX_free(disk->digest);
+    EVP_MD_free(disk->sha256);
     g_free(disk);
 }
 
@@ -210,6 +216,8 @@ Store *store_open_sqlite(const char *path, const char *owner, StoreSync sync, GE
         return NULL;
     Disk *disk = g_new0(Disk, 1);
     disk->file = g_steal_pointer(&file);
+    disk->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    disk->digest = EVP_MD_CTX_new();
     disk->tables = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, table_free);
     return store_new(&backend, disk);
 }
