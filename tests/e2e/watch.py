@@ -164,6 +164,17 @@ def test_bench_reroutes(fed):
     assert "needs no federation" in fed.run("bench", "reroute", "x", code=2)
 
 
+def test_bench_scales(fed):
+    report = json.loads(fed.run("bench", "scale", "--sessions", "10", "--json"))
+    assert [row["providers"] for row in report["routing"]] == [10, 100, 1000], report
+    assert [row["sessions"] for row in report["sessions"]] == [1, 10, 100], report
+    assert [row["providers"] for row in report["providers"]] == [10], report
+    for row in report["providers"] + report["sessions"]:
+        assert row["restart_us"] > 0 and row["fault_us"] > 0, row
+    assert set(report["exponents"]) == {"routing", "providers", "sessions"}, report
+    assert "needs no federation" in fed.run("bench", "scale", "x", code=2)
+
+
 def test_bench_hands_over(fed):
     description = str(fabric.ROOT / "tools" / "demo" / "published-networks.yaml")
     report = json.loads(fed.run("bench", "handover", description, "--rounds", "20", "--runs", "1",

@@ -59,7 +59,8 @@ static void vary_provider(World *world, Provider *provider)
 {
     guint64 units = chance_below(world->chance, 500);
     world->interior_units[provider->index] = units;
-    provider->no_transit = chance_below(world->chance, 12) == 0;
+    provider->denied =
+        chance_below(world->chance, 12) == 0 ? PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY) : 0;
     for (gsize i = 0; provider->resource && i < provider->resource->n_virtual_links; i++)
         provider->resource->virtual_links[i]->latency_us = units * US_PER_UNIT;
 }
@@ -128,7 +129,7 @@ static gboolean is_open(const RouteQuery *query, const Link *link, const Provide
     guint64 kept = query->leaves_reserve ? link->reserved_slots : 0;
     return link->ends[0].is_up && link->ends[1].is_up && held >= kept + query->n_slots &&
            MIN(link->ends[0].fill_bps, link->ends[1].fill_bps) >= query->rate_bps &&
-           (!to->no_transit || to == query->to) &&
+           (to->denied == 0 || to == query->to) &&
            !(query->excluded_links && g_hash_table_contains(query->excluded_links, link->id)) &&
            !(query->excluded_providers && g_hash_table_contains(query->excluded_providers, to->id));
 }

@@ -7,6 +7,8 @@
 #include "tools/bench/request.h"
 #include "tools/qkdnf/json-read.h"
 
+#include <math.h>
+
 static int compare_integers(gconstpointer a, gconstpointer b)
 {
     gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
@@ -22,6 +24,27 @@ gint64 bench_median(const json_t *runs, const char *figure)
     }
     g_array_sort(values, compare_integers);
     return values->len > 0 ? g_array_index(values, gint64, values->len / 2) : 0;
+}
+
+static double logarithm(const json_t *row, const char *figure)
+{
+    double value = json_number_value(json_object_get(row, figure));
+    return log(MAX(value, 1));
+}
+
+double bench_exponent(const json_t *rows, const char *from, const char *figure)
+{
+    double n = 0, x_sum = 0, y_sum = 0, xx_sum = 0, xy_sum = 0;
+    for (gsize i = 0; i < json_array_size(rows); i++) {
+        double x = logarithm(json_array_get(rows, i), from);
+        double y = logarithm(json_array_get(rows, i), figure);
+        n++;
+        x_sum += x;
+        y_sum += y;
+        xx_sum += x * x;
+        xy_sum += x * y;
+    }
+    return n < 2 ? 0 : (n * xy_sum - x_sum * y_sum) / (n * xx_sum - x_sum * x_sum);
 }
 
 static void add_run(json_t *measured, const Samples *samples)

@@ -27,6 +27,9 @@ json_t *bench_floor(const char *dir, const BenchSettings *settings, GError **err
 // figure over the runs; the first line of a table.
 json_t *bench_report_new(const char *name, const BenchSettings *settings);
 gint64 bench_median(const json_t *runs, const char *figure);
+// How the one figure grows with the other: of a straight line through the logarithms, by least
+// squares; 0 of fewer than two.
+double bench_exponent(const json_t *rows, const char *from, const char *figure);
 void bench_format_head(GString *table, const json_t *report);
 
 // A report as a table for people; free with g_free().

@@ -21,6 +21,11 @@ static gint64 clock_us(clockid_t clock)
     return had.tv_sec * G_USEC_PER_SEC + had.tv_nsec / 1000;
 }
 
+gint64 cpu_self_us(void)
+{
+    return clock_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 static gint64 process_us(const json_t *process)
 {
     pid_t pid = (pid_t)json_read_integer(process, "pid");
@@ -37,7 +42,7 @@ CpuTimes cpu_times(const json_t *federation)
     times.us[CPU_BROKER] = process_us(json_object_get(federation, "broker"));
     for (gsize i = 0; i < json_array_size(agents); i++)
         times.us[CPU_AGENTS] += process_us(json_array_get(agents, i));
-    times.us[CPU_ASKER] = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+    times.us[CPU_ASKER] = cpu_self_us();
     return times;
 }
 

@@ -16,6 +16,9 @@ typedef struct {
     gint64 us[N_CPU_ROLES];
 } CpuTimes;
 
+// Of this process, until now.
+gint64 cpu_self_us(void);
+
 // Until now, of this process (the asker) and by the description of the federation those of others;
 // what has ended meanwhile counts nothing.
 CpuTimes cpu_times(const json_t *federation);

@@ -8,6 +8,7 @@
 #include "tools/bench/handover.h"
 #include "tools/bench/kme.h"
 #include "tools/bench/reroute.h"
+#include "tools/bench/scale.h"
 #include "tools/bench/throughput.h"
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/stage.h"
@@ -43,6 +44,7 @@ static const Measure measures[] = {
     {"durability", NULL, NULL, durability_format_table},
     {"handover", bench_handover, NULL, handover_format_table},
     {"reroute", NULL, bench_reroute, reroute_format_table},
+    {"scale", NULL, bench_scale, scale_format_table},
     {"authentication", NULL, bench_authentication, authentication_format_table},
     {"all", NULL, NULL, NULL}, // the others
 };
@@ -61,7 +63,8 @@ static const struct argp_option options[] = {
     {"rounds", OPTION_ROUNDS, "N", 0, "of each run (default: 200)", 0},
     {"runs", OPTION_RUNS, "N", 0, "whose median is reported (default: 3)", 0},
     {"gap-us", OPTION_GAP, "N", 0, "mean pause between rounds (default: 2000)", 0},
-    {"sessions", OPTION_SESSIONS, "N", 0, "of reroute: at most so many (default: 10000)", 0},
+    {"sessions", OPTION_SESSIONS, "N", 0,
+     "of reroute: at most so many; of scale: ten times as many (default: 10000)", 0},
     {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };
@@ -88,7 +91,7 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     if (!arguments->measure)
         argp_error(state,
                    "expected request, throughput, kme, floor, durability, handover, reroute, "
-                   "authentication or all, not '%s'",
+                   "scale, authentication or all, not '%s'",
                    value);
 }
 
@@ -145,7 +148,8 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|throughput|kme|floor|durability|handover|all FILE\nreroute|authentication",
+    .args_doc =
+        "request|throughput|kme|floor|durability|handover|all FILE\nreroute|scale|authentication",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
@@ -154,7 +158,9 @@ static const struct argp argp = {
         "application takes to move to another provider and "
         "what its user notices (handover); what it costs that every promise is on disk before it "
         "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
-        "to move sessions to another way when a border link fails (reroute), or what it costs that "
+        "to move sessions to another way when a border link fails (reroute), how the platform's "
+        "core grows with providers and "
+        "sessions (scale), or what it costs that "
         "frames are authenticated (authentication). Or all of these, one after the other (all).",
 };
 

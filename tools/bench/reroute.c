@@ -5,7 +5,6 @@
 #include "tools/bench/rig.h"
 #include "tools/qkdnf/json-read.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -41,23 +40,6 @@ static gboolean add_run(json_t *time, const RigSettings *settings, GError **erro
     return TRUE;
 }
 
-// Of a straight line through the logarithms, by least squares.
-static double fit_exponent(const json_t *times)
-{
-    double n = 0, x_sum = 0, y_sum = 0, xx_sum = 0, xy_sum = 0;
-    for (gsize i = 0; i < json_array_size(times); i++) {
-        const json_t *time = json_array_get(times, i);
-        double x = log((double)json_read_integer(time, "sessions"));
-        double y = log((double)MAX(1, json_read_integer(time, "cpu_us")));
-        n++;
-        x_sum += x;
-        y_sum += y;
-        xx_sum += x * x;
-        xy_sum += x * y;
-    }
-    return n < 2 ? 0 : (n * xy_sum - x_sum * y_sum) / (n * xx_sum - x_sum * x_sum);
-}
-
 // --- all of them ---------------------------------------------------------------------------------
 
 static json_t *course_new(const char *store, gboolean is_protected, guint64 n_max)
@@ -81,7 +63,7 @@ static gboolean run_course(json_t *course, const char *path, GError **error)
         if (!add_run(json_array_get(times, i), &settings, error))
             return FALSE;
     }
-    json_object_set_new(course, "exponent", json_real(fit_exponent(times)));
+    json_object_set_new(course, "exponent", json_real(bench_exponent(times, "sessions", "cpu_us")));
     return TRUE;
 }
 

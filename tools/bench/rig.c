@@ -2,62 +2,62 @@
 
 #include "tools/bench/rig.h"
 
-#include "schemas/agreement.h"
 #include "schemas/status.h"
+#include "tools/bench/cpu.h"
+#include "tools/bench/rig-say.h"
 #include "topics/base/store-sqlite.h"
 #include "topics/presence.h"
 
+#include <malloc.h>
 #include <string.h>
-#include <time.h>
-
-#define PLATFORM "platform"
 
 #define START_US (G_GINT64_CONSTANT(1800000000) * G_USEC_PER_SEC)
 #define STEP_US  (10 * G_TIME_SPAN_MILLISECOND)
 // In which the platform gets to know who is there.
 #define SETTLE_US (10 * G_TIME_SPAN_SECOND)
 
-// Links are never what is short.
-#define N_SLOTS  G_GUINT64_CONSTANT(100000000)
-#define LINK_BPS G_GUINT64_CONSTANT(1000000000000)
+static const char config_text[] = "max_sessions: 1000000\n"
+                                  "max_running: 100000\n"
+                                  "max_kept: 10000000\n";
 
-#define RATE_BPS  1000
-#define SIZE_BITS 256
-#define BUFFER    4
-
-#define NODES_MAX 3
-
-static const struct {
-    const char *id, *a, *b;
-} borders[] = {
-    {"west-north", "west", "north"}, // the one that fails
-    {"north-east", "north", "east"},           {"west-south", "west", "south"},
-    {"south-southeast", "south", "southeast"}, {"southeast-east", "southeast", "east"},
-};
-
-static const char *const agents[] = {"west", "north", "south", "southeast", "east"};
-#define N_AGENTS G_N_ELEMENTS(agents)
-
-static const char config_text[] =
-    "members: [{id: west}, {id: north}, {id: south}, {id: southeast}, {id: east}]\n"
-    "max_sessions: 1000000\n"
-    "max_running: 100000\n"
-    "max_kept: 10000000\n";
+// What somebody else than the platform says.
+typedef struct {
+    Outbox *agent; // of a provider
+    Outbox *user;  // of its application
+} Party;
 
 struct Rig {
+    Network *network;
     Settings *settings;
-    StoreDisk *disk; // NULL: the store is a file
+    char *store_path; // NULL: it is in memory
+    StoreDisk *disk;  // or NULL
     Store *store;
     GRand *dice;
     Random random;
     Federation *federation;
     gint64 now_us;
-    Outbox *agents[N_AGENTS];
-    Outbox *asker;
-    GQueue said; // Publish of the platform
+    GArray *parties;    // Party, one for each provider
+    GHashTable *agents; // provider ID → Outbox
+    GQueue said;        // Publish of the platform
+    GRand *pairs;       // who opens a session with whom
     guint n_opened;
     guint n_rerouted;
 };
+
+static Party *party(const Rig *rig, guint provider)
+{
+    return &g_array_index(rig->parties, Party, provider);
+}
+
+static guint n_providers(const Rig *rig)
+{
+    return rig->network->providers->len;
+}
+
+static const NetworkBorder *border(const Rig *rig, guint i)
+{
+    return &g_array_index(rig->network->borders, NetworkBorder, i);
+}
 
 // --- the platform's loop -------------------------------------------------------------------------
 
@@ -97,70 +97,29 @@ static void hear(gpointer data, const Publish *publish)
 // Everybody else says what there is to say.
 static void hear_all(Rig *rig)
 {
-    for (guint i = 0; i < N_AGENTS; i++)
-        outbox_flush(rig->agents[i], rig->now_us, hear, rig);
-    outbox_flush(rig->asker, rig->now_us, hear, rig);
+    for (guint i = 0; i < rig->parties->len; i++) {
+        outbox_flush(party(rig, i)->agent, rig->now_us, hear, rig);
+        outbox_flush(party(rig, i)->user, rig->now_us, hear, rig);
+    }
 }
 
 // --- agents --------------------------------------------------------------------------------------
 
-static Outbox *find_agent(const Rig *rig, const char *id)
-{
-    for (guint i = 0; i < N_AGENTS; i++) {
-        if (strcmp(agents[i], id) == 0)
-            return rig->agents[i];
-    }
-    return NULL;
-}
-
-static void answer(Outbox *agent, const char *request, guint attempt, Qkdnf__V1__OutcomeStage stage)
-{
-    WireOutcome outcome = WIRE_OUTCOME_INIT;
-    outcome.request = (char *)request;
-    outcome.attempt = attempt;
-    outcome.status = STATUS_OK;
-    outcome.stage = stage;
-    outbox_add(agent, KIND_OUTCOME, PLATFORM, &outcome.base);
-}
-
-static void answer_leg(Outbox *agent, const WireLeg *leg)
-{
-    WireLegState state = WIRE_LEG_STATE_INIT;
-    state.session = leg->session;
-    state.sae = leg->sae;
-    state.version = leg->version;
-    state.phase = leg->phase;
-    state.status = STATUS_OK;
-    outbox_add(agent, KIND_LEG_STATE, PLATFORM, &state.base);
-}
-
-static void answer_agreement(Outbox *agent, const WireAgreement *offered)
-{
-    WireAgreement said = WIRE_AGREEMENT_INIT;
-    said.id = offered->id;
-    said.buyer = offered->buyer;
-    said.seller = offered->seller;
-    said.version = offered->version;
-    said.action = offered->state == AGREEMENT(OFFERED) ? AGREEMENT_ACTION(ACCEPT)
-                                                       : AGREEMENT_ACTION(ACKNOWLEDGE);
-    outbox_add(agent, KIND_AGREEMENT, PLATFORM, &said.base);
-}
-
 static void act_on(Rig *rig, const Topic *topic, const ProtobufCMessage *message)
 {
-    Outbox *agent = find_agent(rig, topic->to);
+    Outbox *agent = g_hash_table_lookup(rig->agents, topic->to);
     const WireOrder *order = (const WireOrder *)message;
     const WireRelease *release = (const WireRelease *)message;
     if (topic->kind == KIND_ORDER)
-        answer(agent, order->request, order->attempt,
-               QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        say_outcome(agent, order->request, order->attempt,
+                    QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
     else if (topic->kind == KIND_RELEASE)
-        answer(agent, release->request, release->attempt,
-               QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE);
+        say_outcome(agent, release->request, release->attempt,
+                    QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE);
     else if (topic->kind == KIND_LEG)
-        answer_leg(agent, (const WireLeg *)message);
+        say_leg_state(agent, (const WireLeg *)message);
     else if (topic->kind == KIND_AGREEMENT)
-        answer_agreement(agent, (const WireAgreement *)message);
+        say_agreed(agent, (const WireAgreement *)message);
     else if (topic->kind == KIND_SESSION_STATE)
         rig->n_opened += ((const WireSessionState *)message)->status == STATUS_OK;
     else if (topic->kind == KIND_EVENT)
@@ -197,128 +156,66 @@ static void settle(Rig *rig)
 
 // --- what there is -------------------------------------------------------------------------------
 
-// The parts of a resource live beside it.
-typedef struct {
-    WireResource resource;
-    WireNode node;
-    WireNode *nodes[1];
-    WireBorderLink border[NODES_MAX];
-    WireBorderLink *border_pointers[NODES_MAX];
-    WireApplication application;
-    WireApplication *applications[1];
-} Draft;
-
-static void draft_borders(Draft *draft, const char *agent)
+static void say_birth(Rig *rig, guint provider)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(borders); i++) {
-        gboolean is_a = strcmp(borders[i].a, agent) == 0;
-        if (!is_a && strcmp(borders[i].b, agent) != 0)
-            continue;
-        gsize n = draft->resource.n_border_links++;
-        draft->border[n] = (WireBorderLink)WIRE_BORDER_LINK_INIT;
-        draft->border[n].id = (char *)borders[i].id;
-        draft->border[n].node = draft->node.id;
-        draft->border[n].peer = (char *)(is_a ? borders[i].b : borders[i].a);
-        draft->border[n].rate_bps = LINK_BPS;
-        draft->border_pointers[n] = &draft->border[n];
-    }
-}
-
-static void say_resource(Outbox *agent, const char *id)
-{
-    g_autofree char *sae = g_strconcat("sae-", id, NULL);
-    Draft draft = {WIRE_RESOURCE_INIT,    WIRE_NODE_INIT,      {&draft.node}, {}, {},
-                   WIRE_APPLICATION_INIT, {&draft.application}};
-    draft.node.id = (char *)"node";
-    draft.node.access = draft.node.gateway = TRUE;
-    draft.application.sae = sae;
-    draft.application.node = draft.node.id;
-    draft.application.visible = TRUE;
-    draft.resource.version = 1;
-    draft.resource.n_nodes = draft.resource.n_applications = 1;
-    draft.resource.nodes = draft.nodes;
-    draft.resource.applications = draft.applications;
-    draft.resource.border_links = draft.border_pointers;
-    draft_borders(&draft, id);
-    outbox_add(agent, KIND_RESOURCE, PLATFORM, &draft.resource.base);
-}
-
-static void say_stock(Outbox *agent, const char *link, gboolean is_up)
-{
-    WireLinkStock report = WIRE_LINK_STOCK_INIT, *reports[] = {&report};
-    report.link = (char *)link;
-    report.open_end = N_SLOTS;
-    report.fill_bps = LINK_BPS;
-    report.capacity = N_SLOTS;
-    report.up = is_up;
-    WireStock stock = WIRE_STOCK_INIT;
-    stock.resource_version = 1;
-    stock.n_links = 1;
-    stock.links = reports;
-    outbox_add(agent, KIND_STOCK, PLATFORM, &stock.base);
-}
-
-static void come_to_life(Rig *rig, guint i)
-{
-    guint64 incarnation = outbox_incarnation(rig->agents[i]);
-    g_autofree char *topic = topic_format(KIND_PRESENCE, agents[i], ID_ALL);
-    Identity identity = {agents[i], ROLE_AGENT, incarnation, NULL};
+    const char *id = network_id(rig->network, provider);
+    g_autofree char *topic = topic_format(KIND_PRESENCE, id, ID_ALL);
+    Identity identity = {id, ROLE_AGENT, outbox_incarnation(party(rig, provider)->agent), NULL};
     g_autoptr(GBytes) birth = presence_pack(&identity, 1, TRUE, NULL, rig->now_us);
     hear(rig, &(Publish){KIND_PRESENCE, topic, birth});
-    WireApply apply = WIRE_APPLY_INIT;
-    apply.version = 1;
-    apply.provider = (char *)agents[i];
-    apply.policy_version = 1;
-    apply.share_percent = 100;
-    apply.purposes = (Qkdnf__V1__Purpose[]){QKDNF__V1__PURPOSE__PURPOSE_RELAY,
-                                            QKDNF__V1__PURPOSE__PURPOSE_REROUTE};
-    apply.n_purposes = 2;
-    outbox_add(rig->agents[i], KIND_APPLY, PLATFORM, &apply.base);
-    settle(rig);
-    say_resource(rig->agents[i], agents[i]);
+}
+
+static void say_links(const Rig *rig)
+{
+    for (guint i = 0; i < rig->network->borders->len; i++) {
+        say_stock(party(rig, border(rig, i)->a)->agent, border(rig, i)->id, TRUE);
+        say_stock(party(rig, border(rig, i)->b)->agent, border(rig, i)->id, TRUE);
+    }
 }
 
 static void report_links(Rig *rig)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(borders); i++) {
-        say_stock(find_agent(rig, borders[i].a), borders[i].id, TRUE);
-        say_stock(find_agent(rig, borders[i].b), borders[i].id, TRUE);
+    say_links(rig);
+    settle(rig);
+}
+
+static void come_to_life(Rig *rig)
+{
+    for (guint i = 0; i < n_providers(rig); i++) {
+        say_birth(rig, i);
+        say_apply(party(rig, i)->agent, network_id(rig->network, i));
     }
     settle(rig);
+    for (guint i = 0; i < n_providers(rig); i++)
+        say_resource(party(rig, i)->agent, rig->network, i);
+    settle(rig);
+    report_links(rig);
 }
 
 // --- sessions ------------------------------------------------------------------------------------
 
-static void say_open(Rig *rig, guint number, gboolean is_protected)
+static void open_one(const Rig *rig, guint number, const RigSettings *settings)
 {
-    char *targets[] = {(char *)"sae-east"};
-    g_autofree char *id = g_strdup_printf("01234567-89ab-4cde-8f01-%012u", number);
-    WireSessionQos qos = WIRE_SESSION_QOS_INIT;
-    qos.rate_bps = RATE_BPS;
-    qos.size_bits = SIZE_BITS;
-    qos.buffer = BUFFER;
-    qos.protected_ = is_protected;
-    WireSessionOpen open = WIRE_SESSION_OPEN_INIT;
-    open.session = id;
-    open.initiator = (char *)"sae-west";
-    open.n_targets = G_N_ELEMENTS(targets);
-    open.targets = targets;
-    open.qos = &qos;
-    WireSession session = WIRE_SESSION_INIT;
-    session.id = id;
-    session.command_case = QKDNF__V1__SESSION__COMMAND_OPEN;
-    session.open = &open;
-    outbox_add(rig->asker, KIND_SESSION, PLATFORM, &session.base);
+    guint n = n_providers(rig), from = 0, to = n - 1;
+    if (settings->n_providers > 0) {
+        from = (guint)g_rand_int_range(rig->pairs, 0, (gint32)n);
+        to = (from + 1 + (guint)g_rand_int_range(rig->pairs, 0, (gint32)n - 1)) % n;
+    }
+    g_autofree char *initiator = network_sae(rig->network, from);
+    g_autofree char *target = network_sae(rig->network, to);
+    say_open(party(rig, from)->user, number, initiator, target, settings->is_protected);
 }
 
 // In groups, as there is a quota; agents report at least as often as they have to.
-#define GROUP 100
+#define GROUP     100
+#define GROUP_MAX 2000
 
 static gboolean open_all(Rig *rig, const RigSettings *settings, GError **error)
 {
+    guint group = MIN(GROUP_MAX, GROUP * MAX(1, settings->n_providers / 4));
     for (guint i = 0; i < settings->n_sessions; i++) {
-        say_open(rig, i, settings->is_protected);
-        if (i % GROUP != GROUP - 1)
+        open_one(rig, i, settings);
+        if (i % group != group - 1)
             continue;
         report_links(rig);
         rig->now_us += G_TIME_SPAN_SECOND;
@@ -340,16 +237,20 @@ static void fill(gpointer data, guint8 *ret_bytes, gsize n_bytes)
         ret_bytes[i] = (guint8)g_rand_int(data);
 }
 
-static gboolean start(Rig *rig, const RigSettings *settings, GError **error)
+static Settings *configure(const Network *network)
 {
     static const SettingTable table = {federation_settings, sizeof(FederationConfig)};
-    rig->settings = settings_parse(&table, "bench", config_text, strlen(config_text));
-    if (!settings_finish(rig->settings, error))
-        return FALSE;
-    if (!settings->store)
-        rig->disk = store_disk_new();
-    rig->store = settings->store
-                     ? store_open_sqlite(settings->store, "bench", STORE_SYNC_FULL, error)
+    g_autoptr(GString) text = g_string_new(config_text);
+    g_string_append(text, "members:\n");
+    for (guint i = 0; i < network->providers->len; i++)
+        g_string_append_printf(text, "  - {id: %s}\n", network_id(network, i));
+    return settings_parse(&table, "bench", text->str, text->len);
+}
+
+static gboolean start(Rig *rig, GError **error)
+{
+    rig->store = rig->store_path
+                     ? store_open_sqlite(rig->store_path, "bench", STORE_SYNC_FULL, error)
                      : store_new_memory(rig->disk);
     if (rig->store)
         rig->federation = federation_new(settings_root(rig->settings), rig->store, &rig->random,
@@ -357,70 +258,88 @@ static gboolean start(Rig *rig, const RigSettings *settings, GError **error)
     return rig->federation != NULL;
 }
 
+static void add_parties(Rig *rig)
+{
+    rig->parties = g_array_new(FALSE, FALSE, sizeof(Party));
+    rig->agents = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < n_providers(rig); i++) {
+        const char *id = network_id(rig->network, i);
+        g_autofree char *sae = network_sae(rig->network, i);
+        Party one = {outbox_new(id, 1), outbox_new(sae, 1)};
+        g_array_append_val(rig->parties, one);
+        g_hash_table_insert(rig->agents, (char *)id, one.agent);
+    }
+}
+
 Rig *rig_new(const RigSettings *settings, GError **error)
 {
     g_autoptr(Rig) rig = g_new0(Rig, 1);
+    rig->network = settings->n_providers > 0 ? network_new_random(settings->n_providers)
+                                             : network_new_detour();
     rig->dice = g_rand_new_with_seed(1);
+    rig->pairs = g_rand_new_with_seed(2);
     rig->random = (Random){fill, rig->dice};
     rig->now_us = START_US;
-    for (guint i = 0; i < N_AGENTS; i++)
-        rig->agents[i] = outbox_new(agents[i], 1);
-    rig->asker = outbox_new("sae-west", 1);
-    if (!start(rig, settings, error))
+    rig->store_path = g_strdup(settings->store);
+    rig->disk = settings->store ? NULL : store_disk_new();
+    rig->settings = configure(rig->network);
+    add_parties(rig);
+    if (!settings_finish(rig->settings, error) || !start(rig, error))
         return NULL;
-    for (guint i = 0; i < N_AGENTS; i++)
-        come_to_life(rig, i);
-    settle(rig);
-    report_links(rig);
+    come_to_life(rig);
     rig->now_us += SETTLE_US;
     return open_all(rig, settings, error) ? g_steal_pointer(&rig) : NULL;
+}
+
+static void stop(Rig *rig)
+{
+    g_clear_pointer(&rig->federation, federation_free);
+    g_clear_pointer(&rig->store, store_free);
 }
 
 void rig_free(Rig *rig)
 {
     if (!rig)
         return;
-    federation_free(rig->federation);
-    store_free(rig->store);
+    stop(rig);
     g_clear_pointer(&rig->disk, store_disk_free);
-    for (guint i = 0; i < N_AGENTS; i++)
-        outbox_free(rig->agents[i]);
-    outbox_free(rig->asker);
+    for (guint i = 0; i < rig->parties->len; i++) {
+        outbox_free(party(rig, i)->agent);
+        outbox_free(party(rig, i)->user);
+    }
+    g_array_unref(rig->parties);
+    g_hash_table_unref(rig->agents);
     g_queue_clear_full(&rig->said, publish_free);
     settings_free(rig->settings);
+    network_free(rig->network);
     g_rand_free(rig->dice);
+    g_rand_free(rig->pairs);
+    g_free(rig->store_path);
     g_free(rig);
 }
 
 // --- the fault -----------------------------------------------------------------------------------
 
-static void say_fault(Outbox *agent)
+static RigTime clock_now(void)
 {
-    WireFault fault = WIRE_FAULT_INIT;
-    fault.id = (char *)"1";
-    fault.scope = QKDNF__V1__FAULT_SCOPE__FAULT_SCOPE_BORDER;
-    fault.subject = (char *)borders[0].id;
-    fault.cause = (char *)"fibre cut";
-    outbox_add(agent, KIND_FAULT, PLATFORM, &fault.base);
+    return (RigTime){g_get_monotonic_time(), cpu_self_us()};
 }
 
-static gint64 cpu_now_us(void)
+static RigTime clock_since(RigTime start)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+    return (RigTime){g_get_monotonic_time() - start.wall_us, cpu_self_us() - start.cpu_us};
 }
 
 RigTime rig_cut(Rig *rig)
 {
-    Outbox *agent = find_agent(rig, borders[0].a);
+    Outbox *agent = party(rig, border(rig, 0)->a)->agent;
     rig->now_us += STEP_US;
-    say_fault(agent);
-    say_stock(agent, borders[0].id, FALSE);
-    gint64 start_us = g_get_monotonic_time(), cpu_start_us = cpu_now_us();
+    say_fault(agent, border(rig, 0)->id);
+    say_stock(agent, border(rig, 0)->id, FALSE);
+    RigTime start = clock_now();
     hear_all(rig);
     end_pass(rig);
-    RigTime took = {g_get_monotonic_time() - start_us, cpu_now_us() - cpu_start_us};
+    RigTime took = clock_since(start);
     settle(rig);
     return took;
 }
@@ -428,4 +347,30 @@ RigTime rig_cut(Rig *rig)
 guint rig_n_rerouted(const Rig *rig)
 {
     return rig->n_rerouted;
+}
+
+// --- restart -------------------------------------------------------------------------------------
+
+gboolean rig_restart(Rig *rig, RigTime *ret_took, GError **error)
+{
+    g_queue_clear_full(&rig->said, publish_free);
+    stop(rig);
+    RigTime begin = clock_now();
+    if (!start(rig, error))
+        return FALSE;
+    for (guint i = 0; i < n_providers(rig); i++) {
+        say_birth(rig, i);
+        say_resource(party(rig, i)->agent, rig->network, i);
+    }
+    say_links(rig);
+    hear_all(rig);
+    end_pass(rig);
+    *ret_took = clock_since(begin);
+    return TRUE;
+}
+
+gsize rig_n_bytes(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
 }

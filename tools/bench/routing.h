@@ -1,0 +1,13 @@
+#pragma once
+// SPDX-License-Identifier: Apache-2.0
+//
+// What it takes to find a way through a network, by the number of its providers: processor time,
+// which is the search's own.
+
+#include "tools/bench/network.h"
+
+#include <jansson.h>
+
+// Between so many pairs of users by chance: `{"p50_us", "p99_us", "disjoint_p50_us",
+// "disjoint_p99_us"}`, of the cheapest way, and of two that share no provider.
+json_t *routing_measure(const Network *network, guint n_pairs);
