@@ -133,10 +133,18 @@ static gboolean is_last(const WireHandoverState *state)
            state->phase == QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_FALLEN_BACK;
 }
 
+// One that only a newer platform has is not told: nobody here could act on it, and by its number it
+// would hide those that follow it.
+static gboolean is_known(const WireHandoverState *state)
+{
+    const ProtobufCEnumDescriptor *phases = &qkdnf__v1__handover_phase__descriptor;
+    return protobuf_c_enum_descriptor_get_value(phases, (int)state->phase) != NULL;
+}
+
 static void tell_moved(Application *application, const WireHandoverState *state)
 {
-    gboolean is_known = g_strcmp0(application->move, state->id) == 0;
-    if (!application->moved || (is_known && (int)state->phase <= application->move_phase))
+    gboolean is_same = g_strcmp0(application->move, state->id) == 0;
+    if (!application->moved || (is_same && (int)state->phase <= application->move_phase))
         return;
     g_free(application->move);
     application->move = g_strdup(state->id);
@@ -148,6 +156,8 @@ static void tell_moved(Application *application, const WireHandoverState *state)
 static void on_handover_state(gpointer core, const Sender *sender, gconstpointer message)
 {
     const WireHandoverState *state = message;
+    if (!is_known(state))
+        return;
     Open *open = find_open(core, state->id, KIND_HANDOVER);
     if (!open) {
         tell_moved(core, state);

@@ -53,7 +53,8 @@ static void follow(struct qkdnf *q, const struct qkdnf_handover_state *state)
 
 static gboolean is_end(const struct qkdnf_handover_state *state)
 {
-    return state->phase >= QKDNF_HANDOVER_RELEASED;
+    return state->phase == QKDNF_HANDOVER_RELEASED || state->phase == QKDNF_HANDOVER_REFUSED ||
+           state->phase == QKDNF_HANDOVER_FALLEN_BACK;
 }
 
 // The KME handle of who waits. The new KME serves as soon as this application has called there.
@@ -75,14 +76,14 @@ static void on_handover_state(gpointer data, const char *id, const ProtobufCMess
     Operation operation = *(const Operation *)data;
     struct qkdnf *q = operation.q;
     const char *text;
-    enum qkdnf_status status = ask_silence(q, &text);
+    enum qkdnf_status status = ask_silence(&operation, &text);
     struct qkdnf_handover_state *state = handover_state_new(
         id, (const WireHandoverState *)answer, ((Operation *)data)->phase, status, text);
     ((Operation *)data)->phase = (int)state->phase;
     gboolean is_over = !answer || is_end(state);
     if (answer)
         follow(q, state);
-    if (operation.callback.handover)
+    if (operation.callback.handover && !operation.is_cancelled)
         operation.callback.handover(operation.data, state);
     if (answer)
         lead(q, operation.kme, state);

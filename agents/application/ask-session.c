@@ -11,7 +11,7 @@ static void on_session_state(gpointer data, const char *id, const ProtobufCMessa
 {
     Operation *operation = data;
     const char *text;
-    enum qkdnf_status status = ask_silence(operation->q, &text);
+    enum qkdnf_status status = ask_silence(operation, &text);
     struct qkdnf_sessions *sessions = sessions_new((const WireSessionState *)answer, status, text);
     if (operation->ret_result) {
         *operation->ret_result = sessions;

@@ -9,10 +9,14 @@
 #include <string.h>
 #include <uuid.h>
 
-enum qkdnf_status ask_silence(const struct qkdnf *q, const char **ret_text)
+enum qkdnf_status ask_silence(const Operation *operation, const char **ret_text)
 {
-    gboolean is_connected = qkdnf_is_connected(q);
-    *ret_text = is_connected ? "no answer from the platform in time" : qkdnf_trouble(q);
+    if (operation->is_cancelled) {
+        *ret_text = NULL;
+        return QKDNF_CANCELLED;
+    }
+    gboolean is_connected = qkdnf_is_connected(operation->q);
+    *ret_text = is_connected ? "no answer from the platform in time" : qkdnf_trouble(operation->q);
     return is_connected ? QKDNF_EXPIRED : QKDNF_UNREACHABLE;
 }
 
@@ -20,7 +24,7 @@ static void on_reply(gpointer data, const char *id, const ProtobufCMessage *answ
 {
     Operation *operation = data;
     const char *text;
-    enum qkdnf_status status = ask_silence(operation->q, &text);
+    enum qkdnf_status status = ask_silence(operation, &text);
     struct qkdnf_reply *reply = reply_new(id, (const WireReply *)answer, status, text);
     if (operation->ret_result) {
         *operation->ret_result = reply;
@@ -41,7 +45,7 @@ static void on_registered(gpointer data, const char *id, const ProtobufCMessage 
 {
     Operation *operation = data;
     const char *text;
-    enum qkdnf_status status = ask_silence(operation->q, &text);
+    enum qkdnf_status status = ask_silence(operation, &text);
     struct qkdnf_registration *registration =
         registration_new((const WireRegistered *)answer, status, text);
     learn_kme(operation->q, registration);
@@ -57,7 +61,7 @@ static void on_services(gpointer data, const char *id, const ProtobufCMessage *a
 {
     Operation *operation = data;
     const char *text;
-    enum qkdnf_status status = ask_silence(operation->q, &text);
+    enum qkdnf_status status = ask_silence(operation, &text);
     struct qkdnf_services *services = services_new((const WireServices *)answer, status, text);
     if (operation->ret_result) {
         *operation->ret_result = services;
@@ -74,13 +78,27 @@ void ask_new_id(char ret_id[UUID_CHARS + 1])
     uuid_unparse_lower(uuid, ret_id);
 }
 
+// Who waits for it would wait for ever if it ended without an answer.
+static void operation_free(gpointer data)
+{
+    Operation *operation = data;
+    if (operation->ret_result && !*operation->ret_result) {
+        operation->is_cancelled = TRUE;
+        operation->answer(operation, operation->id, NULL);
+    }
+    g_free(operation);
+}
+
 void ask(const Operation *operation, Question question, guint timeout_ms, guint grace_ms)
 {
     struct qkdnf *q = operation->q;
     gint64 now_us = handle_now(q);
+    Operation *copy = g_memdup2(operation, sizeof *operation);
+    g_strlcpy(copy->id, question.id, sizeof copy->id);
+    copy->answer = question.answer;
     question.deadline_us = now_us + ((gint64)timeout_ms + grace_ms) * G_TIME_SPAN_MILLISECOND;
-    question.data = g_memdup2(operation, sizeof *operation);
-    question.free_data = g_free;
+    question.data = copy;
+    question.free_data = operation_free;
     application_ask(q->application, &question, now_us);
     if (!q->is_processing)
         handle_flush(q);

@@ -15,6 +15,9 @@
 // One thing that was asked.
 typedef struct {
     struct qkdnf *q;
+    char id[UUID_CHARS + 1];
+    ApplicationAnswerFn answer;
+    gboolean is_cancelled;
     union {
         qkdnf_reply_fn reply;
         qkdnf_registration_fn registration;
@@ -28,13 +31,14 @@ typedef struct {
     int phase;             // of a handover, the last that was heard of
 } Operation;
 
-// Asks; the operation is copied. The library gives up `grace_ms` after `timeout_ms`.
+// Asks; the operation is copied. The library gives up `grace_ms` after `timeout_ms`. Who waits is
+// answered, with no message, also when the question is cancelled.
 void ask(const Operation *operation, Question question, guint timeout_ms, guint grace_ms);
 // Turns the handle until there is a result.
 gpointer ask_wait(struct qkdnf *q, gpointer *result);
 
 // Why there is no answer.
-enum qkdnf_status ask_silence(const struct qkdnf *q, const char **ret_text);
+enum qkdnf_status ask_silence(const Operation *operation, const char **ret_text);
 // Why `ids` cannot be put on the bus, for a person (free with g_free()), or NULL.
 char *ask_find_bad_id(const char *what, const char *const *ids, gsize n);
 // The same of the sizes and IDs that every kind of request for keys has.

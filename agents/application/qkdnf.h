@@ -54,6 +54,7 @@ enum qkdnf_status {
     QKDNF_UNREACHABLE = 1000, // the broker or KME: no connection, or not the right one
     QKDNF_UNAVAILABLE = 1001, // the KME cannot serve now (its 503)
     QKDNF_BAD_ANSWER = 1002,  // an answer that is not of the standard
+    QKDNF_CANCELLED = 1003,   // by qkdnf_cancel(), while somebody waited for it
 };
 
 // Such as "NO_ROUTE"; "UNKNOWN" for a code that this version does not have. Static.
@@ -164,8 +165,9 @@ typedef void (*qkdnf_reply_fn)(void *data, const struct qkdnf_reply *reply);
 QKDNF_API enum qkdnf_status qkdnf_request_keys(struct qkdnf *q, const struct qkdnf_request *request,
                                                qkdnf_reply_fn callback, void *data,
                                                char ret_id[37]);
-// The callback of this request will not come; 0 when it is not under way. What the platform grants
-// nevertheless stays at the KMEs until it expires.
+// The callback of this request will not come; 0 when it is not under way. A call that waits for it,
+// from within whose callback this may be called, returns with QKDNF_CANCELLED. What the platform
+// grants nevertheless stays at the KMEs until it expires.
 QKDNF_API int qkdnf_cancel(struct qkdnf *q, const char *id);
 // The same, waiting for the reply. Never NULL.
 QKDNF_API struct qkdnf_reply *qkdnf_request_keys_wait(struct qkdnf *q,

@@ -34,6 +34,7 @@ static const struct {
     {QKDNF_UNREACHABLE, "UNREACHABLE", "no connection, or not to the right one"},
     {QKDNF_UNAVAILABLE, "UNAVAILABLE", "the key management entity cannot serve now"},
     {QKDNF_BAD_ANSWER, "BAD_ANSWER", "an answer that is not of the standard"},
+    {QKDNF_CANCELLED, "CANCELLED", "cancelled by this application"},
 };
 
 const char *qkdnf_status_name(enum qkdnf_status status)

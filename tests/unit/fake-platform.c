@@ -117,6 +117,9 @@ static void say_phase(FakePlatform *platform, const char *to, const char *id,
     outbox_add(platform->outbox, KIND_HANDOVER_STATE, to, &state.base);
 }
 
+// That only a platform newer than this library would say.
+#define NEWER_PHASE ((Qkdnf__V1__HandoverPhase)9)
+
 // Prepares it at once; what follows is said only when it is asked again, and then all of it.
 static void answer_handover(FakePlatform *platform, const char *to, const WireHandover *message)
 {
@@ -128,6 +131,8 @@ static void answer_handover(FakePlatform *platform, const char *to, const WireHa
         say_phase(platform, to, message->id, QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_FALLEN_BACK);
     for (int phase = 1; phase <= last && !is_refused; phase++)
         say_phase(platform, to, message->id, (Qkdnf__V1__HandoverPhase)phase);
+    if (is_first)
+        say_phase(platform, to, message->id, NEWER_PHASE);
 }
 
 static void on_request(gpointer data, const Sender *sender, gconstpointer message)

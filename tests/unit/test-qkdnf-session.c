@@ -205,6 +205,19 @@ static void test_handover_with_a_callback(QkdnfFixture *f, gconstpointer data)
     qkdnf_close(q);
 }
 
+static void test_cancelled_while_waiting(QkdnfFixture *f, gconstpointer data)
+{
+    fake_platform_knobs(f->platform)->kme_url = g_strdup("https://127.0.0.1:1");
+    struct qkdnf *q = qkdnf_fixture_join(f, "bank-a");
+    struct qkdnf_handover_state *state = qkdnf_handover_wait(q, &to_graz, NULL, cancel_at_once, q);
+    g_assert_cmpint(state->status, ==, QKDNF_CANCELLED);
+    g_assert_cmpint(state->phase, ==, QKDNF_HANDOVER_REQUESTED);
+    g_assert_cmpstr(state->text, ==, "cancelled by this application");
+    g_assert_false(qkdnf_cancel(q, state->id));
+    qkdnf_handover_state_free(state);
+    qkdnf_close(q);
+}
+
 static void test_a_handle_is_moved(QkdnfFixture *f, gconstpointer data)
 {
     struct qkdnf_kme *kme = old_kme(f);
@@ -252,6 +265,7 @@ int main(int argc, char **argv)
     add("/qkdnf-session/handover", test_handover);
     add("/qkdnf-session/falls-back", test_falls_back);
     add("/qkdnf-session/handover-with-a-callback", test_handover_with_a_callback);
+    add("/qkdnf-session/cancelled-while-waiting", test_cancelled_while_waiting);
     add("/qkdnf-session/a-handle-is-moved", test_a_handle_is_moved);
     return g_test_run();
 }
