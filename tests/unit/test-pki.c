@@ -150,6 +150,48 @@ static void expect_refused(const PkiCa *ca, const char *id, const char *dir, con
         g_error("\"%s\" does not say \"%s\"", error->message, why);
 }
 
+static void remove_file(const Place *place, const char *name)
+{
+    g_autofree char *path = path_in(place, name);
+    g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
+// As a process that is killed between a key and its certificate leaves them.
+static void test_what_was_cut_short_goes_on(Place *place, gconstpointer data)
+{
+    issue(place, "vienna", PKI_USAGE_CLIENT);
+    g_autofree char *key = contents(place, "vienna.key");
+    g_autofree char *ca_key = contents(place, PKI_CA_KEY_FILE);
+    remove_file(place, "vienna.crt");
+    remove_file(place, PKI_CA_CERTIFICATE_FILE);
+    g_clear_pointer(&place->ca, pki_ca_free);
+    place->ca = pki_create_ca(place->dir, NULL);
+    g_assert_nonnull(place->ca);
+    issue(place, "vienna", PKI_USAGE_CLIENT);
+    g_assert_true(verifies(place, "vienna.crt", "sslclient", NULL, NULL));
+    g_autofree char *key_after = contents(place, "vienna.key");
+    g_autofree char *ca_key_after = contents(place, PKI_CA_KEY_FILE);
+    g_assert_cmpstr(key, ==, key_after);
+    g_assert_cmpstr(ca_key, ==, ca_key_after);
+}
+
+static void test_half_a_retirement_is_repeated(Place *place, gconstpointer data)
+{
+    issue(place, "vienna", PKI_USAGE_CLIENT);
+    g_autofree char *before = contents(place, "vienna.key");
+    g_autofree char *key = path_in(place, "vienna.key"), *old = path_in(place, "vienna.key.old");
+    g_assert_cmpint(g_rename(key, old), ==, 0);
+    expect_refused(place->ca, "vienna", place->dir, "vienna.key");
+    g_assert_true(pki_retire("vienna", place->dir, NULL));
+    g_assert_true(pki_retire("vienna", place->dir, NULL));
+    issue(place, "vienna", PKI_USAGE_CLIENT);
+    g_autofree char *after = contents(place, "vienna.key");
+    g_assert_cmpstr(before, !=, after);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(pki_retire("graz", place->dir, &error));
+    g_assert_nonnull(strstr(error->message, "graz.key: No such file"));
+}
+
 static void test_what_is_not_valid_is_refused(Place *place, gconstpointer data)
 {
     Place other;
@@ -251,6 +293,8 @@ int main(int argc, char **argv)
     add("/pki/names", test_names);
     add("/pki/keys-are-private", test_keys_are_private);
     add("/pki/what-is-valid-is-kept", test_what_is_valid_is_kept);
+    add("/pki/what-was-cut-short-goes-on", test_what_was_cut_short_goes_on);
+    add("/pki/half-a-retirement-is-repeated", test_half_a_retirement_is_repeated);
     add("/pki/what-is-not-valid-is-refused", test_what_is_not_valid_is_refused);
     add("/pki/servers-have-their-hosts", test_servers_have_their_hosts);
     add("/pki/renewal-and-revocation", test_renewal_and_revocation);

@@ -100,24 +100,36 @@ static gboolean add_extensions(X509 *certificate, X509 *issuer, const Extension 
     return TRUE;
 }
 
-// The key is written first: a certificate that is there has its key.
-static gboolean write_pair(X509 *certificate, EVP_PKEY *key, const char *certificate_path,
-                           const char *key_path, GError **error)
+static gboolean write_text(BIO *memory, const char *path, int mode, GError **error)
 {
-    g_autoptr(BIO) public = BIO_new(BIO_s_mem());
-    g_autoptr(BIO) private = BIO_new(BIO_s_secmem());
-    if (!PEM_write_bio_X509(public, certificate) ||
-        !PEM_write_bio_PKCS8PrivateKey(private, key, NULL, NULL, 0, NULL, NULL)) {
-        pem_set_error(error, "cannot write %s", certificate_path);
-        return FALSE;
+    char *text = NULL;
+    long n_bytes = BIO_get_mem_data(memory, &text);
+    return g_file_set_contents_full(path, text, n_bytes, G_FILE_SET_CONTENTS_CONSISTENT, mode,
+                                    error);
+}
+
+static gboolean write_certificate(X509 *certificate, const char *path, GError **error)
+{
+    g_autoptr(BIO) memory = BIO_new(BIO_s_mem());
+    if (PEM_write_bio_X509(memory, certificate))
+        return write_text(memory, path, MODE_READABLE, error);
+    pem_set_error(error, "cannot write %s", path);
+    return FALSE;
+}
+
+// It is there before its certificate is. One without a certificate is of a start that was cut
+// short: it is taken up, since no key is ever overwritten.
+static EVP_PKEY *obtain_key(const char *path, GError **error)
+{
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        return pem_load_key(path, error);
+    g_autoptr(EVP_PKEY) key = EVP_EC_gen("P-256");
+    g_autoptr(BIO) memory = BIO_new(BIO_s_secmem());
+    if (!key || !PEM_write_bio_PKCS8PrivateKey(memory, key, NULL, NULL, 0, NULL, NULL)) {
+        pem_set_error(error, "cannot write %s", path);
+        return NULL;
     }
-    char *public_text = NULL, *private_text = NULL;
-    long n_public = BIO_get_mem_data(public, &public_text);
-    long n_private = BIO_get_mem_data(private, &private_text);
-    return g_file_set_contents_full(key_path, private_text, n_private,
-                                    G_FILE_SET_CONTENTS_CONSISTENT, MODE_PRIVATE, error) &&
-           g_file_set_contents_full(certificate_path, public_text, n_public,
-                                    G_FILE_SET_CONTENTS_CONSISTENT, MODE_READABLE, error);
+    return write_text(memory, path, MODE_PRIVATE, error) ? g_steal_pointer(&key) : NULL;
 }
 
 static PkiCa *create_ca(const char *certificate_path, const char *key_path, GError **error)
@@ -130,14 +142,16 @@ static PkiCa *create_ca(const char *certificate_path, const char *key_path, GErr
         {0, NULL},
     };
     g_autoptr(PkiCa) ca = g_new0(PkiCa, 1);
-    ca->key = EVP_EC_gen("P-256");
-    ca->certificate = ca->key ? draft(CA_NAME, 0, CA_DAYS, ca->key, NULL) : NULL;
+    ca->key = obtain_key(key_path, error);
+    if (!ca->key)
+        return NULL;
+    ca->certificate = draft(CA_NAME, 0, CA_DAYS, ca->key, NULL);
     if (!ca->certificate || !add_extensions(ca->certificate, ca->certificate, extensions) ||
         !X509_sign(ca->certificate, ca->key, EVP_sha256())) {
         pem_set_error(error, "cannot create a certification authority");
         return NULL;
     }
-    if (!write_pair(ca->certificate, ca->key, certificate_path, key_path, error))
+    if (!write_certificate(ca->certificate, certificate_path, error))
         return NULL;
     return g_steal_pointer(&ca);
 }
@@ -168,8 +182,7 @@ PkiCa *pki_create_ca(const char *dir, GError **error)
 {
     g_autofree char *certificate_path = g_build_filename(dir, PKI_CA_CERTIFICATE_FILE, NULL);
     g_autofree char *key_path = g_build_filename(dir, PKI_CA_KEY_FILE, NULL);
-    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS) ||
-        g_file_test(key_path, G_FILE_TEST_EXISTS))
+    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS))
         return open_ca(certificate_path, key_path, error);
     return create_ca(certificate_path, key_path, error);
 }
@@ -213,15 +226,16 @@ static gboolean create_pair(const PkiCa *ca, const Subject *subject, const char 
         {NID_authority_key_identifier, "keyid:always"},
         {0, NULL},
     };
-    g_autoptr(EVP_PKEY) key = EVP_EC_gen("P-256");
-    g_autoptr(X509) certificate =
-        key ? draft(subject->id, subject->roles, DAYS, key, ca->certificate) : NULL;
+    g_autoptr(EVP_PKEY) key = obtain_key(key_path, error);
+    if (!key)
+        return FALSE;
+    g_autoptr(X509) certificate = draft(subject->id, subject->roles, DAYS, key, ca->certificate);
     if (!certificate || !add_extensions(certificate, ca->certificate, extensions) ||
         !X509_sign(certificate, ca->key, EVP_sha256())) {
         pem_set_error(error, "cannot issue a certificate for %s", subject->id);
         return FALSE;
     }
-    return write_pair(certificate, key, certificate_path, key_path, error);
+    return write_certificate(certificate, certificate_path, error);
 }
 
 static gboolean check_pair(const PkiCa *ca, const char *id, Roles roles,
@@ -276,8 +290,7 @@ static gboolean issue(const PkiCa *ca, const Subject *subject, const char *dir, 
         return FALSE;
     g_autofree char *certificate_path = path_of(dir, subject->id, ".crt");
     g_autofree char *key_path = path_of(dir, subject->id, ".key");
-    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS) ||
-        g_file_test(key_path, G_FILE_TEST_EXISTS))
+    if (g_file_test(certificate_path, G_FILE_TEST_EXISTS))
         return check_pair(ca, subject->id, subject->roles, certificate_path, key_path, error);
     return create_pair(ca, subject, certificate_path, key_path, error);
 }
@@ -294,13 +307,15 @@ gboolean pki_issue_server(const PkiCa *ca, const char *id, const char *const *ho
     return issue(ca, &(Subject){id, PKI_USAGE_SERVER, 0, hosts}, dir, error);
 }
 
+// The key goes first, so that a key without a certificate is never one that was in use; what a
+// retirement that was cut short has put aside already may be missing.
 gboolean pki_retire(const char *id, const char *dir, GError **error)
 {
-    static const char *const suffixes[] = {".crt", ".key"};
+    static const char *const suffixes[] = {".key", ".crt"};
     for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
         g_autofree char *path = path_of(dir, id, suffixes[i]);
         g_autofree char *old = g_strconcat(path, ".old", NULL);
-        if (g_rename(path, old) == 0)
+        if (g_rename(path, old) == 0 || (errno == ENOENT && g_file_test(old, G_FILE_TEST_EXISTS)))
             continue;
         g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno), "%s: %s", path,
                     g_strerror(errno));
@@ -359,14 +374,10 @@ static gboolean sign_list(X509_CRL *list, const PkiCa *ca)
 static gboolean write_list(X509_CRL *list, const char *path, GError **error)
 {
     g_autoptr(BIO) memory = BIO_new(BIO_s_mem());
-    char *text = NULL;
-    if (!memory || !PEM_write_bio_X509_CRL(memory, list)) {
-        pem_set_error(error, "cannot write %s", path);
-        return FALSE;
-    }
-    long n_bytes = BIO_get_mem_data(memory, &text);
-    return g_file_set_contents_full(path, text, n_bytes, G_FILE_SET_CONTENTS_CONSISTENT,
-                                    MODE_READABLE, error);
+    if (memory && PEM_write_bio_X509_CRL(memory, list))
+        return write_text(memory, path, MODE_READABLE, error);
+    pem_set_error(error, "cannot write %s", path);
+    return FALSE;
 }
 
 gboolean pki_revoke(const PkiCa *ca, const char *const *certificate_paths, const char *dir,

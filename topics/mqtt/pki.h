@@ -4,7 +4,7 @@
 // A private certification authority and its certificates, for a federation that brings its own:
 // ECDSA on P-256, keys as PKCS#8 readable by their owner only, certificates as X.509 v3 by RFC 5280
 // that strict verifiers and browsers accept. What is there and valid is kept; no key is ever
-// overwritten.
+// overwritten. A process that ends in the middle of a call can make the same call again.
 
 #include "topics/kind.h"
 
@@ -35,7 +35,8 @@ gboolean pki_issue(const PkiCa *ca, const char *id, PkiUsage usage, Roles roles,
 gboolean pki_issue_server(const PkiCa *ca, const char *id, const char *const *hosts,
                           const char *dir, GError **error);
 
-// Puts aside what was issued for `id`, as ID.crt.old and ID.key.old, so that it is issued anew.
+// Puts aside what was issued for `id`, as ID.key.old and ID.crt.old, so that it is issued anew. May
+// be repeated when it was cut short.
 gboolean pki_retire(const char *id, const char *dir, GError **error);
 
 // Writes the list of revoked certificates anew, good for 90 days: what is on it already, and those
