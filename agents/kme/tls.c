@@ -82,12 +82,16 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     return g_steal_pointer(&context);
 }
 
+gboolean tls_peer_is_in_time(SSL *ssl)
+{
+    const X509 *certificate = SSL_get0_peer_certificate(ssl);
+    return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+}
+
 char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES])
 {
     g_autoptr(X509) certificate = SSL_get1_peer_certificate(ssl);
     if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK)
-        return NULL;
-    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
         return NULL;
     if (X509_digest(certificate, EVP_sha256(), ret_sha256, NULL) != 1)
         return NULL;

@@ -14,9 +14,11 @@
 SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error);
 
 // The SAE ID of a connection: the one common name of the certificate that the client proved to
-// hold. NULL when it is not an ID, or the certificate's time has passed since a resumed session
-// began. Else also the SHA-256 of the certificate.
+// hold. NULL when it is not an ID. Else also the SHA-256 of the certificate.
 char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES]);
+
+// The time of a certificate may pass while a connection is open, or before a session is resumed.
+gboolean tls_peer_is_in_time(SSL *ssl);
 
 // Whether a connection that was made under earlier settings would be made under these, too.
 gboolean tls_is_trusted(SSL *ssl, SSL_CTX *context);

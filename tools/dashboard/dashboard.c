@@ -6,6 +6,7 @@
 #include "tools/dashboard/site.h"
 #include "tools/dashboard/websocket.h"
 #include "topics/mqtt/daemon.h"
+#include "topics/mqtt/http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,7 +87,7 @@ static void answer(struct evhttp_request *request, int code, const char *type, c
         evhttp_add_header(out, headers[i].name, headers[i].value);
     evhttp_add_header(out, "Content-Type", type);
     evbuffer_add(body, bytes, n_bytes);
-    evhttp_send_reply(request, code, NULL, body);
+    http_reply(request, code, NULL, body);
     evbuffer_free(body);
 }
 

@@ -2,6 +2,8 @@
 
 #include "topics/mqtt/exporter.h"
 
+#include "topics/mqtt/http.h"
+
 #include <event2/buffer.h>
 #include <errno.h>
 #include <event2/http.h>
@@ -23,7 +25,7 @@ static void answer(struct evhttp_request *request, int code, const char *type, c
     struct evbuffer *body = evbuffer_new();
     evbuffer_add(body, text, strlen(text));
     evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type);
-    evhttp_send_reply(request, code, code == HTTP_OK ? "OK" : NULL, body);
+    http_reply(request, code, code == HTTP_OK ? "OK" : NULL, body);
     evbuffer_free(body);
 }
 
