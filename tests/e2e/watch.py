@@ -153,6 +153,15 @@ def test_bench_calls_kmes(fed):
         assert abs(call["over_floor"] - call["per_s"] / call["floor_per_s"]) < 0.001, report
 
 
+def test_bench_relays(fed):
+    description = str(fabric.ROOT / "tools" / "demo" / "fast-links.yaml")
+    report = json.loads(fed.run("bench", "relay", description, "--rounds", "2", "--runs", "1",
+                                "--json"))
+    assert report["pair"]["providers"] == 3 and report["runs"][0]["n_fetched"] == 2, report
+    bits = 2 * report["keys"] * report["size_bits"]
+    assert report["kbit_per_s"] == bits * 1000 // report["runs"][0]["took_us"], report
+
+
 def test_bench_reroutes(fed):
     report = json.loads(fed.run("bench", "reroute", "--sessions", "100", "--runs", "1",
                                 "--json"))

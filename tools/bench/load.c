@@ -10,11 +10,20 @@
 
 #define FETCH_TIMEOUT_MS 10000
 
-// One key of one request, as it was granted.
+// How long, and how often at most, key that has run short is waited for.
+#define SHORT_PAUSE_US (5 * G_TIME_SPAN_MILLISECOND)
+#define SHORT_MAX      20000
+
+// One request, as it was granted.
 typedef struct {
     char request[37];
-    char key[37];
+    char **keys;
 } Granted;
+
+static void clear_granted(gpointer data)
+{
+    g_strfreev(((Granted *)data)->keys);
+}
 
 typedef struct {
     const LoadMeasure *measure;
@@ -23,6 +32,7 @@ typedef struct {
     json_t *federation; // its description
     struct qkdnf *initiator;
     guint n_asked;
+    guint n_short;   // answers that there is not enough key now
     GArray *granted; // Granted
     Samples *samples;
     char *failure;
@@ -37,11 +47,21 @@ typedef struct {
 
 static void on_reply(void *data, const struct qkdnf_reply *reply);
 
+static guint n_keys(const Load *load)
+{
+    return MAX(1, load->measure->n_keys);
+}
+
 static void ask_more(Load *load)
 {
-    struct qkdnf_request request = {.targets = &load->target_id, .n_targets = 1, .number = 1};
-    while (load->n_asked < load->measure->n_requests &&
-           load->n_asked - samples_count(load->samples) < LOAD_OUTSTANDING) {
+    const LoadMeasure *measure = load->measure;
+    guint n_outstanding = measure->n_outstanding > 0 ? measure->n_outstanding : LOAD_OUTSTANDING;
+    struct qkdnf_request request = {.targets = &load->target_id,
+                                    .n_targets = 1,
+                                    .number = n_keys(load),
+                                    .size_bits = measure->size_bits};
+    while (load->n_asked < measure->n_requests &&
+           load->n_asked - samples_count(load->samples) < n_outstanding) {
         Asked *asked = g_new(Asked, 1);
         *asked = (Asked){load, g_get_monotonic_time()};
         qkdnf_request_keys(load->initiator, &request, on_reply, asked, NULL);
@@ -49,20 +69,34 @@ static void ask_more(Load *load)
     }
 }
 
+// What is relayed faster than key arrives has to wait for it; but not for ever.
+static gboolean is_short(Load *load, const struct qkdnf_reply *reply)
+{
+    return load->measure->waits_for_key && reply->status == QKDNF_INSUFFICIENT_KEY &&
+           ++load->n_short < SHORT_MAX;
+}
+
 static void on_reply(void *data, const struct qkdnf_reply *reply)
 {
     g_autofree Asked *asked = data;
     Load *load = asked->load;
+    if (is_short(load, reply)) {
+        g_usleep(SHORT_PAUSE_US);
+        load->n_asked--;
+        ask_more(load);
+        return;
+    }
     samples_add(load->samples, g_get_monotonic_time() - asked->asked_us);
-    if (reply->status != QKDNF_OK || reply->n_key_ids != 1) {
+    if (reply->status != QKDNF_OK || reply->n_key_ids != n_keys(load)) {
         if (!load->failure)
             load->failure =
                 g_strdup_printf("under load, a request is not granted: %s", reply->text);
         return;
     }
-    Granted granted = {0};
+    Granted granted = {.keys = g_new0(char *, reply->n_key_ids + 1)};
     g_strlcpy(granted.request, reply->id, sizeof granted.request);
-    g_strlcpy(granted.key, reply->key_ids[0], sizeof granted.key);
+    for (gsize i = 0; i < reply->n_key_ids; i++)
+        granted.keys[i] = g_strdup(reply->key_ids[i]);
     g_array_append_val(load->granted, granted);
     ask_more(load);
 }
@@ -96,7 +130,8 @@ static json_t *ask_all(Load *load, GError **error)
         fail(error, load->failure);
         return NULL;
     }
-    return json_pack("{s:I, s:I, s:I, s:o}", "requests_per_s",
+    return json_pack("{s:I, s:i, s:I, s:I, s:I, s:o}", "took_us", (json_int_t)took_us, "n_short",
+                     (int)load->n_short, "requests_per_s",
                      (json_int_t)(load->granted->len * G_USEC_PER_SEC / took_us), "loaded_p50_us",
                      (json_int_t)samples_quantile(load->samples, 0.5), "loaded_p99_us",
                      (json_int_t)samples_quantile(load->samples, 0.99), "cpu_us",
@@ -112,20 +147,21 @@ typedef struct {
 
 static gboolean fetch_one(const Load *load, const Kmes *kmes, const Granted *granted)
 {
-    const char *key = granted->key;
+    const char *const *keys = (const char *const *)granted->keys;
     struct qkdnf_delivery deliveries[] = {{.sae = load->initiator_id}, {.sae = load->target_id}};
     struct qkdnf_reply reply = {
         .status = QKDNF_OK,
-        .n_key_ids = 1,
-        .key_ids = &key,
+        .n_key_ids = n_keys(load),
+        .key_ids = keys,
+        .size_bits = load->measure->size_bits,
         .n_deliveries = G_N_ELEMENTS(deliveries),
         .deliveries = deliveries,
     };
     g_strlcpy(reply.id, granted->request, sizeof reply.id);
     struct qkdnf_keys *ours = qkdnf_fetch(kmes->initiator, &reply, FETCH_TIMEOUT_MS);
-    struct qkdnf_keys *theirs =
-        qkdnf_get_keys_by_id(kmes->target, load->initiator_id, &key, 1, FETCH_TIMEOUT_MS);
-    gboolean is_equal = ours->n_keys == 1 && exchange_keys_equal(ours, theirs);
+    struct qkdnf_keys *theirs = qkdnf_get_keys_by_id(kmes->target, load->initiator_id, keys,
+                                                     n_keys(load), FETCH_TIMEOUT_MS);
+    gboolean is_equal = ours->n_keys == n_keys(load) && exchange_keys_equal(ours, theirs);
     qkdnf_keys_free(ours);
     qkdnf_keys_free(theirs);
     return is_equal;
@@ -172,6 +208,7 @@ json_t *load_measure(gpointer data, InChild *self, GError **error)
         .granted = g_array_new(FALSE, FALSE, sizeof(Granted)),
         .samples = samples_new(),
     };
+    g_array_set_clear_func(load.granted, clear_granted);
     if (load.federation)
         load.initiator = request_join(measure->dir, load.initiator_id, error);
     json_t *result = load.initiator ? run(&load, error) : NULL;

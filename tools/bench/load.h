@@ -6,16 +6,19 @@
 
 #include "tools/bench/in-child.h"
 
-// Requests under way at a time.
+// Requests under way at a time, unless it is said.
 #define LOAD_OUTSTANDING 64
 
 typedef struct {
     const char *dir;
     const json_t *pair;
     guint n_requests;
-    gboolean fetches; // afterwards, at both ends, which must have the same keys
+    gboolean fetches;        // afterwards, at both ends, which must have the same keys
+    guint n_keys, size_bits; // of a request; 0: one, of the default size
+    gboolean waits_for_key;  // where it has run short: asks again
+    guint n_outstanding;     // 0: LOAD_OUTSTANDING
 } LoadMeasure;
 
-// `{"requests_per_s", "loaded_p50_us", "loaded_p99_us", "cpu_us": {ROLE: …}, "n_fetched"}`, where
-// the processor time is that of one request.
+// `{"took_us", "n_short", "requests_per_s", "loaded_p50_us", "loaded_p99_us", "cpu_us": {ROLE: …},
+// "n_fetched"}`, where the processor time is that of one request.
 json_t *load_measure(gpointer measure, InChild *self, GError **error);

@@ -7,6 +7,7 @@
 #include "tools/bench/durability.h"
 #include "tools/bench/handover.h"
 #include "tools/bench/kme.h"
+#include "tools/bench/relay.h"
 #include "tools/bench/reroute.h"
 #include "tools/bench/scale.h"
 #include "tools/bench/throughput.h"
@@ -40,6 +41,7 @@ static const Measure measures[] = {
     {"request", bench_request, NULL, bench_format_table},
     {"throughput", bench_throughput, NULL, throughput_format_table},
     {"kme", bench_kme, NULL, kme_format_table},
+    {"relay", bench_relay, NULL, relay_format_table},
     {"floor", bench_floor, NULL, bench_format_table},
     {"durability", NULL, NULL, durability_format_table},
     {"handover", bench_handover, NULL, handover_format_table},
@@ -89,10 +91,11 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
             arguments->measure = &measures[i];
     }
     if (!arguments->measure)
-        argp_error(state,
-                   "expected request, throughput, kme, floor, durability, handover, reroute, "
-                   "scale, authentication or all, not '%s'",
-                   value);
+        argp_error(
+            state,
+            "expected request, throughput, kme, relay, floor, durability, handover, reroute, "
+            "scale, authentication or all, not '%s'",
+            value);
 }
 
 static void check_arguments(struct argp_state *state, Arguments *arguments)
@@ -148,13 +151,14 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc =
-        "request|throughput|kme|floor|durability|handover|all FILE\nreroute|scale|authentication",
+    .args_doc = "request|throughput|kme|relay|floor|durability|handover|all "
+                "FILE\nreroute|scale|authentication",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
         "describes or that runs; how many a second are granted when many are under way "
-        "(throughput); how many ETSI GS QKD 014 calls a second an agent answers (kme); how long an "
+        "(throughput); how many ETSI GS QKD 014 calls a second an agent answers (kme); how much "
+        "key is relayed in large requests (relay); how long an "
         "application takes to move to another provider and "
         "what its user notices (handover); what it costs that every promise is on disk before it "
         "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
