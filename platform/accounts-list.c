@@ -9,6 +9,7 @@
 
 #define CHARGES_PER_PAGE  200
 #define NETTINGS_PER_PAGE 20
+#define NETTINGS_BYTES    (64 << 10)
 
 // An operator repeats itself until it is answered: it means one period.
 #define SAME_US (15 * G_TIME_SPAN_SECOND)
@@ -82,6 +83,7 @@ static void list_statements(Federation *federation, const Sender *sender, const 
 static void list_nettings(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
     WireNetting *pointers[NETTINGS_PER_PAGE];
+    gsize n_bytes = 0;
     WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
     guint64 after = g_ascii_strtoull(admin->accounts->after, NULL, 10);
     answer.nettings = pointers;
@@ -89,11 +91,12 @@ static void list_nettings(Federation *federation, const Sender *sender, const Wi
         WireNetting *netting = item->data;
         if (netting->period <= after)
             continue;
-        if (answer.n_nettings == NETTINGS_PER_PAGE) {
+        if (answer.n_nettings == NETTINGS_PER_PAGE || n_bytes > NETTINGS_BYTES) {
             answer.more = TRUE;
             break;
         }
         pointers[answer.n_nettings++] = netting;
+        n_bytes += protobuf_c_message_get_packed_size(&netting->base);
     }
     admin_answer(federation, sender, admin, &answer);
 }

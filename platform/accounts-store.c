@@ -61,6 +61,7 @@ Accounts *accounts_new(const FederationAccounts *config)
     accounts->series = g_tree_new_full(id_compare, NULL, NULL, series_free);
     take_prices(accounts, config);
     accounts->grants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wire_free);
+    accounts->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     accounts->charges = g_tree_new_full(id_compare, NULL, NULL, wire_free);
     return accounts;
 }
@@ -70,6 +71,7 @@ void accounts_free(Accounts *accounts)
     if (!accounts)
         return;
     g_hash_table_unref(accounts->grants);
+    g_hash_table_unref(accounts->known);
     g_tree_unref(accounts->charges);
     g_tree_unref(accounts->series);
     g_ptr_array_unref(accounts->tariffs);
@@ -80,11 +82,41 @@ void accounts_free(Accounts *accounts)
     g_free(accounts);
 }
 
+// --- requests ------------------------------------------------------------------------------------
+
+// The record of an order is named after its request: two requests of one ID would be one.
+static void note_request(Accounts *accounts, const char *request, gint change)
+{
+    gint n = GPOINTER_TO_INT(g_hash_table_lookup(accounts->known, request)) + change;
+    if (n > 0)
+        g_hash_table_replace(accounts->known, g_strdup(request), GINT_TO_POINTER(n));
+    else
+        g_hash_table_remove(accounts->known, request);
+}
+
+gboolean accounts_is_new(const Federation *federation, const char *request)
+{
+    return !g_hash_table_contains(federation->accounts->known, request);
+}
+
+static void note_grant(Accounts *accounts, const char *name, gint change)
+{
+    g_autofree char *request = g_strndup(name, strcspn(name, "/"));
+    note_request(accounts, request, change);
+}
+
 // --- grants --------------------------------------------------------------------------------------
 
 char *grant_name(const char *request, guint attempt)
 {
     return g_strdup_printf("%s/%u", request, attempt);
+}
+
+void grant_add(Federation *federation, char *name, Platform__State__Grant *grant)
+{
+    if (!g_hash_table_contains(federation->accounts->grants, name))
+        note_grant(federation->accounts, name, 1);
+    g_hash_table_replace(federation->accounts->grants, name, grant);
 }
 
 void grant_save(Federation *federation, const char *name, const Platform__State__Grant *grant)
@@ -96,6 +128,7 @@ void grant_save(Federation *federation, const char *name, const Platform__State_
 void grant_drop(Federation *federation, const char *name)
 {
     store_delete_text(federation->store, "grant", name);
+    note_grant(federation->accounts, name, -1);
     g_hash_table_remove(federation->accounts->grants, name);
 }
 
@@ -108,6 +141,8 @@ WireCharge *charge_find(const Federation *federation, const char *record)
 
 void charge_add(Federation *federation, WireCharge *charge)
 {
+    if (!charge_find(federation, charge->record))
+        note_request(federation->accounts, charge->request, 1);
     g_tree_replace(federation->accounts->charges, charge->record, charge);
 }
 
@@ -119,6 +154,8 @@ void charge_save(Federation *federation, const WireCharge *charge)
 
 void charge_forget(Federation *federation, const char *record)
 {
+    const WireCharge *charge = charge_find(federation, record);
+    note_request(federation->accounts, charge->request, -1);
     store_delete_text(federation->store, "charge", record);
     g_tree_remove(federation->accounts->charges, record);
 }
@@ -137,7 +174,7 @@ static void load_grant(gpointer data, GBytes *key, GBytes *value)
     g_autofree char *name = record_name(key);
     Platform__State__Grant *grant = record_unpack(&platform__state__grant__descriptor, value);
     if (grant)
-        g_hash_table_replace(loading->federation->accounts->grants, g_steal_pointer(&name), grant);
+        grant_add(loading->federation, g_steal_pointer(&name), grant);
     else
         record_fail(&loading->fault, "grant", name, "is damaged");
 }

@@ -81,8 +81,7 @@ void accounts_on_grant(Federation *federation, const Request *request)
     grant.shares = pointers;
     g_autofree char *name = grant_name(request->id, request->attempt);
     grant_save(federation, name, &grant);
-    g_hash_table_replace(federation->accounts->grants, g_steal_pointer(&name),
-                         message_copy(&grant.base));
+    grant_add(federation, g_steal_pointer(&name), message_copy(&grant.base));
 }
 
 // --- what is charged -----------------------------------------------------------------------------
@@ -92,10 +91,27 @@ static guint64 duration_us(guint64 start_us, guint64 end_us)
     return end_us > start_us ? end_us - start_us : 0;
 }
 
+// It lasted as long as its provider says, at most; and it was done before it was granted, whatever
+// that one's clock says.
+static void place_in_time(WireCharge *charge, const WireUsage *usage, guint64 granted_at_us)
+{
+    guint64 us = MIN(duration_us(usage->start_us, usage->end_us), (guint64)LONGEST_US);
+    guint64 latest_us = granted_at_us + TOLERANCE_US;
+    guint64 earliest_us = latest_us - MIN(latest_us, (guint64)LONGEST_US);
+    charge->end_us = CLAMP(usage->start_us + us, earliest_us, latest_us);
+    charge->start_us = charge->end_us - MIN(charge->end_us, us);
+}
+
+static gboolean is_shortened(const WireCharge *charge)
+{
+    return charge->session[0] && charge->charged_us < duration_us(charge->start_us, charge->end_us);
+}
+
 static char *format_dispute(const WireCharge *charge)
 {
-    if (charge->keys == charge->charged_keys && charge->bits == charge->charged_bits &&
-        charge->keys == charge->granted_keys && charge->bits == charge->granted_bits)
+    if (!is_shortened(charge) && charge->keys == charge->charged_keys &&
+        charge->bits == charge->charged_bits && charge->keys == charge->granted_keys &&
+        charge->bits == charge->granted_bits)
         return g_strdup("");
     GString *text = g_string_new(NULL);
     g_string_printf(text,
@@ -106,6 +122,11 @@ static char *format_dispute(const WireCharge *charge)
     if (charge->is_metered)
         g_string_append_printf(text, ", %s got %u of %" G_GUINT64_FORMAT, charge->buyer,
                                charge->buyer_keys, charge->buyer_bits);
+    if (is_shortened(charge))
+        g_string_append_printf(text,
+                               ", %s metered %" G_GUINT64_FORMAT " ms, %s got %" G_GUINT64_FORMAT,
+                               charge->seller, duration_us(charge->start_us, charge->end_us) / 1000,
+                               charge->buyer, (charge->charged_us - TOLERANCE_US) / 1000);
     return g_string_free(text, FALSE);
 }
 
@@ -123,7 +144,7 @@ static void tell_dispute(Federation *federation, const WireCharge *charge)
 static void reconcile(Federation *federation, WireCharge *charge,
                       const Platform__State__Share *share)
 {
-    guint64 us = MIN(duration_us(charge->start_us, charge->end_us), (guint64)LONGEST_US);
+    guint64 us = duration_us(charge->start_us, charge->end_us);
     charge->charged_keys = MIN(charge->keys, charge->granted_keys);
     charge->charged_bits = MIN(charge->bits, charge->granted_bits);
     if (share->is_metered) {
@@ -197,9 +218,11 @@ static void take_buyers_word(Federation *federation, const Platform__State__Gran
         if (!charge)
             continue;
         guint64 bits = charge->charged_bits, us = charge->charged_us;
+        guint keys = charge->charged_keys;
         reconcile(federation, charge, share);
         charge_save(federation, charge);
-        if (charge->sequence > 0 && (charge->charged_bits != bits || charge->charged_us != us))
+        if (charge->sequence > 0 && (charge->charged_keys != keys || charge->charged_bits != bits ||
+                                     charge->charged_us != us))
             settle_correct(federation, charge);
     }
 }
@@ -217,8 +240,7 @@ static void take_in(Federation *federation, const char *seller, const WireUsage 
     wire.purpose = share->purpose;
     wire.keys = usage->keys;
     wire.bits = usage->bits;
-    wire.start_us = usage->start_us;
-    wire.end_us = usage->end_us;
+    place_in_time(&wire, usage, grant->granted_at_us);
     wire.partial = usage->partial;
     wire.granted_keys = grant->keys;
     wire.granted_bits = share->bits;

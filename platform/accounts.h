@@ -15,6 +15,7 @@
 struct Accounts {
     GHashTable *grants; // "request/attempt" → Platform__State__Grant
     GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
+    GHashTable *known;  // request → of how many grants and charges it is
 
     WireCurrency *currency; // in which members settle
     GPtrArray *tariffs;     // Standing: the federation's standing prices
@@ -32,6 +33,8 @@ struct Accounts {
 const WireTariff *accounts_tariff(const Federation *federation, const char *seller, gint64 at_us);
 
 char *grant_name(const char *request, guint attempt);
+// Takes both over; durable when it is saved.
+void grant_add(Federation *federation, char *name, Platform__State__Grant *grant);
 void grant_save(Federation *federation, const char *name, const Platform__State__Grant *grant);
 void grant_drop(Federation *federation, const char *name);
 

@@ -215,6 +215,8 @@ Accounts *accounts_new(const FederationAccounts *config);
 void accounts_free(Accounts *accounts);
 gboolean accounts_load(Federation *federation, GError **error);
 // Each provider that took part is expected to report it.
+// FALSE when a request of this ID would be taken for one that is in the accounts.
+gboolean accounts_is_new(const Federation *federation, const char *request);
 void accounts_on_grant(Federation *federation, const struct Request *request);
 void accounts_on_usage(gpointer federation, const Sender *sender, gconstpointer message);
 // accounts-list.c

@@ -12,11 +12,11 @@
 
 __extension__ typedef unsigned __int128 Wide;
 
-// Half away from zero, of what is not negative.
-static gboolean divide(Wide numerator, Wide denominator, gint64 *ret_minor)
+// Half away from zero, of what is not negative. FALSE: it is more than that.
+static gboolean divide(Wide numerator, Wide denominator, gint64 max, gint64 *ret_minor)
 {
     Wide quotient = (numerator + denominator / 2) / denominator;
-    if (quotient > (Wide)RATE_MINOR_MAX)
+    if (quotient > (Wide)max)
         return FALSE;
     *ret_minor = (gint64)quotient;
     return TRUE;
@@ -117,11 +117,18 @@ const WireTariff *rate_find_tariff(WireTariff *const *tariffs, gsize n_tariffs, 
 
 // --- records -------------------------------------------------------------------------------------
 
+static guint64 seconds_up(gint64 at_us)
+{
+    return ((guint64)at_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC;
+}
+
+// By the seconds of the clock, so that a session costs the same in however many records it is said.
 static guint64 begun_seconds(const RateItem *item)
 {
     if (!item->is_session || item->end_us <= item->start_us)
         return 0;
-    return ((guint64)item->end_us - (guint64)item->start_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC;
+    gboolean has_begun = item->is_first && item->start_us % G_USEC_PER_SEC != 0;
+    return seconds_up(item->end_us) - seconds_up(item->start_us) + has_begun;
 }
 
 const char *rate_check_item(const RateItem *item)
@@ -202,13 +209,21 @@ gboolean rate_item(const WireTariff *tariff, const RateItem *item, const RateVol
     Wide scaled = micro * band_of(tariff, item->start_us) * step_of(tariff, volume->bits) *
                   overrun_of(tariff, volume);
     Wide whole = (Wide)MICRO * RATE_BASIS_POINTS * RATE_BASIS_POINTS * RATE_BASIS_POINTS;
-    return divide(scaled, whole, ret_minor);
+    return divide(scaled, whole, RATE_MINOR_MAX, ret_minor);
 }
 
 gint64 rate_missing_to_minimum(const WireTariff *tariff, gsize n_records, gint64 minor)
 {
     gint64 minimum = (gint64)tariff->minimum;
     return n_records > 0 && minor < minimum ? minimum - minor : 0;
+}
+
+gint64 rate_part(gint64 minor, guint64 part, guint64 whole)
+{
+    gint64 amount = 0;
+    if (minor > 0 && whole > 0 && divide((Wide)minor * MIN(part, whole), whole, minor, &amount))
+        return amount;
+    return 0;
 }
 
 // --- currencies ----------------------------------------------------------------------------------
@@ -262,7 +277,7 @@ gboolean rate_convert(const WireMoney *from, const WireCurrency *to, WireExchang
     }
     gboolean is_negative = from->minor < 0;
     guint64 size = is_negative ? -(guint64)from->minor : (guint64)from->minor;
-    if (!divide((Wide)size * numerator, denominator, ret_minor))
+    if (!divide((Wide)size * numerator, denominator, G_MAXINT64, ret_minor))
         return FALSE;
     if (is_negative)
         *ret_minor = -*ret_minor;

@@ -23,7 +23,8 @@ typedef struct {
     guint64 bits;
     gboolean is_session; // its seconds count
     gint64 start_us;
-    gint64 end_us; // before the start, when a clock was set back: no seconds
+    gint64 end_us;     // before the start, when a clock was set back: no seconds
+    gboolean is_first; // of its session, or after a gap: the second in which it starts counts, too
 } RateItem;
 
 // What the buyer used of the seller before it, in this period.
@@ -42,6 +43,9 @@ const WireTariff *rate_find_tariff(WireTariff *const *tariffs, gsize n_tariffs, 
 // In minor units of the tariff's currency. Both were checked. FALSE: more than can be said.
 gboolean rate_item(const WireTariff *tariff, const RateItem *item, const RateVolume *volume,
                    gint64 *ret_minor);
+
+// What a part of something costs that cost so much as a whole.
+gint64 rate_part(gint64 minor, guint64 part, guint64 whole);
 
 // What is missing to the minimum of a period of which the records cost so much.
 gint64 rate_missing_to_minimum(const WireTariff *tariff, gsize n_records, gint64 minor);

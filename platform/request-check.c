@@ -147,5 +147,8 @@ Verdict request_check(const Federation *federation, const Sender *sender, const 
         verdict = check_allowance(federation, wire);
     if (verdict.status == STATUS_OK)
         verdict = check_names(federation, wire);
+    if (verdict.status == STATUS_OK && !accounts_is_new(federation, wire->id))
+        return request_refuse(STATUS_BAD_REQUEST,
+                              "id was used for a request that is not settled yet");
     return verdict;
 }

@@ -16,7 +16,8 @@ static gint64 price_of(const WireTariff *tariff, const WireCharge *charge, guint
 {
     RateItem item = {charge->purpose,          charge->charged_keys,
                      charge->charged_bits,     charge->session[0] != '\0',
-                     (gint64)charge->start_us, (gint64)(charge->start_us + charge->charged_us)};
+                     (gint64)charge->start_us, (gint64)(charge->start_us + charge->charged_us),
+                     charge->partial == 0};
     RateVolume volume = {before_bits, 0};
     gint64 minor = 0;
     const char *fault = rate_check_item(&item);
@@ -112,6 +113,8 @@ static void page_add(Page *page, WireCharge *charge, const WireTariff *tariff, g
 static void mark_settled(Federation *federation, const Page *page, guint64 sequence)
 {
     for (guint i = 0; i < page->n; i++) {
+        if (!page->charges[i])
+            continue;
         page->charges[i]->sequence = sequence;
         charge_save(federation, page->charges[i]);
     }
@@ -200,41 +203,82 @@ void settle_series(Federation *federation, Series *series, GPtrArray *charges)
 
 // --- corrections ---------------------------------------------------------------------------------
 
-// As settled, but for what is charged less now.
-static void reprice(Federation *federation, const Platform__State__Batch *old, Page *ret_page)
+// As it was settled.
+static void page_copy(const Federation *federation, Page *page, const WireStatementItem *item)
 {
-    guint64 bits = old->statement->before_bits;
-    for (gsize i = 0; i < old->statement->n_items; i++) {
-        const WireStatementItem *item = old->statement->items[i];
-        WireCharge *charge = charge_find(federation, item->record);
-        const WireTariff *tariff =
-            accounts_tariff(federation, old->statement->seller, (gint64)item->start_us);
-        page_add(ret_page, charge, tariff, bits);
-        bits += charge->charged_bits;
+    page->items[page->n] = *item;
+    page->items[page->n].remark = g_strdup(item->remark);
+    page->pointers[page->n] = &page->items[page->n];
+    // NULL: what can become no less is forgotten.
+    page->charges[page->n++] = charge_find(federation, item->record);
+}
+
+// By its tariff, as far as that still asks for the same money, else in proportion; never for more
+// than it was.
+static void page_correct(Federation *federation, Page *page, WireCharge *charge,
+                         const WireTariff *tariff, const WireStatementItem *old,
+                         guint64 before_bits)
+{
+    WireStatementItem *item = &page->items[page->n];
+    page_add(page, charge, tariff, before_bits);
+    if (!tariff)
+        item->amount = rate_part(old->amount, charge->charged_bits, old->bits);
+    item->amount = MIN(item->amount, old->amount);
+}
+
+static void correct_items(Federation *federation, WireCharge *charge, const WireTariff *tariff,
+                          const WireStatement *old, Page *ret_page)
+{
+    guint64 before_bits = old->before_bits;
+    for (gsize i = 0; i < old->n_items; i++) {
+        const WireStatementItem *item = old->items[i];
+        if (strcmp(item->record, charge->record) == 0)
+            page_correct(federation, ret_page, charge, tariff, item, before_bits);
+        else
+            page_copy(federation, ret_page, item);
+        before_bits += item->bits;
     }
 }
 
-static gboolean has_all_charges(const Federation *federation, const WireStatement *statement)
+static gboolean is_whole_period(const Series *series, const WireStatement *statement)
 {
-    for (gsize i = 0; i < statement->n_items; i++) {
-        if (!charge_find(federation, statement->items[i]->record))
+    for (guint i = 0; i < series->batches->len; i++) {
+        const WireStatement *other =
+            ((Platform__State__Batch *)series->batches->pdata[i])->statement;
+        if (other != statement && other->period == statement->period)
             return FALSE;
     }
     return TRUE;
 }
 
-void settle_correct(Federation *federation, const WireCharge *charge)
+// Where the period cost its minimum, it still does; where it cost more, and all of it is in this
+// batch, it may now be below.
+static gint64 correct_minimum(const Series *series, const WireStatement *old,
+                              const WireTariff *tariff, const Page *page)
+{
+    gint64 sum = sum_of(page);
+    if (old->minimum > 0)
+        return old->amount - sum;
+    return tariff && is_whole_period(series, old) ? rate_missing_to_minimum(tariff, page->n, sum)
+                                                  : 0;
+}
+
+void settle_correct(Federation *federation, WireCharge *charge)
 {
     Series *series = series_find(federation, charge->seller, charge->buyer);
     Platform__State__Batch *old = series ? series_find_batch(series, charge->sequence) : NULL;
-    if (!old || !has_all_charges(federation, old->statement))
+    if (!old)
         return;
     g_autofree Page *page = g_new0(Page, 1);
     WireStatement statement = WIRE_STATEMENT_INIT;
-    reprice(federation, old, page);
+    const WireTariff *tariff =
+        accounts_tariff(federation, charge->seller, (gint64)charge->start_us);
+    if (!currency_equal(currency_of(federation, tariff), old->statement->currency))
+        tariff = NULL;
+    correct_items(federation, charge, tariff, old->statement, page);
     statement.replaces = old->statement->sequence;
     statement.currency = old->statement->currency;
-    statement.minimum = old->statement->minimum;
+    statement.minimum = correct_minimum(series, old->statement, tariff, page);
     statement.before_bits = old->statement->before_bits;
     old->replaced_by = series->sequence + 1;
     batch_save(federation, old);

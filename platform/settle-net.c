@@ -2,11 +2,15 @@
 //
 // Netting: what each member gets of all others together. Every amount is converted once, and then
 // given to the one and taken from the other, so that the sum of all is 0 whatever was rounded. A
-// batch for which there is no exchange rate waits, on both sides, for the next period.
+// batch for which there is no exchange rate waits, on both sides, for the next period; so does one
+// that is more than can be added up.
 
 #include "platform/settle.h"
 
 #include <string.h>
+
+// So many are named: a netting stays within the size of its kind.
+#define WAITING_MAX 500
 
 typedef struct {
     Federation *federation;
@@ -14,33 +18,56 @@ typedef struct {
     GPtrArray *waiting; // text
 } Net;
 
-static void give(Net *net, const char *member, gint64 minor)
+static gint64 *position_of(Net *net, const char *member)
 {
     gint64 *position = g_tree_lookup(net->positions, member);
     if (!position) {
         position = g_new0(gint64, 1);
         g_tree_insert(net->positions, g_strdup(member), position);
     }
-    *position += minor;
+    return position;
+}
+
+// From the one to the other, or not at all.
+static gboolean give(Net *net, const WireStatement *statement, gint64 minor)
+{
+    gint64 *seller = position_of(net, statement->seller);
+    gint64 *buyer = position_of(net, statement->buyer);
+    gint64 more = 0, less = 0;
+    if (__builtin_add_overflow(*seller, minor, &more) ||
+        __builtin_sub_overflow(*buyer, minor, &less))
+        return FALSE;
+    *seller = more;
+    *buyer = less;
+    return TRUE;
+}
+
+static gboolean convert(const Federation *federation, const Platform__State__Batch *batch,
+                        gint64 *ret_minor)
+{
+    const Accounts *accounts = federation->accounts;
+    WireMoney effect = WIRE_MONEY_INIT;
+    effect.minor = batch->effect;
+    effect.currency = batch->statement->currency;
+    *ret_minor = 0;
+    return batch->effect == 0 ||
+           rate_convert(&effect, accounts->currency,
+                        (WireExchangeRate *const *)accounts->rates->pdata, accounts->rates->len,
+                        (gint64)batch->statement->until_us, ret_minor);
 }
 
 static void net_batch(Net *net, Platform__State__Batch *batch)
 {
     Federation *federation = net->federation;
     const WireStatement *statement = batch->statement;
-    WireMoney effect = WIRE_MONEY_INIT;
     gint64 minor = 0;
-    effect.minor = batch->effect;
-    effect.currency = statement->currency;
-    if (!rate_convert(&effect, federation->accounts->currency,
-                      (WireExchangeRate *const *)federation->accounts->rates->pdata,
-                      federation->accounts->rates->len, (gint64)statement->until_us, &minor)) {
-        g_ptr_array_add(net->waiting, g_strdup_printf("%s %s %" G_GUINT64_FORMAT, statement->seller,
-                                                      statement->buyer, statement->sequence));
+    if (!convert(federation, batch, &minor) || !give(net, statement, minor)) {
+        if (net->waiting->len < WAITING_MAX)
+            g_ptr_array_add(net->waiting,
+                            g_strdup_printf("%s %s %" G_GUINT64_FORMAT, statement->seller,
+                                            statement->buyer, statement->sequence));
         return;
     }
-    give(net, statement->seller, minor);
-    give(net, statement->buyer, -minor);
     batch->is_netted = TRUE;
     batch_save(federation, batch);
 }

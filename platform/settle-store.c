@@ -6,7 +6,7 @@
 
 #include "topics/record.h"
 
-// Older ones are dropped: the parties have them.
+// Older ones are dropped: batches when they are in a netting and both parties have answered.
 #define BATCHES_MAX  1000
 #define NETTINGS_MAX 1000
 
@@ -65,6 +65,11 @@ void batch_save(Federation *federation, const Platform__State__Batch *batch)
     store_put_text(federation->store, "batch", key, value);
 }
 
+static gboolean is_done(const Platform__State__Batch *batch)
+{
+    return batch->is_netted && batch->seller_has && batch->buyer_has;
+}
+
 static void drop_oldest(Federation *federation, Series *series)
 {
     const Platform__State__Batch *oldest = series->batches->pdata[0];
@@ -83,7 +88,7 @@ void series_add(Federation *federation, Series *series, Platform__State__Batch *
 {
     append(series, batch);
     batch_save(federation, batch);
-    if (series->batches->len > BATCHES_MAX)
+    while (series->batches->len > BATCHES_MAX && is_done(series->batches->pdata[0]))
         drop_oldest(federation, series);
 }
 
@@ -94,6 +99,9 @@ void settle_save_period(Federation *federation)
     Platform__State__Period period = PLATFORM__STATE__PERIOD__INIT;
     period.number = federation->accounts->period;
     period.closed_at_us = (guint64)federation->accounts->closed_at_us;
+    period.from_us = (guint64)federation->accounts->from_us;
+    if (federation->accounts->settled_by)
+        period.settled_by = federation->accounts->settled_by;
     g_autoptr(GBytes) value = message_pack(&period.base);
     store_put_text(federation->store, "period", "last", value);
 }
@@ -160,6 +168,8 @@ static void load_period(gpointer data, GBytes *key, GBytes *value)
         return;
     loading->federation->accounts->period = period->number;
     loading->federation->accounts->closed_at_us = (gint64)period->closed_at_us;
+    loading->federation->accounts->from_us = (gint64)period->from_us;
+    loading->federation->accounts->settled_by = g_strdup(period->settled_by);
     wire_free(period);
 }
 

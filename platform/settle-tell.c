@@ -9,6 +9,9 @@
 #define REPEAT_FIRST_US (2 * G_TIME_SPAN_SECOND)
 #define REPEAT_MAX_US   G_TIME_SPAN_MINUTE
 
+// Of one batch; what is said against it beyond that is not kept.
+#define OBJECTIONS_MAX 8
+
 static protobuf_c_boolean *answer_of(Platform__State__Batch *batch, const char *party)
 {
     protobuf_c_boolean *has = NULL;
@@ -29,19 +32,16 @@ static Platform__State__Batch *first_untold(const Series *series, const char *pa
     return NULL;
 }
 
-static gboolean tell(Federation *federation, const Series *series, const char *party)
+static void tell(Federation *federation, const Series *series, const char *party)
 {
     const Platform__State__Batch *batch = first_untold(series, party);
     if (batch)
         federation_send(federation, KIND_STATEMENT, party, &batch->statement->base);
-    return batch != NULL;
 }
 
-void settle_tell(Federation *federation, Series *series)
+static void arm_repeat(Federation *federation, Series *series)
 {
-    gboolean has_seller = !tell(federation, series, series->seller);
-    gboolean has_buyer = !tell(federation, series, series->buyer);
-    if (has_seller && has_buyer) {
+    if (!first_untold(series, series->seller) && !first_untold(series, series->buyer)) {
         series->repeat_us = 0;
         timers_disarm(federation->timers, TIMER_BATCH, series->name);
         return;
@@ -49,6 +49,13 @@ void settle_tell(Federation *federation, Series *series)
     series->repeat_us = MAX(series->repeat_us, REPEAT_FIRST_US);
     timers_arm_repeat(federation->timers, TIMER_BATCH, series->name, federation->now,
                       &series->repeat_us, REPEAT_MAX_US);
+}
+
+void settle_tell(Federation *federation, Series *series)
+{
+    tell(federation, series, series->seller);
+    tell(federation, series, series->buyer);
+    arm_repeat(federation, series);
 }
 
 void settle_on_timer(Federation *federation, TimerId timer, const char *id)
@@ -111,16 +118,18 @@ void settle_on_dispute(gpointer data, const Sender *sender, gconstpointer messag
     protobuf_c_boolean *has = batch ? answer_of(batch, sender->id) : NULL;
     if (!has || *has)
         return;
-    if (dispute->status != STATUS_OK && dispute->expected > 0 &&
-        dispute->expected < dispute->sequence) {
+    // Told again with the next repeat, not at once: a party may ask for it for ever.
+    if (dispute->status != STATUS_OK && dispute->expected < dispute->sequence &&
+        series_find_batch(series, dispute->expected)) {
         go_back(federation, series, sender->id, dispute->expected);
-    } else {
-        *has = TRUE;
-        if (dispute->status == STATUS_OK)
-            batch_save(federation, batch);
-        else
-            note_objection(federation, batch, sender->id, dispute);
+        return;
     }
+    *has = TRUE;
+    if (dispute->status == STATUS_OK || batch->n_objections >= OBJECTIONS_MAX)
+        batch_save(federation, batch);
+    else
+        note_objection(federation, batch, sender->id, dispute);
     series->repeat_us = 0;
-    settle_tell(federation, series);
+    tell(federation, series, sender->id);
+    arm_repeat(federation, series);
 }

@@ -43,15 +43,22 @@ static void take(Closing *closing, WireCharge *charge)
     g_ptr_array_add(charges, charge);
 }
 
-// What was settled in an earlier period is not needed any more: the statements have it. What a
-// provider did for itself nobody pays.
+// Somebody who took part may still report, and say that it was less.
+static gboolean is_open(const Federation *federation, const WireCharge *charge)
+{
+    g_autofree char *name = grant_name(charge->request, charge->attempt);
+    return g_hash_table_contains(federation->accounts->grants, name);
+}
+
+// What was settled in an earlier period, and can become no less, is not needed any more: the
+// statements have it. What a provider did for itself nobody pays.
 static gboolean sort_charge(gpointer id, gpointer value, gpointer data)
 {
     Closing *closing = data;
     WireCharge *charge = value;
-    if (charge->sequence > 0 || is_own(charge))
+    if (is_own(charge) || (charge->sequence > 0 && !is_open(closing->federation, charge)))
         g_ptr_array_add(closing->forgotten, id);
-    else if (is_ripe(closing->federation, charge))
+    else if (charge->sequence == 0 && is_ripe(closing->federation, charge))
         take(closing, charge);
     return FALSE;
 }

@@ -8,7 +8,7 @@
 #include "platform/rate.h"
 
 // A batch stays within the size of its kind.
-#define BATCH_RECORDS_MAX 800
+#define BATCH_RECORDS_MAX 400
 
 // All batches of one seller and buyer.
 typedef struct {
@@ -36,7 +36,7 @@ void series_add(Federation *federation, Series *series, Platform__State__Batch *
 // What cannot go into a batch yet is left out. Empty: an empty batch.
 void settle_series(Federation *federation, Series *series, GPtrArray *charges);
 // What was charged in a batch has become less: another one stands for it.
-void settle_correct(Federation *federation, const WireCharge *charge);
+void settle_correct(Federation *federation, WireCharge *charge);
 
 void settle_net(Federation *federation, guint64 from_us);
 void netting_add(Federation *federation, WireNetting *netting, gboolean is_new);

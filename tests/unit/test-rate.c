@@ -124,6 +124,36 @@ static void test_items(void)
     }
 }
 
+// In however many records it is said, a session costs the same: 3 a second.
+static void test_partial_records(void)
+{
+    const gint64 begun_us = AT(0, 12, 0) + 300000, lasted_us = 60 * G_USEC_PER_SEC;
+    static const guint counts[] = {1, 2, 7, 150, 1000};
+    Fixture fixture;
+    fixture_init(&fixture);
+    for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) {
+        gint64 total = 0;
+        for (guint part = 0; part < counts[i]; part++) {
+            RateItem item = {PURPOSE(TRANSIT),
+                             0,
+                             0,
+                             TRUE,
+                             begun_us + lasted_us * part / counts[i],
+                             begun_us + lasted_us * (part + 1) / counts[i],
+                             part == 0};
+            RateVolume volume = {0, 0};
+            gint64 minor = 0;
+            g_assert_true(rate_item(&fixture.tariff, &item, &volume, &minor));
+            total += minor;
+        }
+        g_assert_cmpint(total, ==, 61 * 3);
+    }
+    g_assert_cmpint(rate_part(10, 1, 3), ==, 3);
+    g_assert_cmpint(rate_part(10, 2, 3), ==, 7);
+    g_assert_cmpint(rate_part(10, 9, 3), ==, 10);
+    g_assert_cmpint(rate_part(10, 1, 0), ==, 0);
+}
+
 static void test_limits(void)
 {
     Fixture fixture;
@@ -284,6 +314,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/rate/items", test_items);
+    g_test_add_func("/rate/partial-records", test_partial_records);
     g_test_add_func("/rate/limits", test_limits);
     g_test_add_func("/rate/common-price", test_common_price);
     g_test_add_func("/rate/minimum", test_minimum);
