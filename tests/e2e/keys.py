@@ -266,25 +266,24 @@ def critical_path(fed, request):
     return longest_chain(dict.fromkeys(topics))
 
 
-def request_at_once(fed, n_providers):
-    """A request over so many providers that its first attempt served: a slow machine may need more."""
-    for _ in range(10):
+def shortest_path(fed, n_providers):
+    """Of several requests over so many providers. What one sends in a row comes to the tap with answers
+    to the first of it in between, and a slow machine makes a second attempt: no request takes fewer
+    publishes than must follow from each other, but some take more."""
+    chains = []
+    for _ in range(6):
         report = fed.request("--as", fed.user("tokyo"), "--to", fed.user("madrid"), "--fetch")
         assert len(report["paths"][0]["providers"]) == n_providers, report
-        if report["attempts"] == 1:
-            return report
-        print("#", report["attempts"], "attempts over", n_providers, "providers")
-    raise AssertionError(f"no request was served at its first attempt: {report}")
+        chains.append(critical_path(fed, report["request"].encode()))
+    return min(chains)
 
 
 def test_the_critical_path_does_not_grow_with_providers(fed):
     cuts = [("tokyo", border(fed, "tokyo", "cambridge")), ("vienna", border(fed, "vienna", "madrid"))]
-    chains = {}
-    for n_providers in (3, 4):
-        report = request_at_once(fed, n_providers)
-        chains[n_providers] = critical_path(fed, report["request"].encode())
-        for provider, link in cuts if n_providers == 3 else []:
-            cut(fed, provider, link)
+    chains = {3: shortest_path(fed, 3)}
+    for provider, link in cuts:
+        cut(fed, provider, link)
+    chains[4] = shortest_path(fed, 4)
     for provider, link in cuts:
         cut(fed, provider, link, "clear")
     # request, order, relay, outcome, reply
