@@ -19,6 +19,7 @@ typedef struct {
     Store *store;
     GString *story;
     gboolean can_commit;
+    Connection *connection; // whose authority is gone when it is to be read again, or NULL
 } Core;
 
 static Refusal core_receive(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes,
@@ -30,6 +31,10 @@ static Refusal core_receive(gpointer data, const char *topic, const guint8 *payl
         return REFUSAL_UNHANDLED;
     g_string_append(core->story, "received ");
     raise(SIGHUP);
+    if (core->connection) {
+        core->connection->ca = (char *)"/nowhere/ca.crt";
+        raise(SIGTERM);
+    }
     return REFUSAL_NONE;
 }
 
@@ -73,6 +78,12 @@ static void core_committed(gpointer data)
 
 static const CoreOps core_ops = {core_receive, core_tick, core_connected, core_outbox};
 
+// What it says stays as it is: it talks to itself.
+static void core_authenticate(gpointer data, Authentication *authentication) {}
+
+static const CoreOps authenticated_ops = {core_receive, core_tick, core_connected, core_outbox,
+                                          .authenticate = core_authenticate};
+
 static gboolean disk_commit(gpointer backend, const StoreChange *changes, gsize n_changes,
                             GError **error)
 {
@@ -105,19 +116,20 @@ static gboolean run_quietly(const DaemonSetup *setup, GError **error)
 }
 
 // What became of it, and why it ended.
-static char *run(gboolean can_commit, GError **error)
+static char *run(gboolean can_commit, gboolean loses_authority, GError **error)
 {
     g_autoptr(EventBase) base = event_base_new();
     g_autoptr(LiveBroker) broker = live_broker_new();
     Connection connection = live_broker_connection(broker, "vienna");
     g_autoptr(Outbox) outbox = outbox_new("vienna", 1);
     Core core = {.outbox = outbox, .story = g_string_new(NULL), .can_commit = can_commit};
+    core.connection = loses_authority ? &connection : NULL;
     g_autoptr(Store) store = core.store = store_new(&disk, &core);
     DaemonSetup setup = {
         .id = "vienna",
         .role = ROLE_AGENT,
         .connection = &connection,
-        .core_ops = &core_ops,
+        .core_ops = loses_authority ? &authenticated_ops : &core_ops,
         .core = &core,
         .committed = core_committed,
         .reload = core_reload,
@@ -132,7 +144,7 @@ static char *run(gboolean can_commit, GError **error)
 static void test_commits_before_it_publishes(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *story = run(TRUE, &error);
+    g_autofree char *story = run(TRUE, FALSE, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(story, ==, "connected committed received reloaded stopped");
 }
@@ -140,9 +152,18 @@ static void test_commits_before_it_publishes(void)
 static void test_ends_where_it_cannot_commit(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *story = run(FALSE, &error);
+    g_autofree char *story = run(FALSE, FALSE, &error);
     g_assert_cmpstr(story, ==, "connected failed");
     g_assert_cmpstr(error->message, ==, "cannot make the state of vienna durable: no space left");
+}
+
+// The KME would otherwise serve by files that the daemon says it has not taken.
+static void test_reloads_all_or_nothing(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *story = run(TRUE, TRUE, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(story, ==, "connected committed received stopped");
 }
 
 static void test_time_goes_on(void)
@@ -170,6 +191,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/daemon/commits-before-it-publishes", test_commits_before_it_publishes);
     g_test_add_func("/daemon/ends-where-it-cannot-commit", test_ends_where_it_cannot_commit);
+    g_test_add_func("/daemon/reloads-all-or-nothing", test_reloads_all_or_nothing);
     g_test_add_func("/daemon/time-goes-on", test_time_goes_on);
     g_test_add_func("/daemon/gives-up-what-it-does-not-need", test_gives_up_what_it_does_not_need);
     return g_test_run();

@@ -165,14 +165,29 @@ static void on_signal(evutil_socket_t number, short what, void *data)
     self->is_stopping = TRUE;
 }
 
-static gboolean load_credentials(Daemon *self, GError **error)
+// NULL without an error when there is no authentication.
+static Credentials *load_credentials(const Daemon *self, GError **error)
 {
-    if (!self->authentication)
-        return TRUE;
-    Credentials *credentials = credentials_load(self->setup->connection, self->setup->id, error);
-    if (!credentials)
+    return self->authentication ? credentials_load(self->setup->connection, self->setup->id, error)
+                                : NULL;
+}
+
+static void take_credentials(Daemon *self, Credentials *credentials)
+{
+    if (credentials)
+        authentication_set_credentials(self->authentication, credentials, daemon_now_us());
+}
+
+// All of it or nothing: what can fail comes before what is then in force.
+static gboolean reload(Daemon *self, GError **error)
+{
+    const DaemonSetup *setup = self->setup;
+    g_autoptr(Credentials) credentials = load_credentials(self, error);
+    if (self->authentication && !credentials)
         return FALSE;
-    authentication_set_credentials(self->authentication, credentials, daemon_now_us());
+    if (setup->reload && !setup->reload(setup->server, error))
+        return FALSE;
+    take_credentials(self, g_steal_pointer(&credentials));
     return TRUE;
 }
 
@@ -181,7 +196,7 @@ static void on_hangup(evutil_socket_t number, short what, void *data)
     Daemon *self = data;
     const DaemonSetup *setup = self->setup;
     g_autoptr(GError) error = NULL;
-    if ((!setup->reload || setup->reload(setup->server, &error)) && load_credentials(self, &error))
+    if (reload(self, &error))
         log_line(G_LOG_LEVEL_MESSAGE, "reloaded", "member", setup->id, NULL);
     else
         log_line(G_LOG_LEVEL_WARNING, "not reloaded", "member", setup->id, "cause", error->message,
@@ -352,8 +367,11 @@ static gboolean daemon_authenticate(Daemon *self, const Identity *identity, GErr
         return TRUE;
     self->authentication =
         authentication_new(identity->id, identity->role, identity->incarnation, daemon_random());
-    if (!load_credentials(self, error) ||
-        (setup->pre_shared && !pre_shared_load(setup->pre_shared, self->authentication, error)))
+    Credentials *credentials = load_credentials(self, error);
+    if (!credentials)
+        return FALSE;
+    take_credentials(self, credentials);
+    if (setup->pre_shared && !pre_shared_load(setup->pre_shared, self->authentication, error))
         return FALSE;
     setup->core_ops->authenticate(setup->core, self->authentication);
     return TRUE;
