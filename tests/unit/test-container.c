@@ -8,6 +8,21 @@
 #define ID_A "0123abcd-0000-4000-8000-00000000000a"
 #define ID_B "0123abcd-0000-4000-8000-00000000000b"
 
+// Memory cannot be looked at once it is freed, so that each wipe is seen on its way: the linker
+// lets the calls of the library come here.
+static gconstpointer watched;
+static gsize n_wiped_bytes;
+
+void __real_secret_wipe(void *bytes, gsize n_bytes);
+void __wrap_secret_wipe(void *bytes, gsize n_bytes);
+
+void __wrap_secret_wipe(void *bytes, gsize n_bytes)
+{
+    if (bytes == watched)
+        n_wiped_bytes = n_bytes;
+    __real_secret_wipe(bytes, n_bytes);
+}
+
 static struct qkdnf_keys *parse(guint code, const char *text)
 {
     g_autoptr(Secret) body = secret_new_copy((const guint8 *)text, strlen(text));
@@ -35,6 +50,21 @@ static void test_keys(void)
     g_assert_false(keys_are(keys, (const char *const[]){ID_A, ID_A}, 2));
     g_assert_false(keys_are(keys, (const char *const[]){ID_A}, 1));
     qkdnf_keys_free(keys);
+}
+
+static void test_keys_are_wiped(void)
+{
+    for (guint i = 0; i < 2; i++) {
+        struct qkdnf_keys *keys =
+            parse(200, "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAECA/v//gcI\"},"
+                       "{\"key_ID\":\"" ID_B "\",\"key\":\"AAECA/v//gc=\"}]}");
+        g_assert_cmpuint(keys->n_keys, ==, 2);
+        watched = keys->keys[i].bytes;
+        n_wiped_bytes = 0;
+        qkdnf_keys_free(keys);
+        watched = NULL;
+        g_assert_cmpuint(n_wiped_bytes, ==, i == 0 ? 9 : 8);
+    }
 }
 
 #define ONE_KEY(key) "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":" key "}]}"
@@ -118,6 +148,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/container/keys", test_keys);
+    g_test_add_func("/container/keys-are-wiped", test_keys_are_wiped);
     g_test_add_func("/container/what-is-no-container", test_what_is_no_container);
     g_test_add_func("/container/errors", test_errors);
     g_test_add_func("/container/every-status-has-a-name", test_every_status_has_a_name);

@@ -49,7 +49,7 @@ static const struct {
 };
 
 struct Dashboard {
-    char *address;
+    char *host; // the address as it stands in a URL
     char *token;
     guint16 port;
     struct event_base *base;
@@ -108,7 +108,7 @@ static const char *header_of(struct evhttp_request *request, const char *name)
 // is not among them.
 static gboolean is_our_host(const Dashboard *dashboard, const char *host)
 {
-    const char *names[] = {"127.0.0.1", "localhost", "[::1]", dashboard->address};
+    const char *names[] = {"127.0.0.1", "localhost", "[::1]", dashboard->host};
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *ours = g_strdup_printf("%s:%u", names[i], dashboard->port);
         if (g_ascii_strcasecmp(ours, host) == 0)
@@ -303,7 +303,8 @@ Dashboard *dashboard_new(struct event_base *base, const DashboardSettings *setti
 {
     g_autoptr(Dashboard) dashboard = g_new0(Dashboard, 1);
     dashboard->base = base;
-    dashboard->address = g_strdup(settings->address);
+    gboolean is_bare_6 = strchr(settings->address, ':') && settings->address[0] != '[';
+    dashboard->host = g_strdup_printf(is_bare_6 ? "[%s]" : "%s", settings->address);
     dashboard->token = g_strdup(settings->token);
     dashboard->bridges = g_ptr_array_new_with_free_func((GDestroyNotify)bridge_free);
     dashboard->site = site_new();
@@ -324,14 +325,13 @@ void dashboard_free(Dashboard *dashboard)
     event_free(dashboard->accept_again);
     upstream_free(dashboard->upstream);
     site_free(dashboard->site);
-    g_free(dashboard->address);
+    g_free(dashboard->host);
     g_free(dashboard->token);
     g_free(dashboard);
 }
 
 char *dashboard_url(const Dashboard *dashboard)
 {
-    gboolean is_6 = strchr(dashboard->address, ':') != NULL;
-    return g_strdup_printf("http://%s%s%s:%u/?token=%s", is_6 ? "[" : "", dashboard->address,
-                           is_6 ? "]" : "", dashboard->port, dashboard->token);
+    return g_strdup_printf("http://%s:%u/?token=%s", dashboard->host, dashboard->port,
+                           dashboard->token);
 }

@@ -70,11 +70,21 @@ static SSL *make_ssl(const Upstream *upstream)
     return ssl;
 }
 
+const struct addrinfo *upstream_choose(const struct addrinfo *addresses)
+{
+    for (const struct addrinfo *each = addresses; each; each = each->ai_next) {
+        if (each->ai_family == AF_INET)
+            return each;
+    }
+    return addresses;
+}
+
 struct bufferevent *upstream_connect(const Upstream *upstream, struct event_base *base)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *address = NULL;
-    if (getaddrinfo(upstream->broker.host, upstream->broker.port, &hints, &address) != 0)
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
+    if (getaddrinfo(upstream->broker.host, upstream->broker.port, &hints, &addresses) != 0)
         return NULL;
+    const struct addrinfo *address = upstream_choose(addresses);
     struct bufferevent *stream = bufferevent_openssl_socket_new(
         base, -1, make_ssl(upstream), BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
     g_assert(stream);
@@ -84,6 +94,6 @@ struct bufferevent *upstream_connect(const Upstream *upstream, struct event_base
         setsockopt(bufferevent_getfd(stream), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     else
         g_clear_pointer(&stream, bufferevent_free);
-    freeaddrinfo(address);
+    freeaddrinfo(addresses);
     return stream;
 }

@@ -6,6 +6,7 @@
 #include "topics/mqtt/session.h"
 
 #include <event2/bufferevent.h>
+#include <netdb.h>
 
 typedef struct Upstream Upstream;
 
@@ -15,5 +16,9 @@ void upstream_free(Upstream *upstream);
 
 // A connection that is being made; free with bufferevent_free(). NULL when none can be begun.
 struct bufferevent *upstream_connect(const Upstream *upstream, struct event_base *base);
+
+// Which of a host's addresses: as Paho chooses for the daemons, IPv4 where there is both. Of
+// `localhost` the first is often ::1, where a broker need not listen.
+const struct addrinfo *upstream_choose(const struct addrinfo *addresses);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Upstream, upstream_free)
