@@ -158,7 +158,8 @@ static void test_what_is_not_readable(void)
     picture_take(watch.picture, "else", NULL, 0, watch.now_us);
     picture_take(watch.picture, "qkdnf/v1/reply/platform/bank", (const guint8 *)"\xff", 1,
                  watch.now_us);
-    assert_part(&watch, "bus", "{\"publishes\":2,\"publishes_per_s\":0.2,\"unreadable\":2}");
+    assert_part(&watch, "bus",
+                "{\"publishes\":2,\"publishes_per_s\":0.2,\"unreadable\":2,\"missed\":0}");
     picture_free(watch.picture);
 }
 

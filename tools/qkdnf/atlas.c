@@ -106,7 +106,8 @@ gboolean atlas_learn(Atlas *atlas, const char *text, const guint8 *payload, gsiz
 {
     Topic topic;
     Refusal refusal;
-    if (!topic_parse(text, &topic))
+    if (!topic_parse(text, &topic) ||
+        (topic.kind != KIND_PRESENCE && topic.kind != KIND_RESOURCE && topic.kind != KIND_STOCK))
         return FALSE;
     g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
     gboolean changed = FALSE;

@@ -12,6 +12,9 @@ typedef struct {
     gboolean (*tick)(gpointer data, gint64 connected_ms);
     // The bus is lost, and why, or (NULL) there again. May be NULL: standard error is told.
     void (*lost)(gpointer data, const char *cause);
+    // So many frames, of all that were said since it listens, did not arrive: what is seen is a
+    // sample. Told when there are more, at most once a second. May be NULL: standard error is told.
+    void (*missed)(gpointer data, guint64 n_frames);
 } MonitorOps;
 
 // Connects as a monitor, resolving `access`, and watches until enough is seen or SIGINT or SIGTERM

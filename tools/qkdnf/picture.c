@@ -28,6 +28,7 @@ struct Picture {
     GQueue alarms;   // json_t, newest first
     guint64 n_publishes;
     guint64 n_unreadable;
+    guint64 n_missed;
     TallyRate publishes;
 };
 
@@ -231,6 +232,11 @@ void picture_take(Picture *picture, const char *text, const guint8 *payload, gsi
     atlas_learn(picture->atlas, text, payload, n_bytes);
 }
 
+void picture_set_missed(Picture *picture, guint64 n_frames)
+{
+    picture->n_missed = n_frames;
+}
+
 gboolean picture_is_whole(const Picture *picture)
 {
     return atlas_is_whole(picture->atlas);
@@ -275,9 +281,10 @@ json_t *picture_to_json(Picture *picture, gint64 now_us)
     json_object_set_new(all, "sessions", list_values(picture->sessions));
     json_object_set_new(all, "faults", list_values(picture->faults));
     json_object_set_new(all, "alarms", list_alarms(picture));
-    json_object_set_new(all, "bus",
-                        json_pack("{s:I, s:f, s:I}", "publishes", (json_int_t)picture->n_publishes,
-                                  "publishes_per_s", tally_rate_per_s(&picture->publishes, now_us),
-                                  "unreadable", (json_int_t)picture->n_unreadable));
+    json_object_set_new(
+        all, "bus",
+        json_pack("{s:I, s:f, s:I, s:I}", "publishes", (json_int_t)picture->n_publishes,
+                  "publishes_per_s", tally_rate_per_s(&picture->publishes, now_us), "unreadable",
+                  (json_int_t)picture->n_unreadable, "missed", (json_int_t)picture->n_missed));
     return all;
 }

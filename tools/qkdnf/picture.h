@@ -16,6 +16,9 @@ void picture_free(Picture *picture);
 void picture_take(Picture *picture, const char *topic, const guint8 *payload, gsize n_bytes,
                   gint64 now_us);
 
+// So many frames did not arrive, of all that were said.
+void picture_set_missed(Picture *picture, guint64 n_frames);
+
 // As atlas_is_whole().
 gboolean picture_is_whole(const Picture *picture);
 
@@ -25,8 +28,8 @@ gboolean picture_is_whole(const Picture *picture);
 // `"sessions": [{"session", "initiator", "targets", "phase", "delivered"}]`,
 // `"faults": [{"member", "id", "scope", "subject", "cause", "since_us"}]` (those that last),
 // `"alarms": [{"at_us", "severity", "from", "name", "text"}]` (the latest warnings and alarms,
-// newest first), `"bus": {"publishes", "publishes_per_s", "unreadable"}`. Sorted by ID where
-// nothing else is said; release with json_decref().
+// newest first), `"bus": {"publishes", "publishes_per_s", "unreadable", "missed"}`. Sorted by ID
+// where nothing else is said; release with json_decref().
 json_t *picture_to_json(Picture *picture, gint64 now_us);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Picture, picture_free)

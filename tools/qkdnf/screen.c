@@ -115,11 +115,16 @@ static void add_head(Screen *screen, const json_t *picture)
     const json_t *requests = json_object_get(picture, "requests");
     const json_t *bus = json_object_get(picture, "bus");
     const json_t *providers = json_object_get(picture, "providers");
+    gint64 n_missed = json_read_integer(bus, "missed");
+    g_autofree char *sampled =
+        n_missed > 0 ? g_strdup_printf(", sampled: %" G_GINT64_FORMAT " missed", n_missed)
+                     : g_strdup("");
     add(screen, SCREEN_TITLE,
-        "qkdnf top   providers %zu of %zu   sessions %zu   faults %zu   bus %.1f/s",
+        "qkdnf top   providers %zu of %zu   sessions %zu   faults %zu   bus %.1f/s%s",
         count_alive(providers), json_array_size(providers),
         json_array_size(json_object_get(picture, "sessions")),
-        json_array_size(json_object_get(picture, "faults")), read_real(bus, "publishes_per_s"));
+        json_array_size(json_object_get(picture, "faults")), read_real(bus, "publishes_per_s"),
+        sampled);
     add(screen, SCREEN_PLAIN,
         "requests    granted %" G_GINT64_FORMAT "   refused %" G_GINT64_FORMAT
         "   open %" G_GINT64_FORMAT "   %.1f/s   p50 %.1f ms   p99 %.1f ms",

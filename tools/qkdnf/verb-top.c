@@ -58,6 +58,11 @@ static gboolean take(gpointer data, const char *topic, const guint8 *payload, gs
     return TRUE;
 }
 
+static void missed(gpointer data, guint64 n_frames)
+{
+    picture_set_missed(((Top *)data)->picture, n_frames);
+}
+
 // --- one screen, as text -------------------------------------------------------------------------
 
 static void print_once(Top *top)
@@ -171,7 +176,7 @@ static void lost(gpointer data, const char *cause)
 
 static gboolean run_on_screen(Top *top, GError **error)
 {
-    static const MonitorOps ops = {.arrived = take, .tick = tick, .lost = lost};
+    static const MonitorOps ops = {.arrived = take, .tick = tick, .lost = lost, .missed = missed};
     setlocale(LC_CTYPE, "");
     initscr();
     cbreak();
@@ -191,7 +196,7 @@ static gboolean run_on_screen(Top *top, GError **error)
 
 int verb_top(int argc, char **argv)
 {
-    static const MonitorOps once = {.arrived = take, .tick = tick_once};
+    static const MonitorOps once = {.arrived = take, .tick = tick_once, .missed = missed};
     static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,

@@ -5,6 +5,7 @@
 // does: what tells a state goes first and, of the rest, what is too much is dropped and counted.
 
 import * as library from './mqtt.js';
+import { Gaps } from './gaps.js';
 import { Rate } from './model.js';
 
 const mqtt = library.default?.connect ? library.default : library.default.default;
@@ -27,7 +28,8 @@ export class Bus {
     this.kept = [];
     this.flow = [];
     this.rate = new Rate();
-    this.counts = { arrived: 0, dropped: 0, unreadable: 0 };
+    this.gaps = new Gaps();
+    this.counts = { arrived: 0, dropped: 0, unreadable: 0, missing: 0 };
     this.frame = null;
     this.timer = null;
   }
@@ -74,8 +76,11 @@ export class Bus {
     this.frame = null;
     this.drain('kept', end);
     this.drain('flow', end);
+    // What is not decoded yet is not missing.
     if (this.kept.length + this.flow.length > 0)
       this.schedule();
+    else
+      this.counts.missing = Math.max(0, this.gaps.nMissing - this.counts.dropped);
     this.drawn();
   }
 
@@ -95,6 +100,7 @@ export class Bus {
       this.counts.unreadable++;
       return;
     }
+    this.gaps.take(publish.kind, publish.from, publish.header);
     this.take(publish, at);
   }
 }

@@ -78,15 +78,19 @@ class Page {
   }
 
   showSampling() {
-    const { arrived, dropped, unreadable } = this.bus.counts;
+    const { arrived, dropped, unreadable, missing } = this.bus.counts;
+    const nLost = Math.min(missing, this.missing ?? 0);
     const notice = byId('sampling');
     const parts = [];
     if (dropped > 0)
       parts.push(`sampled: of ${arrived} publishes ${dropped} were left out, since more arrive than can be shown`);
+    if (nLost > 0)
+      parts.push(`sampled: ${nLost} publishes did not arrive, since more is said than the way here takes`);
     if (unreadable > 0)
       parts.push(`${unreadable} publishes cannot be read`);
     notice.hidden = parts.length === 0;
     notice.textContent = parts.join('; ');
+    this.missing = missing;
   }
 
   // On the map; what is on the bus about it is shown, too.
