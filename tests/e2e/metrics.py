@@ -5,6 +5,8 @@ import contextlib
 import json
 import pathlib
 import re
+import resource
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -16,6 +18,20 @@ SAMPLE = re.compile(r'(?P<name>[a-z_]+)(\{(?P<label>[a-z]+)="(?P<of>([^"\\\n]|\\
                     r'(?P<value>-?\d+(\.\d+)?(e[+-]?\d+)?)')
 # Of the base units; a name that ends in another is a mistake.
 NO_UNITS = ("_ms", "_us", "_minutes", "_kilobytes", "_bits", "_percent")
+
+# Few, so that they can be used up.
+MAX_DESCRIPTORS = 300
+# Connections that say nothing, to the port that is read from standard input.
+HERD = """
+import socket, sys
+port = int(sys.stdin.readline())
+herd = [socket.socket() for _ in range(600)]
+for silent in herd:
+    silent.setblocking(False)
+    silent.connect_ex(("127.0.0.1", port))
+print("all", flush=True)
+sys.stdin.readline()
+"""
 
 
 def get(url, method="GET"):
@@ -52,6 +68,10 @@ def check(text):
 
 class Counted(fabric.Fabric):
     def __init__(self, build):
+        self.herd = subprocess.Popen(
+            [sys.executable, "-c", HERD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=fabric.die_with_parent)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
         super().__init__(build, fabric.ROOT / "tools" / "demo" / "two-providers.yaml")
         self.exporters = {member["id"]: member["metrics"]
                           for member in [self.info["platform"], *self.info["qkdns"]]}
@@ -124,6 +144,17 @@ def test_health_and_readiness(fed):
             raise AssertionError(f"{method} {path} was answered")
         except urllib.error.HTTPError as error:
             assert error.code in (code, 501), error
+
+
+def test_silent_connections_take_nothing_from_others(fed):
+    url = fed.exporters[fed.info["platform"]["id"]]
+    print(url.removesuffix("/metrics").rsplit(":", 1)[1], file=fed.herd.stdin, flush=True)
+    assert fed.herd.stdout.readline() == "all\n"
+    for _ in range(3):
+        assert fed.request("--as", "alice", "--to", "bob")["status"] == "OK"
+    fed.herd.communicate("\n")
+    assert get(url)[0] == 200
+    assert b"Too many open files" not in fed.logs()
 
 
 def test_the_dashboard_shows_what_is_counted(fed):

@@ -28,7 +28,6 @@
 // While more descriptors than these are open no connection is accepted, and how soon that is looked
 // at again.
 #define MAX_DESCRIPTORS 256
-#define ACCEPT_AGAIN_MS 100
 
 // Nothing from elsewhere, no script or style in the page itself, in no frame, and no word to others
 // about where it is.
@@ -55,7 +54,7 @@ struct Dashboard {
     struct event_base *base;
     struct evhttp *http;
     struct evconnlistener *listener;
-    struct event *accept_again;
+    HttpGuard *guard;
     Upstream *upstream;
     Site *site;
     GPtrArray *bridges;
@@ -217,27 +216,6 @@ static void on_request(struct evhttp_request *request, void *data)
 
 // --- connections ---------------------------------------------------------------------------------
 
-static void on_accept_again(evutil_socket_t fd, short what, void *data)
-{
-    Dashboard *dashboard = data;
-    evconnlistener_enable(dashboard->listener);
-}
-
-// libevent does not say when it closes a connection; but descriptors are given out lowest first, so
-// that a high one tells how many are open.
-static struct bufferevent *on_accepted(struct event_base *base, void *data)
-{
-    Dashboard *dashboard = data;
-    int lowest_free = dup(STDERR_FILENO);
-    if (lowest_free < 0 || lowest_free > MAX_DESCRIPTORS) {
-        evconnlistener_disable(dashboard->listener);
-        event_add(dashboard->accept_again, &(struct timeval){0, ACCEPT_AGAIN_MS * 1000});
-    }
-    if (lowest_free >= 0)
-        close(lowest_free);
-    return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-}
-
 static guint16 bound_port(struct evconnlistener *listener)
 {
     struct sockaddr_storage address = {0};
@@ -282,6 +260,8 @@ static gboolean start(Dashboard *dashboard, const DashboardSettings *settings, G
     dashboard->port = bound_port(dashboard->listener);
     struct evhttp_bound_socket *bound = evhttp_bind_listener(dashboard->http, dashboard->listener);
     g_assert(bound);
+    dashboard->guard =
+        http_guard_new(dashboard->base, dashboard->http, dashboard->listener, MAX_DESCRIPTORS);
     return TRUE;
 }
 
@@ -294,7 +274,6 @@ static struct evhttp *make_http(Dashboard *dashboard)
     evhttp_set_max_body_size(http, 0);
     evhttp_set_default_content_type(http, NULL);
     evhttp_set_timeout(http, TIMEOUT_S);
-    evhttp_set_bevcb(http, on_accepted, dashboard);
     evhttp_set_gencb(http, on_request, dashboard);
     return http;
 }
@@ -309,7 +288,6 @@ Dashboard *dashboard_new(struct event_base *base, const DashboardSettings *setti
     dashboard->bridges = g_ptr_array_new_with_free_func((GDestroyNotify)bridge_free);
     dashboard->site = site_new();
     dashboard->http = make_http(dashboard);
-    dashboard->accept_again = evtimer_new(base, on_accept_again, dashboard);
     dashboard->upstream = upstream_new(settings->broker, settings->id, error);
     if (!dashboard->upstream || !start(dashboard, settings, error))
         return NULL;
@@ -322,7 +300,7 @@ void dashboard_free(Dashboard *dashboard)
         return;
     g_ptr_array_unref(dashboard->bridges);
     evhttp_free(dashboard->http);
-    event_free(dashboard->accept_again);
+    http_guard_free(dashboard->guard);
     upstream_free(dashboard->upstream);
     site_free(dashboard->site);
     g_free(dashboard->host);

@@ -8,14 +8,19 @@
 #include <errno.h>
 #include <event2/http.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define PROMETHEUS_TEXT "text/plain; version=0.0.4; charset=utf-8"
 #define BODY_MAX_BYTES  1024
 #define HEAD_MAX_BYTES  16384
 #define TIMEOUT_S       10
 
+// What is kept free for the bus, the store and the applications.
+#define DESCRIPTORS_LEFT 128
+
 struct Exporter {
     struct evhttp *http;
+    HttpGuard *guard;
     const ExporterOps *ops;
     gpointer data;
 };
@@ -50,11 +55,25 @@ static void on_readiness(struct evhttp_request *request, void *data)
         answer(request, HTTP_SERVUNAVAIL, "text/plain", "not on the bus\n");
 }
 
+static gboolean listen_on(Exporter *exporter, struct event_base *base,
+                          const ExporterSettings *settings)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    struct evhttp_bound_socket *bound =
+        evhttp_bind_socket_with_handle(exporter->http, settings->address, (guint16)settings->port);
+    if (bound)
+        exporter->guard =
+            http_guard_new(base, exporter->http, evhttp_bound_socket_get_listener(bound),
+                           (int)MIN(limit.rlim_cur, (rlim_t)G_MAXINT) - DESCRIPTORS_LEFT);
+    return bound != NULL;
+}
+
 Exporter *exporter_new(struct event_base *base, const ExporterSettings *settings,
                        const ExporterOps *ops, gpointer data, GError **error)
 {
     Exporter *exporter = g_new0(Exporter, 1);
-    *exporter = (Exporter){evhttp_new(base), ops, data};
+    *exporter = (Exporter){evhttp_new(base), NULL, ops, data};
     evhttp_set_allowed_methods(exporter->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
     evhttp_set_max_headers_size(exporter->http, HEAD_MAX_BYTES);
     evhttp_set_max_body_size(exporter->http, BODY_MAX_BYTES);
@@ -62,7 +81,7 @@ Exporter *exporter_new(struct event_base *base, const ExporterSettings *settings
     evhttp_set_cb(exporter->http, "/metrics", on_metrics, exporter);
     evhttp_set_cb(exporter->http, "/healthz", on_health, exporter);
     evhttp_set_cb(exporter->http, "/readyz", on_readiness, exporter);
-    if (evhttp_bind_socket(exporter->http, settings->address, (guint16)settings->port) == 0)
+    if (listen_on(exporter, base, settings))
         return exporter;
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot listen on %s:%u for metrics: %s",
                 settings->address, (guint)settings->port, g_strerror(errno));
@@ -75,5 +94,6 @@ void exporter_free(Exporter *exporter)
     if (!exporter)
         return;
     evhttp_free(exporter->http);
+    http_guard_free(exporter->guard);
     g_free(exporter);
 }

@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <glib.h>
 
 // Sends the answer and takes the bytes of `body`, which may be NULL. To a HEAD only their number is
@@ -12,3 +13,11 @@
 // for the answer to its next request.
 void http_reply(struct evhttp_request *request, int code, const char *reason,
                 struct evbuffer *body);
+
+// Lets a listener rest while the process has more than so many descriptors open: connections then
+// wait in the backlog, instead of taking what the rest of the program needs. Freed after the
+// server.
+typedef struct HttpGuard HttpGuard;
+HttpGuard *http_guard_new(struct event_base *base, struct evhttp *http,
+                          struct evconnlistener *listener, int max_descriptors);
+void http_guard_free(HttpGuard *guard);

@@ -23,6 +23,15 @@ static gboolean lock_memory(void)
            mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 
+// A soft limit is for programs that select(): none is here.
+static void take_descriptors(void)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void privilege_give_up(void)
 {
     // One byte, because a limit of nothing still lets a core dump go to a pipe.
@@ -31,6 +40,7 @@ void privilege_give_up(void)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     umask(077);
+    take_descriptors();
     lock_memory();
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a daemon takes from itself, for the sake of the keys that it holds. Of the whole process and
-// for good; before it reads anything secret and has a second thread.
+// What a daemon takes from itself, for the sake of the keys that it holds; and as many descriptors
+// as the system lets it have. Of the whole process and for good; before it reads anything secret
+// and has a second thread.
 
 #include <glib.h>
 
