@@ -4,7 +4,7 @@
 // ID, or changes nothing and says why. One that asks for the state that there is has been done: an
 // operator repeats itself until it is answered.
 
-#include "platform/admin.h"
+#include "platform/agreement.h"
 
 #include <string.h>
 
@@ -186,6 +186,12 @@ void admin_on_admin(gpointer data, const Sender *sender, gconstpointer message)
     case QKDNF__V1__ADMIN__COMMAND_MEMBER:
         outcome = run(federation, sender, admin->member);
         break;
+    case QKDNF__V1__ADMIN__COMMAND_AGREEMENT:
+        outcome = agreement_command(federation, sender, admin->agreement);
+        break;
+    case QKDNF__V1__ADMIN__COMMAND_AGREEMENTS:
+        agreement_list(federation, sender, admin);
+        return;
     case QKDNF__V1__ADMIN__COMMAND_MEMBERS:
         admin_list_members(federation, sender, admin);
         return;

@@ -4,6 +4,8 @@
 
 #include "platform/agreement.h"
 
+#include <string.h>
+
 // How often it is looked whether all that runs under one that ends is done.
 #define DRAIN_CHECK_US (250 * G_TIME_SPAN_MILLISECOND)
 
@@ -14,7 +16,7 @@ static const guint edges[N_STATES] = {
     [AGREEMENT(UNSPECIFIED)] = TO(PROPOSED) | TO(OFFERED) | TO(AVAILABLE),
     [AGREEMENT(PROPOSED)] = TO(OFFERED) | TO(ACCEPTED) | TO(FAILED),
     [AGREEMENT(OFFERED)] = TO(ACCEPTED) | TO(FAILED),
-    [AGREEMENT(ACCEPTED)] = TO(AVAILABLE) | TO(LOCKED) | TO(ENDING),
+    [AGREEMENT(ACCEPTED)] = TO(AVAILABLE) | TO(ENDING),
     [AGREEMENT(AVAILABLE)] = TO(TEMPORARY_FAILURE) | TO(LOCKED) | TO(ENDING),
     [AGREEMENT(TEMPORARY_FAILURE)] = TO(AVAILABLE) | TO(LOCKED) | TO(ENDING),
     [AGREEMENT(LOCKED)] = TO(AVAILABLE) | TO(TEMPORARY_FAILURE) | TO(ENDING),
@@ -65,18 +67,22 @@ static void say(Federation *federation, const Agreement *agreement, AgreementSta
 
 // That a seller comes and goes is no decision of anybody, and that a member takes part by the
 // standing terms follows from its membership: both would only fill the trail.
-static gboolean is_decision(const Agreement *agreement, AgreementState from)
+static gboolean is_decision(const Federation *federation, const Agreement *agreement,
+                            AgreementState from)
 {
+    const char *actor = agreement->wire->actor;
+    gboolean is_single = agreement->buyer || (strcmp(actor, federation->config->id) != 0 &&
+                                              strcmp(actor, agreement->seller->id) != 0);
     const guint presence = AGREEMENT_BIT(AVAILABLE) | AGREEMENT_BIT(TEMPORARY_FAILURE);
     gboolean is_presence = (presence & (1u << from)) && (presence & (1u << agreement->wire->state));
-    return agreement->buyer && from != AGREEMENT(UNSPECIFIED) && !is_presence;
+    return is_single && from != AGREEMENT(UNSPECIFIED) && !is_presence;
 }
 
 static void audit(Federation *federation, const Agreement *agreement, AgreementState from,
                   const char *command)
 {
     const WireAgreement *wire = agreement->wire;
-    if (!is_decision(agreement, from))
+    if (!is_decision(federation, agreement, from))
         return;
     MemberState state = member_state(federation, wire->seller);
     g_autofree char *text =

@@ -5,6 +5,7 @@
 // have acknowledged it. Whoever repeats what it has said is told how it stands.
 
 #include "platform/agreement.h"
+#include "platform/rate.h"
 #include "topics/base/id.h"
 
 #include <string.h>
@@ -117,6 +118,7 @@ static void refuse(Federation *federation, const Provider *sender, const WireAgr
     wire.terms = said->terms;
     wire.state = AGREEMENT(FAILED);
     wire.version = (guint64)federation->now;
+    wire.since_us = (guint64)federation->now;
     wire.reason = (char *)why;
     wire.actor = federation->config->id;
     federation_send(federation, KIND_AGREEMENT, sender->id, &wire.base);
@@ -134,6 +136,14 @@ static gboolean count_one(gpointer key, gpointer value, gpointer data)
     return FALSE;
 }
 
+static char *find_terms_fault(const WireAgreementTerms *terms)
+{
+    if (!terms || terms->version != 0)
+        return g_strdup("expected terms between these two providers");
+    const char *fault = terms->tariff ? rate_check_tariff(terms->tariff) : NULL;
+    return fault ? g_strdup_printf("the tariff: %s", fault) : agreement_terms_fault(terms);
+}
+
 static char *find_proposal_fault(const Federation *federation, const Provider *buyer,
                                  const WireAgreement *said)
 {
@@ -146,13 +156,11 @@ static char *find_proposal_fault(const Federation *federation, const Provider *b
         return g_strdup("expected the sender as the buyer, and another provider as the seller");
     if (!seller || seller->state != MEMBER(ACTIVE))
         return g_strdup_printf("'%.64s' does not take part", said->seller);
-    if (!said->terms || said->terms->version != 0)
-        return g_strdup("expected terms between these two providers");
     if (count.n >= KEPT_MAX)
         return g_strdup_printf("%u agreements are remembered already; expected less than %d",
                                count.n, KEPT_MAX);
-    char *fault = agreement_terms_fault(said->terms);
-    return fault || !said->least ? fault : agreement_terms_fault(said->least);
+    char *fault = find_terms_fault(said->terms);
+    return fault || !said->least ? fault : find_terms_fault(said->least);
 }
 
 static char *cut_reason(const char *text, const char *otherwise)
@@ -179,27 +187,9 @@ static void propose(Federation *federation, Provider *buyer, const WireAgreement
                     &(AgreementChange){AGREEMENT(PROPOSED), buyer->id, "propose", reason});
 }
 
-// Who has to say the next word: the seller to a proposal and to standing terms, the buyer to an
-// offer.
 static gboolean has_the_word(const Agreement *agreement, const Provider *party)
 {
-    switch (agreement->wire->state) {
-    case AGREEMENT(PROPOSED):
-        return party == agreement->seller;
-    case AGREEMENT(OFFERED):
-        return party == (agreement->buyer ? agreement->buyer : agreement->seller);
-    case AGREEMENT(UNSPECIFIED):
-    case AGREEMENT(ACCEPTED):
-    case AGREEMENT(AVAILABLE):
-    case AGREEMENT(TEMPORARY_FAILURE):
-    case AGREEMENT(LOCKED):
-    case AGREEMENT(ENDING):
-    case AGREEMENT(ENDED):
-    case AGREEMENT(FAILED):
-    case _QKDNF__V1__AGREEMENT_STATE_IS_INT_SIZE:
-        return FALSE;
-    }
-    return FALSE;
+    return g_strcmp0(agreement_next_party(agreement->wire), party->id) == 0;
 }
 
 static void change(Federation *federation, Agreement *agreement, const Provider *party,
@@ -209,13 +199,16 @@ static void change(Federation *federation, Agreement *agreement, const Provider 
     agreement_enter(federation, agreement, &(AgreementChange){state, party->id, command, reason});
 }
 
+// What can never be agreed ends the negotiation: whoever offers it is answered.
 static void offer(Federation *federation, Agreement *agreement, const Provider *party,
                   const WireAgreement *said)
 {
-    g_autofree char *fault = said->terms ? agreement_terms_fault(said->terms) : NULL;
-    if (!said->terms || fault || said->terms->version != 0 ||
-        agreement->wire->state != AGREEMENT(PROPOSED))
+    g_autofree char *fault = find_terms_fault(said->terms);
+    if (fault) {
+        agreement_enter(federation, agreement,
+                        &(AgreementChange){AGREEMENT(FAILED), party->id, "offer", fault});
         return;
+    }
     WireAgreementTerms *terms = message_copy(&said->terms->base);
     wire_free(agreement->wire->terms);
     agreement->wire->terms = terms;
@@ -275,7 +268,8 @@ static void decide(Federation *federation, Agreement *agreement, const Provider 
         accept(federation, agreement, party, said);
     else if (said->action == AGREEMENT_ACTION(REFUSE) && has_word)
         change(federation, agreement, party, said, AGREEMENT(FAILED), "refuse");
-    else if (said->action == AGREEMENT_ACTION(OFFER) && has_word)
+    else if (said->action == AGREEMENT_ACTION(OFFER) && has_word &&
+             agreement->wire->state == AGREEMENT(PROPOSED))
         offer(federation, agreement, party, said);
     else
         acknowledge(federation, agreement, party);
@@ -303,6 +297,8 @@ void agreement_on_agreement(gpointer data, const Sender *sender, gconstpointer m
         hear(federation, agreement, party, said);
     else if (!agreement && said->action == AGREEMENT_ACTION(PROPOSE))
         propose(federation, party, said);
+    else if (said->action != AGREEMENT_ACTION(ACKNOWLEDGE))
+        refuse(federation, party, said, "the two have no such agreement");
 }
 
 // --- members and time ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 // two made between them, while it is in force or suspended; else what the federation's standing
 // terms say, if both have accepted them.
 
-#include "platform/member.h"
+#include "platform/admin.h"
 #include "schemas/agreement.h"
 
 typedef struct Agreement {
@@ -51,6 +51,11 @@ void agreement_save(Federation *federation, const Agreement *agreement);
 void agreement_forget(Federation *federation, Agreement *agreement);
 // To those who have not acknowledged; again until they have.
 void agreement_tell(Federation *federation, Agreement *agreement);
+
+// agreement-admin.c
+AdminResult agreement_command(Federation *federation, const Sender *sender,
+                              const WireAgreementCommand *wire);
+void agreement_list(Federation *federation, const Sender *sender, const WireAdmin *admin);
 
 // agreement-standing.c
 // The member takes part: the federation's standing terms are offered to it, unless they have been.

@@ -58,7 +58,7 @@ gboolean agreement_terms_cover(const WireAgreementTerms *offered, const WireAgre
            is_quota_enough && is_enough(offered->rate_bps, wanted->rate_bps) &&
            offered->valid_from_us <= wanted->valid_from_us &&
            is_enough(offered->valid_until_us, wanted->valid_until_us) &&
-           (!wanted->tariff || is_same_tariff(offered->tariff, wanted->tariff));
+           is_same_tariff(offered->tariff, wanted->tariff);
 }
 
 char *agreement_terms_fault(const WireAgreementTerms *terms)
@@ -70,6 +70,15 @@ char *agreement_terms_fault(const WireAgreementTerms *terms)
     if (terms->valid_until_us > 0 && terms->valid_until_us <= terms->valid_from_us)
         return g_strdup("the terms end before they begin");
     return NULL;
+}
+
+const char *agreement_next_party(const WireAgreement *agreement)
+{
+    if (agreement->state == AGREEMENT(PROPOSED))
+        return agreement->seller;
+    if (agreement->state != AGREEMENT(OFFERED))
+        return NULL;
+    return strcmp(agreement->buyer, "all") == 0 ? agreement->seller : agreement->buyer;
 }
 
 guint64 agreement_period(const WireAgreementTerms *terms, gint64 now_us)

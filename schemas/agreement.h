@@ -27,12 +27,15 @@ char *agreement_standing_id(guint64 version, const char *buyer, const char *sell
 
 // The terms are all that is compared: neither the order of purposes nor one named twice matters.
 gboolean agreement_terms_equal(const WireAgreementTerms *a, const WireAgreementTerms *b);
-// Whether what is offered is at least what is wanted, not for a shorter time, and at its tariff if
-// that has one.
+// Whether what is offered is at least what is wanted, not for a shorter time, and at its tariff.
 gboolean agreement_terms_cover(const WireAgreementTerms *offered, const WireAgreementTerms *wanted);
 Purposes agreement_terms_purposes(const WireAgreementTerms *terms);
 // NULL, or what about them can never be agreed; to be freed.
 char *agreement_terms_fault(const WireAgreementTerms *terms);
+
+// Who has to say the next word: the seller to a proposal and to standing terms, the buyer to an
+// offer. NULL: nobody.
+const char *agreement_next_party(const WireAgreement *agreement);
 
 // A time as it stands in configurations and on command lines; NULL, 0: no limit.
 #define AGREEMENT_TIME_EXPECTED "a time in UTC such as 2026-12-31T00:00:00Z"

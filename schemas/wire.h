@@ -37,6 +37,8 @@ typedef Qkdnf__V1__Admin WireAdmin;
 typedef Qkdnf__V1__AdminReply WireAdminReply;
 typedef Qkdnf__V1__AgentCommand WireAgentCommand;
 typedef Qkdnf__V1__Agreement WireAgreement;
+typedef Qkdnf__V1__AgreementCommand WireAgreementCommand;
+typedef Qkdnf__V1__AgreementQuery WireAgreementQuery;
 typedef Qkdnf__V1__AgreementTerms WireAgreementTerms;
 typedef Qkdnf__V1__Application WireApplication;
 typedef Qkdnf__V1__Apply WireApply;
@@ -125,6 +127,8 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_ADMIN_REPLY_INIT       QKDNF__V1__ADMIN_REPLY__INIT
 #define WIRE_AGENT_COMMAND_INIT     QKDNF__V1__AGENT_COMMAND__INIT
 #define WIRE_AGREEMENT_INIT         QKDNF__V1__AGREEMENT__INIT
+#define WIRE_AGREEMENT_COMMAND_INIT QKDNF__V1__AGREEMENT_COMMAND__INIT
+#define WIRE_AGREEMENT_QUERY_INIT   QKDNF__V1__AGREEMENT_QUERY__INIT
 #define WIRE_AGREEMENT_TERMS_INIT   QKDNF__V1__AGREEMENT_TERMS__INIT
 #define WIRE_APPLICATION_INIT       QKDNF__V1__APPLICATION__INIT
 #define WIRE_APPLY_INIT             QKDNF__V1__APPLY__INIT

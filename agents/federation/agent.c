@@ -143,6 +143,9 @@ static void on_timer(Agent *agent, TimerId timer, const char *id)
     case TIMER_MEMBER:
         membership_on_timer(agent);
         break;
+    case TIMER_ASSENT:
+        assent_on_timer(agent, id);
+        break;
     case TIMER_RESOURCE:
         discovery_announce(agent);
         break;

@@ -9,8 +9,10 @@
 
 #include <string.h>
 
-// What the platform can have this provider remember.
-#define KEPT_MAX 65536
+#define REPEAT_MAX_US (30 * G_TIME_SPAN_SECOND)
+
+// What is over is remembered so long, for those who still ask and for people.
+#define KEEP_US (7 * G_TIME_SPAN_DAY)
 
 static gboolean is_standing(const WireAgreement *wire)
 {
@@ -19,7 +21,8 @@ static gboolean is_standing(const WireAgreement *wire)
 
 // --- what is answered ----------------------------------------------------------------------------
 
-static void say(Agent *agent, const WireAgreement *wire, AgreementAction action, const char *reason)
+static void reply(Agent *agent, const WireAgreement *wire, AgreementAction action,
+                  const char *reason)
 {
     WireAgreement answer = WIRE_AGREEMENT_INIT;
     answer.id = wire->id;
@@ -31,11 +34,53 @@ static void say(Agent *agent, const WireAgreement *wire, AgreementAction action,
     agent_send(agent, KIND_AGREEMENT, agent->config->platform, &answer.base);
 }
 
-static void agree(Assent *agreement, const WireAgreementTerms *terms)
+void assent_agree(Assent *agreement, const WireAgreementTerms *terms)
 {
     WireAgreementTerms *copy = message_copy(&terms->base);
     wire_free(agreement->agreed);
     agreement->agreed = copy;
+}
+
+static gboolean is_over(const WireAgreement *wire)
+{
+    return (AGREEMENT_BIT(ENDED) | AGREEMENT_BIT(FAILED)) & (1u << wire->state);
+}
+
+static void send_said(Agent *agent, Assent *agreement)
+{
+    agent_send(agent, KIND_AGREEMENT, agent->config->platform, &agreement->said->base);
+    timers_arm_repeat(agent->timers, TIMER_ASSENT, agreement->id, agent->now, &agreement->repeat_us,
+                      REPEAT_MAX_US);
+}
+
+void assent_say(Agent *agent, Assent *agreement, AgreementAction action,
+                const WireAgreementTerms *terms, const char *reason)
+{
+    WireAgreement said = *agreement->wire;
+    said.action = action;
+    said.reason = (char *)reason;
+    if (terms)
+        said.terms = (WireAgreementTerms *)terms;
+    WireAgreement *copy = message_copy(&said.base);
+    wire_free(agreement->said);
+    agreement->said = copy;
+    agreement->repeat_us = ASSENT_REPEAT_US;
+    assent_save(agent, agreement);
+    send_said(agent, agreement);
+}
+
+void assent_on_timer(Agent *agent, const char *id)
+{
+    Assent *agreement = assent_find(agent, id);
+    if (!agreement)
+        return;
+    gint64 forget_us = (gint64)agreement->wire->since_us + KEEP_US;
+    if (agreement->said)
+        send_said(agent, agreement);
+    else if (is_over(agreement->wire) && agent->now >= forget_us)
+        assent_drop(agent, agreement);
+    else if (is_over(agreement->wire))
+        timers_arm(agent->timers, TIMER_ASSENT, id, forget_us);
 }
 
 // The version is what the provider agreed to; the same version with other contents is not that.
@@ -43,21 +88,21 @@ static void answer_standing(Agent *agent, Assent *agreement)
 {
     const WireAgreementTerms *terms = agreement->wire->terms;
     if (terms->version != agent->config->agreements.terms) {
-        say(agent, agreement->wire, AGREEMENT_ACTION(REFUSE),
-            "the provider has not agreed to this version of the standing terms");
+        reply(agent, agreement->wire, AGREEMENT_ACTION(REFUSE),
+              "the provider has not agreed to this version of the standing terms");
         return;
     }
     if (agreement->agreed && !agreement_terms_equal(agreement->agreed, terms)) {
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "agreement.terms", agreement->id,
                     "the standing terms are others than those of the same version that were "
                     "agreed to");
-        say(agent, agreement->wire, AGREEMENT_ACTION(REFUSE),
-            "other terms were agreed to under this version");
+        reply(agent, agreement->wire, AGREEMENT_ACTION(REFUSE),
+              "other terms were agreed to under this version");
         return;
     }
-    agree(agreement, terms);
+    assent_agree(agreement, terms);
     assent_save(agent, agreement);
-    say(agent, agreement->wire, AGREEMENT_ACTION(ACCEPT), "by the policy of the provider");
+    reply(agent, agreement->wire, AGREEMENT_ACTION(ACCEPT), "by the policy of the provider");
 }
 
 // By what it agrees to by itself, it agrees again when it has lost its store.
@@ -68,11 +113,20 @@ static void agree_again(Agent *agent, Assent *agreement)
     if (agreement->agreed || !is_with_all || !is_standing(wire) ||
         wire->terms->version != agent->config->agreements.terms)
         return;
-    agree(agreement, wire->terms);
+    assent_agree(agreement, wire->terms);
     assent_save(agent, agreement);
 }
 
-// It is this provider's turn to say something, by its policy.
+// What the buyer has asked for, or the least that it would accept.
+static gboolean is_welcome(const Agent *agent, const Assent *agreement)
+{
+    const WireAgreement *wire = agreement->wire;
+    return !is_standing(wire) && assent_can_say(agent, wire, AGREEMENT_ACTION(ACCEPT)) &&
+           strcmp(wire->buyer, agent->config->id) == 0 && agreement->agreed &&
+           agreement_terms_cover(wire->terms, agreement->agreed);
+}
+
+// It is this provider's turn to say something, by its policy or by what its operator decided.
 static void answer(Agent *agent, Assent *agreement)
 {
     const WireAgreement *wire = agreement->wire;
@@ -80,8 +134,12 @@ static void answer(Agent *agent, Assent *agreement)
         agree_again(agent, agreement);
     if (wire->state == AGREEMENT(OFFERED) && is_standing(wire))
         answer_standing(agent, agreement);
+    else if (agreement->said)
+        send_said(agent, agreement);
+    else if (is_welcome(agent, agreement))
+        assent_say(agent, agreement, AGREEMENT_ACTION(ACCEPT), NULL, "as the buyer asked for");
     else
-        say(agent, wire, AGREEMENT_ACTION(ACKNOWLEDGE), "");
+        reply(agent, wire, AGREEMENT_ACTION(ACKNOWLEDGE), "");
 }
 
 // --- what the platform says ----------------------------------------------------------------------
@@ -94,7 +152,24 @@ static void inherit(Agent *agent, Assent *agreement)
     const Assent *standing = assent_find(agent, id);
     if (!agreement->agreed && standing && standing->agreed && standing != agreement &&
         agreement_terms_equal(standing->agreed, wire->terms))
-        agree(agreement, wire->terms);
+        assent_agree(agreement, wire->terms);
+}
+
+// It was said of an older version: what still can be said of this one is, the rest was overtaken.
+static void review_said(Agent *agent, Assent *agreement)
+{
+    WireAgreement *said = agreement->said;
+    const WireAgreement *wire = agreement->wire;
+    if (!said)
+        return;
+    gboolean is_same = said->action == AGREEMENT_ACTION(END) ||
+                       said->action == AGREEMENT_ACTION(OFFER) ||
+                       agreement_terms_equal(said->terms, wire->terms);
+    if (is_same && assent_can_say(agent, wire, said->action)) {
+        said->version = wire->version;
+        return;
+    }
+    g_clear_pointer(&agreement->said, wire_free);
 }
 
 static void take_over(Agent *agent, Assent *agreement, const WireAgreement *wire)
@@ -105,6 +180,11 @@ static void take_over(Agent *agent, Assent *agreement, const WireAgreement *wire
     agreement->wire = copy;
     if (is_standing(wire))
         inherit(agent, agreement);
+    review_said(agent, agreement);
+    if (agreement->said || is_over(wire))
+        timers_arm(agent->timers, TIMER_ASSENT, agreement->id, agent->now);
+    else
+        timers_disarm(agent->timers, TIMER_ASSENT, agreement->id);
     assent_save(agent, agreement);
     agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_INFO, "agreement.heard", agreement->id,
                 "%s → %s by %s: %s", agreement_state_name(from), agreement_state_name(wire->state),
@@ -132,7 +212,7 @@ void assent_on_agreement(gpointer data, const Sender *sender, gconstpointer mess
                             ? assent_find(agent, wire->id)
                             : NULL;
     if (strcmp(sender->id, agent->config->platform) != 0 || !is_good(agent, wire) ||
-        (!agreement && (guint)g_tree_nnodes(agent->agreements) >= KEPT_MAX))
+        (!agreement && assent_is_full(agent)))
         return;
     if (!agreement)
         agreement = assent_new(agent, wire->id);

@@ -29,6 +29,7 @@
 
 typedef enum {
     TIMER_MEMBER,    // "": apply, or withdraw, again until answered
+    TIMER_ASSENT,    // agreement: say again what was not taken in, or forget it
     TIMER_RESOURCE,  // "": register again until acknowledged
     TIMER_HEARTBEAT, // "": report stock
     TIMER_TAKE,      // link: try for key again
@@ -152,6 +153,9 @@ Status membership_command(Agent *agent, const WireAgentCommand *command, char **
 void assent_free(gpointer agreement);
 gboolean assent_load(Agent *agent, GError **error);
 void assent_on_agreement(gpointer agent, const Sender *sender, gconstpointer message);
+void assent_on_timer(Agent *agent, const char *id);
+Status assent_command(Agent *agent, const WireAgreementCommand *command, char **ret_text);
+void assent_list(Agent *agent, const char *asker, const WireAdmin *admin);
 // NULL, or why no agreement of this provider covers the order; to be freed.
 char *assent_find_fault(const Agent *agent, const WireOrder *order, Status *ret_status);
 // What the order takes of a quota is held for it; it is closed, having used that or not.

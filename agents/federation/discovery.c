@@ -366,6 +366,10 @@ void discovery_on_admin(gpointer data, const Sender *sender, gconstpointer messa
         notice_list(agent, sender->id, admin);
         return;
     }
+    if (admin->command_case == QKDNF__V1__ADMIN__COMMAND_AGREEMENTS) {
+        assent_list(agent, sender->id, admin);
+        return;
+    }
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
     Status status = STATUS_UNSUPPORTED;
@@ -373,6 +377,8 @@ void discovery_on_admin(gpointer data, const Sender *sender, gconstpointer messa
         status = run_drill(agent, admin->drill, &text, &lines);
     else if (admin->command_case == QKDNF__V1__ADMIN__COMMAND_AGENT)
         status = membership_command(agent, admin->agent, &text);
+    else if (admin->command_case == QKDNF__V1__ADMIN__COMMAND_AGREEMENT)
+        status = assent_command(agent, admin->agreement, &text);
     WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
     reply.id = admin->id;
     reply.status = status;

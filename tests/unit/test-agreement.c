@@ -68,7 +68,6 @@ static const struct {
     {AGREEMENT(OFFERED), AGREEMENT(ACCEPTED)},
     {AGREEMENT(OFFERED), AGREEMENT(FAILED)},
     {AGREEMENT(ACCEPTED), AGREEMENT(AVAILABLE)},
-    {AGREEMENT(ACCEPTED), AGREEMENT(LOCKED)},
     {AGREEMENT(ACCEPTED), AGREEMENT(ENDING)},
     {AGREEMENT(AVAILABLE), AGREEMENT(TEMPORARY_FAILURE)},
     {AGREEMENT(AVAILABLE), AGREEMENT(LOCKED)},
@@ -262,6 +261,96 @@ static void test_other_terms_replace_the_old(void)
                      0);
 }
 
+// --- operators -----------------------------------------------------------------------------------
+
+static Status command(FederationFixture *fixture, const char *id, AgreementAction action,
+                      const char *reason)
+{
+    WireAgreementCommand wire = WIRE_AGREEMENT_COMMAND_INIT;
+    wire.action = action;
+    wire.agreement = (char *)id;
+    wire.reason = (char *)reason;
+    AdminResult outcome =
+        agreement_command(fixture->federation, &(Sender){"admin", ROLE_OPERATOR, 1}, &wire);
+    g_assert_nonnull(outcome.text);
+    g_free(outcome.text);
+    return outcome.status;
+}
+
+static void test_operators_decide(void)
+{
+    static const struct {
+        const char *id;
+        AgreementAction action;
+        const char *reason;
+        Status status;
+        guint n_audited;
+    } cases[] = {
+        {"terms-1/a/b", AGREEMENT_ACTION(SUSPEND), "", STATUS_BAD_REQUEST, 0},
+        {"terms-2/a/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_BAD_REQUEST, 0},
+        {"terms-1/a/a", AGREEMENT_ACTION(SUSPEND), "why", STATUS_BAD_REQUEST, 0},
+        {"terms-1/a/b", AGREEMENT_ACTION(ACCEPT), "why", STATUS_BAD_REQUEST, 0},
+        {"terms-1/a/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_OK, 1},
+        {"terms-1/a/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_OK, 1},
+        {"terms-1/a/b", AGREEMENT_ACTION(RESUME), "", STATUS_OK, 2},
+        {"terms-1/all/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_OK, 3},
+        {"terms-1/all/b", AGREEMENT_ACTION(RESUME), "", STATUS_OK, 4},
+        {"terms-1/a/b", AGREEMENT_ACTION(END), "why", STATUS_OK, 6},
+        {"terms-1/a/b", AGREEMENT_ACTION(RESUME), "", STATUS_NOT_ALLOWED, 6},
+    };
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        guint n_before = 0, before = g_queue_get_length(&fixture->federation->audit);
+        g_assert_cmpint(command(fixture, cases[i].id, cases[i].action, cases[i].reason), ==,
+                        cases[i].status);
+        n_before = i > 0 ? cases[i - 1].n_audited : 0;
+        g_assert_cmpuint(g_queue_get_length(&fixture->federation->audit) - before, ==,
+                         cases[i].n_audited - n_before);
+    }
+    assert_way(fixture, STATUS_OK, "c");
+}
+
+static void test_terms_are_compared(void)
+{
+    Qkdnf__V1__Purpose both[] = {QKDNF__V1__PURPOSE__PURPOSE_RELAY,
+                                 QKDNF__V1__PURPOSE__PURPOSE_SHARE};
+    WireAgreementTerms wanted = WIRE_AGREEMENT_TERMS_INIT;
+    wanted.purposes = both;
+    wanted.n_purposes = 1;
+    wanted.quota_bits = 100;
+    wanted.period_s = 60;
+    wanted.rate_bps = 10;
+    wanted.valid_from_us = 5;
+    wanted.valid_until_us = 9;
+    WireAgreementTerms offered = wanted;
+    g_assert_true(agreement_terms_cover(&offered, &wanted));
+    const struct {
+        guint64 quota_bits, rate_bps, from_us, until_us;
+        guint32 period_s;
+        gsize n_purposes;
+        gboolean is_enough;
+    } cases[] = {
+        {101, 10, 5, 9, 60, 1, TRUE},  {99, 10, 5, 9, 60, 1, FALSE},  {0, 10, 5, 9, 61, 1, TRUE},
+        {100, 10, 5, 9, 61, 1, FALSE}, {100, 0, 5, 9, 60, 1, TRUE},   {100, 9, 5, 9, 60, 1, FALSE},
+        {100, 10, 4, 0, 60, 2, TRUE},  {100, 10, 6, 9, 60, 1, FALSE}, {100, 10, 5, 8, 60, 1, FALSE},
+        {100, 10, 5, 9, 60, 0, FALSE},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        offered.quota_bits = cases[i].quota_bits;
+        offered.rate_bps = cases[i].rate_bps;
+        offered.valid_from_us = cases[i].from_us;
+        offered.valid_until_us = cases[i].until_us;
+        offered.period_s = cases[i].period_s;
+        offered.n_purposes = cases[i].n_purposes;
+        g_assert_cmpint(agreement_terms_cover(&offered, &wanted), ==, cases[i].is_enough);
+    }
+    // Nothing that costs is taken as if it were free.
+    Qkdnf__V1__Tariff tariff = QKDNF__V1__TARIFF__INIT;
+    offered = wanted;
+    offered.tariff = &tariff;
+    g_assert_false(agreement_terms_cover(&offered, &wanted));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -275,5 +364,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/not-accepted", test_who_does_not_accept_is_left_out);
     g_test_add_func("/agreement/member-leaves", test_who_leaves_sells_nothing);
     g_test_add_func("/agreement/other-terms", test_other_terms_replace_the_old);
+    g_test_add_func("/agreement/operators", test_operators_decide);
+    g_test_add_func("/agreement/terms", test_terms_are_compared);
     return g_test_run();
 }

@@ -28,6 +28,8 @@ static const Verb verbs[] = {
     {"accounts", verb_accounts, "show who did what for whom, and what it costs"},
     {"rating", verb_rating, "show how providers serve, and what that was made of"},
     {"admin", verb_admin, "decide who takes part in the federation, and as what"},
+    {"agreement", verb_agreement,
+     "negotiate, show and decide what providers may use of each other"},
     {"fault", verb_fault, "drills: make a simulated QKDN misbehave, or behave again"},
     {"topology", verb_topology, "show the federation as registered"},
     {"top", verb_top, "show how it does, on a full screen"},

@@ -2,6 +2,7 @@
 
 #include "schemas/membership.h"
 #include "tools/qkdnf/admin-print.h"
+#include "tools/qkdnf/agreement-print.h"
 #include "tools/qkdnf/inquiry.h"
 #include "tools/qkdnf/progress.h"
 #include "tools/qkdnf/verb.h"
@@ -178,12 +179,18 @@ static int list_audit(Arguments *arguments, const char *verb)
     return code;
 }
 
+static int list_agreements(Arguments *arguments, const char *verb)
+{
+    return agreement_print_all(&arguments->access, arguments->platform, arguments->json, verb);
+}
+
 #define MEMBER_ACTION(name) QKDNF__V1__MEMBER_ACTION__MEMBER_ACTION_##name
 #define AGENT_ACTION(name)  QKDNF__V1__AGENT_ACTION__AGENT_ACTION_##name
 
 static const Action actions[] = {
     {"members", FALSE, FALSE, list_members, 0},
     {"audit", FALSE, FALSE, list_audit, 0},
+    {"agreements", FALSE, FALSE, list_agreements, 0},
     {"approve", TRUE, FALSE, change_member, MEMBER_ACTION(APPROVE)},
     {"refuse", TRUE, TRUE, change_member, MEMBER_ACTION(REFUSE)},
     {"suspend", TRUE, TRUE, change_member, MEMBER_ACTION(SUSPEND)},
@@ -222,7 +229,7 @@ static void check_words(const Arguments *arguments, struct argp_state *state)
     const Action *action = name ? find_action(name) : NULL;
     if (!action)
         argp_error(state,
-                   "expected members, audit, approve, refuse, suspend, resume, expel, "
+                   "expected members, audit, agreements, approve, refuse, suspend, resume, expel, "
                    "withdraw or apply%s%s",
                    name ? ", not " : "", name ? name : "");
     if (action->needs_provider != (arguments->n_words == 2))
@@ -274,6 +281,7 @@ static const struct argp argp = {
     .parser = parse_option,
     .args_doc = "members\n"
                 "audit\n"
+                "agreements\n"
                 "approve PROVIDER [--scope=PURPOSE,…]\n"
                 "refuse|suspend|expel PROVIDER --reason=TEXT\n"
                 "resume PROVIDER\n"

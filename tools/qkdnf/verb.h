@@ -16,6 +16,7 @@ enum {
 
 int verb_accounts(int argc, char **argv);
 int verb_admin(int argc, char **argv);
+int verb_agreement(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_broker(int argc, char **argv);
 int verb_certificate(int argc, char **argv);

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two providers negotiate over a real bus, without standing terms: keys cross the second exactly while
+an agreement between them is in force. Argument: the build directory."""
+
+import contextlib
+import json
+import sys
+
+import fabric
+
+DESCRIPTION = """
+platform:
+  operators: [admin]
+  drain_ms: 2000
+  terms: {version: 0}
+providers:
+  - {id: left, operators: [admin], applications: [{sae: alice, node: a}],
+     qkdn: {driver: sim, sim: {nodes: [{id: a}]}}}
+  - {id: right, operators: [admin], applications: [{sae: bob, node: b}],
+     qkdn: {driver: sim, sim: {nodes: [{id: b}]}}}
+borders:
+  - {a: left/a, b: right/b, rate_bps: 200000, initial_bytes: 262144}
+"""
+
+
+class Federation(fabric.Fabric):
+    def __init__(self, build):
+        super().__init__(build, DESCRIPTION)
+        self.id = None
+
+    def say(self, *words, code=0):
+        return self.run("agreement", *words, "--federation", str(self.dir), code=code)
+
+    def agreements(self, *provider):
+        said = self.say("list", *provider, "--json")
+        return {one["id"]: one for one in map(json.loads, said.splitlines())}
+
+    def await_state(self, state, *provider):
+        fabric.wait_until(f"{self.id} to be {state}", lambda: self.agreements(*provider).get(
+            self.id, {}).get("state") == state, 60)
+
+    def propose(self, *words):
+        said = self.say("propose", "left", "right", "--purposes", "relay", "--json", *words)
+        self.id = json.loads(said)["agreement"]
+
+    def ask(self):
+        """Why there is no key, as `qkdnf request` says it; None: there is one."""
+        said = self.run("request", "--federation", str(self.dir), "--as", "alice", "--to", "bob",
+                        "--timeout", "5", code=None)
+        return said or None
+
+    def await_answer(self, what, holds):
+        fabric.wait_until(what, lambda: holds(self.ask()), 60)
+
+
+def is_not_agreed(answer):
+    return answer is not None and "NO_AGREEMENT" in answer
+
+
+def is_granted(answer):
+    return answer is None
+
+
+def test_nobody_uses_another_unasked(fed):
+    fed.wait_for_key()
+    fed.await_answer("the platform to refuse", is_not_agreed)
+
+
+def test_what_is_proposed_is_offered_and_accepted(fed):
+    fed.propose("--quota-bits", "1000000", "--least-quota-bits", "1000")
+    fed.await_state("PROPOSED", "right")
+    assert "answered by right" in fed.say("accept", "left", fed.id, code=1)
+    # Less than asked for, but no less than the least: the buyer's agent takes it by itself.
+    fed.say("offer", "right", fed.id, "--purposes", "relay", "--quota-bits", "100000")
+    for knows in ([], ["left"], ["right"]):
+        fed.await_state("AVAILABLE", *knows)
+        assert fed.agreements(*knows)[fed.id]["terms"]["quota_bits"] == 100000
+    fed.await_answer("a key", is_granted)
+
+
+def test_the_federation_suspends_and_resumes(fed):
+    assert "needs a reason" in fed.say("suspend", fed.id, code=1)
+    fed.say("suspend", fed.id, "--reason", "drill")
+    fed.await_state("LOCKED", "right")
+    fed.await_answer("the platform to refuse", is_not_agreed)
+    fed.say("resume", fed.id)
+    fed.await_state("AVAILABLE", "right")
+    fed.await_answer("a key", is_granted)
+    assert fed.id in fed.run("admin", "agreements", "--federation", str(fed.dir))
+
+
+def test_a_party_ends_it(fed):
+    fed.say("end", "right", fed.id, "--reason", "enough")
+    fed.await_state("ENDED")
+    assert fed.agreements()[fed.id]["actor"] in ("right", "platform")
+    fed.await_answer("the platform to refuse", is_not_agreed)
+
+
+def test_what_is_wrong_is_said(fed):
+    assert "needs --purposes" in fed.say("propose", "left", "right", code=2)
+    assert "no purpose" in fed.say("propose", "left", "right", "--purposes", "x", code=2)
+    assert "expected PROVIDER and AGREEMENT" in fed.say("accept", "left", code=2)
+    assert "knows no agreement" in fed.say("accept", "left", "none", code=1)
+    assert "no other provider" in fed.say("propose", "left", "left", "--purposes", "relay", code=1)
+
+
+def main():
+    tests = [value for name, value in globals().items() if name.startswith("test_")]
+    fabric.main(tests, lambda: contextlib.closing(Federation(sys.argv[1])))
+
+
+main()

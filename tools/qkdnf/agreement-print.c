@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/qkdnf/agreement-print.h"
+
+#include "schemas/agreement.h"
+#include "schemas/status.h"
+#include "tools/qkdnf/admin-print.h"
+#include "tools/qkdnf/inquiry.h"
+#include "tools/qkdnf/progress.h"
+#include "tools/qkdnf/verb.h"
+
+#include <stdio.h>
+
+static json_t *terms_json(const WireAgreementTerms *terms)
+{
+    if (!terms)
+        return json_null();
+    g_autofree char *purposes = purposes_format(agreement_terms_purposes(terms));
+    const WireTariff *tariff = terms->tariff;
+    return json_pack(
+        "{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s?}", "version", (json_int_t)terms->version,
+        "purposes", purposes, "quota_bits", (json_int_t)terms->quota_bits, "period_s",
+        (json_int_t)terms->period_s, "rate_bps", (json_int_t)terms->rate_bps, "valid_from_us",
+        (json_int_t)terms->valid_from_us, "valid_until_us", (json_int_t)terms->valid_until_us,
+        "currency", tariff && tariff->currency ? tariff->currency->code : NULL);
+}
+
+static void print_json(const WireAgreement *agreement)
+{
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o}", "id", agreement->id, "buyer",
+                  agreement->buyer, "seller", agreement->seller, "state",
+                  agreement_state_name(agreement->state), "version", (json_int_t)agreement->version,
+                  "reason", agreement->reason, "actor", agreement->actor, "since_us",
+                  (json_int_t)agreement->since_us, "terms", terms_json(agreement->terms));
+    verb_print_json(object);
+    json_decref(object);
+}
+
+static void print_text(const WireAgreement *agreement)
+{
+    g_autofree char *since = admin_format_time(agreement->since_us);
+    g_autofree char *purposes =
+        agreement->terms ? purposes_format(agreement_terms_purposes(agreement->terms)) : NULL;
+    printf("%-36s %s may use %s: %s since %s by %s: %s; purposes: %s\n", agreement->id,
+           agreement->buyer, agreement->seller, agreement_state_name(agreement->state), since,
+           agreement->actor[0] ? agreement->actor : "-", agreement->reason,
+           purposes ? purposes : "-");
+}
+
+static WireAdminReply *ask(Access *access, const char *member, const char *after, GError **error)
+{
+    g_autoptr(Progress) progress G_GNUC_UNUSED = progress_new("waiting for the answer");
+    WireAgreementQuery query = WIRE_AGREEMENT_QUERY_INIT;
+    WireAdmin question = WIRE_ADMIN_INIT;
+    query.after = (char *)after;
+    question.command_case = QKDNF__V1__ADMIN__COMMAND_AGREEMENTS;
+    question.agreements = &query;
+    return inquiry_admin(access, member, &question, error);
+}
+
+int agreement_print_all(Access *access, const char *member, gboolean json, const char *verb)
+{
+    g_autofree char *after = g_strdup("");
+    for (gboolean more = TRUE; more;) {
+        g_autoptr(GError) error = NULL;
+        WireAdminReply *answer = ask(access, member, after, &error);
+        if (!answer)
+            return verb_fail_on_bus(verb, error);
+        for (gsize i = 0; i < answer->n_agreements; i++)
+            (json ? print_json : print_text)(answer->agreements[i]);
+        more = answer->more && answer->n_agreements > 0;
+        if (more) {
+            g_free(after);
+            after = g_strdup(answer->agreements[answer->n_agreements - 1]->id);
+        }
+        wire_free(answer);
+    }
+    return EXIT_DONE;
+}
