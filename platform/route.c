@@ -119,8 +119,7 @@ gboolean route_may_use(const RouteQuery *query, const Provider *provider)
     const Right *right = provider_right(query->buyer, provider);
     return (right->purposes & route_wanted_purposes(query, provider)) &&
            right->left_bits / SLOT_BITS >= query->n_slots &&
-           (query->rate_bps == 0 || right->rate_bps == 0 ||
-            right->reserved_bps + query->rate_bps <= right->rate_bps);
+           (query->rate_bps == 0 || right->rate_bps == 0 || query->rate_bps <= right->rate_bps);
 }
 
 Purposes route_purposes(const RouteQuery *query, const Provider *provider)

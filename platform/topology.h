@@ -13,9 +13,8 @@ struct Agreement;
 // What one provider may use of another now.
 typedef struct {
     Purposes purposes;
-    guint64 left_bits; // of the quota
-    guint64 rate_bps;  // that sessions may have reserved at a time
-    guint64 reserved_bps;
+    guint64 left_bits;                 // of the quota
+    guint64 rate_bps;                  // of one session; 0: no limit
     const struct Agreement *agreement; // that says so
     const struct Agreement *own;       // that the two made between them; NULL: none decides
 } Right;

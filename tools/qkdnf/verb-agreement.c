@@ -56,7 +56,7 @@ static const struct argp_option options[] = {
      "propose: what would do, if that much is not to be had", 0},
     {"period-s", OPTION_PERIOD, "SECONDS", 0, "the period of the quota; 86400 if it is not given",
      0},
-    {"rate-bps", OPTION_RATE, "N", 0, "what sessions may have reserved; 0, the default: no limit",
+    {"rate-bps", OPTION_RATE, "N", 0, "the highest rate of one session; 0, the default: no limit",
      0},
     {"least-rate-bps", OPTION_LEAST_RATE, "N", 0, "propose: what would do", 0},
     {"valid-from", OPTION_FROM, "TIME", 0, "when it begins: " AGREEMENT_TIME_EXPECTED, 0},
