@@ -6,7 +6,7 @@ char *record_name(GBytes *key)
 {
     gsize n_bytes = 0;
     const char *text = g_bytes_get_data(key, &n_bytes);
-    return g_strndup(text, n_bytes);
+    return g_strndup(n_bytes > 0 ? text : "", n_bytes);
 }
 
 gpointer record_unpack(const ProtobufCMessageDescriptor *type, GBytes *value)
