@@ -168,12 +168,20 @@ Outbox *federation_outbox(Federation *federation)
 
 // --- life ----------------------------------------------------------------------------------------
 
+typedef struct {
+    Federation *federation;
+    guint64 incarnation;
+    RecordFault fault;
+} Loading;
+
 static void load_incarnation(gpointer data, GBytes *key, GBytes *value)
 {
-    guint64 *ret_incarnation = data;
+    Loading *loading = data;
     Platform__State__Self *self = record_unpack(&platform__state__self__descriptor, value);
     if (self)
-        *ret_incarnation = self->incarnation;
+        loading->incarnation = self->incarnation;
+    else
+        record_fail(&loading->fault, "record", "self", "is damaged");
     wire_free(self);
 }
 
@@ -187,11 +195,13 @@ static void save_incarnation(Federation *federation)
 
 static void load_link(gpointer data, GBytes *key, GBytes *value)
 {
-    Federation *federation = data;
+    Loading *loading = data;
     g_autofree char *id = record_name(key);
     Platform__State__Link *state = record_unpack(&platform__state__link__descriptor, value);
     if (state)
-        topology_restore_link(federation->topology, id, state->next);
+        topology_restore_link(loading->federation->topology, id, state->next);
+    else
+        record_fail(&loading->fault, "link", id, "is damaged");
     wire_free(state);
 }
 
@@ -224,14 +234,14 @@ static void drop_stale(Federation *federation)
 
 static gboolean load(Federation *federation, GError **error)
 {
-    guint64 incarnation = 0;
-    if (!store_load(federation->store, "self", load_incarnation, &incarnation, error))
+    Loading loading = {federation, 0, {error, FALSE}};
+    if (!store_load(federation->store, "self", load_incarnation, &loading, error) ||
+        !store_load(federation->store, "link", load_link, &loading, error) || loading.fault.failed)
         return FALSE;
-    incarnation = MAX(incarnation + 1, (guint64)federation->now);
+    guint64 incarnation = MAX(loading.incarnation + 1, (guint64)federation->now);
     federation->outbox = outbox_new(federation->config->id, incarnation);
     federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
-    return store_load(federation->store, "link", load_link, federation, error) &&
-           audit_load(federation, error) && fault_load(federation, error) &&
+    return audit_load(federation, error) && fault_load(federation, error) &&
            member_load(federation, error) && agreement_load(federation, error) &&
            directory_load(federation, error) && attachment_load(federation, error) &&
            visit_load(federation, error) && handover_load(federation, error) &&

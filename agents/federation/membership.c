@@ -7,6 +7,7 @@
 #include "agents/federation/core.h"
 #include "agents/federation/state.pb-c.h"
 #include "schemas/membership.h"
+#include "topics/record.h"
 
 #include <string.h>
 
@@ -38,24 +39,32 @@ static void save(Agent *agent)
     store_put_text(agent->store, "membership", "self", value);
 }
 
+typedef struct {
+    Membership *membership;
+    RecordFault fault;
+} Loading;
+
 static void load_state(gpointer data, GBytes *key, GBytes *value)
 {
-    Membership *membership = data;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    Agent__State__Membership *state = agent__state__membership__unpack(NULL, n_bytes, bytes);
+    Loading *loading = data;
+    Membership *membership = loading->membership;
+    Agent__State__Membership *state = record_unpack(&agent__state__membership__descriptor, value);
     if (state) {
         membership->application = g_steal_pointer(&state->application);
         membership->state = state->state;
         membership->is_leaving = state->is_leaving;
         membership->leave_reason = g_strdup(state->leave_reason);
+    } else {
+        record_fail(&loading->fault, "membership", "self", "is damaged");
     }
     wire_free(state);
 }
 
 gboolean membership_load(Agent *agent, GError **error)
 {
-    return store_load(agent->store, "membership", load_state, &agent->membership, error);
+    Loading loading = {&agent->membership, {error, FALSE}};
+    return store_load(agent->store, "membership", load_state, &loading, error) &&
+           !loading.fault.failed;
 }
 
 // --- the application -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include "agents/federation/state.pb-c.h"
 #include "topics/base/id.h"
+#include "topics/record.h"
 
 #include <string.h>
 
@@ -216,33 +217,28 @@ void visitor_on_timer(Agent *agent, TimerId timer, const char *sae)
 
 typedef struct {
     Agent *agent;
-    GError **error;
-    gboolean failed;
+    RecordFault fault;
 } Loading;
 
 static void load_visitor(gpointer data, GBytes *key, GBytes *value)
 {
     Loading *loading = data;
-    gsize n_key = 0, n_value = 0;
-    const char *text = g_bytes_get_data(key, &n_key);
-    const guint8 *bytes = g_bytes_get_data(value, &n_value);
-    g_autofree char *sae = g_strndup(text, n_key);
-    Agent__State__Visitor *state = agent__state__visitor__unpack(NULL, n_value, bytes);
+    g_autofree char *sae = record_name(key);
+    Agent__State__Visitor *state = record_unpack(&agent__state__visitor__descriptor, value);
     if (state && state->visit) {
         Visitor *visitor = find_or_add(loading->agent, sae);
         visitor->visit = message_copy(&state->visit->base);
         if (!visitor->visit->is_served)
             timers_arm(loading->agent->timers, TIMER_VISITOR, sae, loading->agent->now + FORGET_US);
-    } else if (!loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "visitor '%s': is damaged",
-                    sae);
-        loading->failed = TRUE;
+    } else {
+        record_fail(&loading->fault, "visitor", sae, "is damaged");
     }
     wire_free(state);
 }
 
 gboolean visitor_load(Agent *agent, GError **error)
 {
-    Loading loading = {agent, error, FALSE};
-    return store_load(agent->store, "visitor", load_visitor, &loading, error) && !loading.failed;
+    Loading loading = {agent, {error, FALSE}};
+    return store_load(agent->store, "visitor", load_visitor, &loading, error) &&
+           !loading.fault.failed;
 }
