@@ -8,9 +8,11 @@
 
 #include <string.h>
 
+// While the seller is away for a while it takes no orders, but what it agreed to holds.
 static gboolean is_available(const Agreement *agreement)
 {
-    return agreement && agreement->wire->state == AGREEMENT(AVAILABLE);
+    return agreement && (agreement->wire->state == AGREEMENT(AVAILABLE) ||
+                         agreement->wire->state == AGREEMENT(TEMPORARY_FAILURE));
 }
 
 // It says what the buyer may do, be it nothing.
@@ -19,6 +21,15 @@ static gboolean decides(const Agreement *agreement)
     const guint deciding = AGREEMENT_BIT(AVAILABLE) | AGREEMENT_BIT(TEMPORARY_FAILURE) |
                            AGREEMENT_BIT(LOCKED) | AGREEMENT_BIT(ENDING);
     return deciding & (1u << agreement->wire->state);
+}
+
+// One that ends gives way to what takes its place.
+static gboolean outranks(const Agreement *agreement, const Agreement *other)
+{
+    gboolean is_ending = agreement->wire->state == AGREEMENT(ENDING);
+    gboolean is_other_ending = other->wire->state == AGREEMENT(ENDING);
+    return is_ending != is_other_ending ? is_other_ending
+                                        : agreement->wire->version > other->wire->version;
 }
 
 typedef struct {
@@ -32,7 +43,7 @@ static gboolean look_at(gpointer key, gpointer value, gpointer data)
     Search *search = data;
     if (agreement->buyer == search->buyer && agreement->seller == search->seller &&
         !agreement_is_standing(agreement) && decides(agreement) &&
-        (!search->latest || agreement->wire->version > search->latest->wire->version))
+        (!search->latest || outranks(agreement, search->latest)))
         search->latest = agreement;
     return FALSE;
 }

@@ -188,8 +188,10 @@ void agreement_follow_time(Federation *federation, Agreement *agreement)
             enter(federation, agreement, AGREEMENT(FAILED), "no answer in time");
         break;
     case AGREEMENT(ACCEPTED):
-        if ((guint64)federation->now >= wire->terms->valid_from_us)
+        if ((guint64)federation->now >= wire->terms->valid_from_us) {
             enter(federation, agreement, AGREEMENT(AVAILABLE), wire->reason);
+            agreement_replace_others(federation, agreement);
+        }
         break;
     case AGREEMENT(AVAILABLE):
     case AGREEMENT(TEMPORARY_FAILURE):

@@ -228,7 +228,7 @@ static gboolean list_replaced(gpointer key, gpointer value, gpointer data)
     return FALSE;
 }
 
-static void replace_others(Federation *federation, Agreement *agreement)
+void agreement_replace_others(Federation *federation, Agreement *agreement)
 {
     g_autoptr(GPtrArray) replaced = g_ptr_array_new();
     g_ptr_array_add(replaced, agreement);
@@ -245,7 +245,6 @@ static void accept(Federation *federation, Agreement *agreement, const Provider 
 {
     change(federation, agreement, party, said, AGREEMENT(ACCEPTED), "accept");
     agreement_follow_time(federation, agreement);
-    replace_others(federation, agreement);
 }
 
 static void end(Federation *federation, Agreement *agreement, const Provider *party,
@@ -336,7 +335,10 @@ void agreement_on_birth(Federation *federation, Member *member)
         agreement->repeat_us = REPEAT_FIRST_US;
         agreement_tell(federation, agreement);
     }
-    agreement_offer_standing(federation, member);
+    // One that an operator has ended stays ended while the member is there.
+    const Agreement *standing = agreement_standing_of(federation, member->provider);
+    if (!standing || standing->wire->state == AGREEMENT(FAILED))
+        agreement_offer_standing(federation, member);
 }
 
 void agreement_on_presence(Federation *federation, const Provider *seller)
@@ -354,6 +356,9 @@ void agreement_on_member_gone(Federation *federation, const Provider *member)
     g_autoptr(GPtrArray) agreements = agreements_of(federation, member);
     for (guint i = 0; i < agreements->len; i++) {
         Agreement *agreement = agreements->pdata[i];
+        // What a pair has used by the standing terms stays used, and holds again with them.
+        if (agreement_is_standing(agreement) && agreement->buyer)
+            continue;
         AgreementState state = agreement->wire->state;
         AgreementChange gone = {AGREEMENT(ENDING), federation->config->id, "agreement",
                                 "a party takes no part any more"};
@@ -368,8 +373,9 @@ void agreement_on_member_gone(Federation *federation, const Provider *member)
 static void follow_end(Federation *federation, Agreement *agreement)
 {
     gint64 forget_us = (gint64)agreement->wire->since_us + KEEP_US;
-    // What a pair has ended stays ended for as long as the terms are offered.
-    gboolean is_kept = agreement_is_standing(agreement) && agreement->buyer &&
+    // What was ended stays ended for as long as the terms are offered.
+    gboolean is_kept = agreement_is_standing(agreement) &&
+                       agreement->wire->state == AGREEMENT(ENDED) &&
                        agreement->wire->terms->version == federation->config->terms.version;
     if (is_kept)
         return;

@@ -293,6 +293,8 @@ static void on_order_outcome(Federation *federation, Request *request, const cha
     fault_on_order(federation, agent, (Status)outcome->status);
     if (outcome->status != STATUS_OK) {
         ratings_on_refusal(federation, request, part, (Status)outcome->status);
+        // It has not done its part: what that would have used is given back.
+        part->is_answered = FALSE;
         learn(federation, request, part, outcome->status);
         const char *text = outcome->text[0] ? outcome->text : status_text((Status)outcome->status);
         attempt_failed(federation, request, outcome->status, agent, text);

@@ -116,11 +116,12 @@ void ratings_on_refusal(Federation *federation, const Request *request, const Pa
     blame(federation, suspects, is_wrong);
 }
 
-// Nobody has to answer faster because an application is impatient.
+// Nobody has to answer faster because an application is impatient, or the platform was down: after
+// a restart it is not known how long they had.
 static gboolean was_impatient(const Federation *federation, const Request *request)
 {
     gint64 attempt_us = (gint64)federation->config->attempt_ms * G_TIME_SPAN_MILLISECOND;
-    return request->ordered_at_us > 0 && federation->now - request->ordered_at_us < attempt_us;
+    return request->ordered_at_us == 0 || federation->now - request->ordered_at_us < attempt_us;
 }
 
 void ratings_on_timeout(Federation *federation, const Request *request)

@@ -64,8 +64,11 @@ static Platform__State__RatingSlot *slot_at(Rating *rating, gint64 now_us)
     gint64 first_us = start_us - (SLOTS_OF_WINDOW - 1) * rating->slot_us;
     if (start_us > (gint64)last_slot(rating)->start_us)
         g_ptr_array_add(rating->slots, slot_new(start_us));
-    while ((gint64)((Platform__State__RatingSlot *)rating->slots->pdata[0])->start_us < first_us)
+    while ((gint64)((Platform__State__RatingSlot *)rating->slots->pdata[0])->start_us < first_us) {
         g_ptr_array_remove_index(rating->slots, 0);
+        // What is forgotten counts no more.
+        rating->has_news = TRUE;
+    }
     return last_slot(rating);
 }
 

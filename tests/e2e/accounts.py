@@ -249,14 +249,17 @@ class Period:
 
 
 def seconds(period, key, usage):
-    """Begun seconds of a session that are charged."""
+    """Of a session: those of the clock that begin in what is charged, and of the first record also the
+    one in which the session begins."""
     if not text(usage, 4):
         return 0
     lasted = max(number(usage, 10) - number(usage, 9), 0)
     buyers = period.records().get((*key[:2], text(usage, 6)))
     if buyers and 13 in buyers:
         lasted = min(lasted, max(number(buyers, 10) - number(buyers, 9), 0) + TOLERANCE_US)
-    return -(-lasted // 1_000_000)
+    start = number(usage, 9)
+    has_begun = lasted > 0 and number(usage, 12) == 0 and start % 1_000_000 != 0
+    return -(-(start + lasted) // 1_000_000) - -(-start // 1_000_000) + has_begun
 
 
 def amount(period, key, usage):

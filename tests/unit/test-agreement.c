@@ -250,6 +250,81 @@ static void test_who_leaves_sells_nothing(void)
     g_assert_cmpint(with_b->wire->state, ==, AGREEMENT(ENDED));
 }
 
+// By which `seller` lets a do everything, from some time on.
+static Agreement *make_own(FederationFixture *fixture, const char *id, const char *seller,
+                           gint64 valid_from_us)
+{
+    Qkdnf__V1__Purpose purposes[PURPOSES_MAX];
+    WireAgreementTerms terms = WIRE_AGREEMENT_TERMS_INIT;
+    WireAgreement wire = WIRE_AGREEMENT_INIT;
+    terms.purposes = purposes;
+    terms.n_purposes = purposes_list(PURPOSES_ANY, purposes);
+    terms.valid_from_us = (guint64)valid_from_us;
+    wire.id = (char *)id;
+    wire.buyer = (char *)"a";
+    wire.seller = (char *)seller;
+    wire.terms = &terms;
+    Agreement *agreement = agreement_new(fixture->federation, &wire, provider(fixture, "a"),
+                                         provider(fixture, seller));
+    enter(fixture, agreement, AGREEMENT(OFFERED));
+    enter(fixture, agreement, AGREEMENT(ACCEPTED));
+    agreement_follow_time(fixture->federation, agreement);
+    return agreement;
+}
+
+static gboolean covers(const FederationFixture *fixture, const char *seller)
+{
+    return agreement_covers(provider(fixture, "a"), provider(fixture, seller),
+                            PURPOSE_BIT(QKDNF__V1__PURPOSE__PURPOSE_RELAY));
+}
+
+// The buyer is never without one.
+static void test_the_next_takes_over_in_time(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Agreement *first = make_own(fixture, "one", "b", FEDERATION_NOW);
+    Agreement *second = make_own(fixture, "two", "b", FEDERATION_NOW + 1000);
+    g_assert_cmpint(first->wire->state, ==, AGREEMENT(AVAILABLE));
+    g_assert_cmpint(second->wire->state, ==, AGREEMENT(ACCEPTED));
+    g_assert_true(covers(fixture, "b"));
+    fixture->federation->now += 1000;
+    agreement_follow_time(fixture->federation, second);
+    g_assert_cmpint(second->wire->state, ==, AGREEMENT(AVAILABLE));
+    g_assert_cmpint(first->wire->state, ==, AGREEMENT(ENDING));
+    g_assert_true(covers(fixture, "b"));
+}
+
+// What a seller that is away agreed to holds: nobody who is there is sent home.
+static void test_a_seller_is_away(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    fixture->federation->started_us = 0;
+    Agreement *agreement = make_own(fixture, "one", "b", FEDERATION_NOW);
+    provider(fixture, "b")->is_usable = FALSE;
+    agreement_on_presence(fixture->federation, provider(fixture, "b"));
+    g_assert_cmpint(agreement->wire->state, ==, AGREEMENT(TEMPORARY_FAILURE));
+    g_assert_true(covers(fixture, "b"));
+}
+
+static void test_who_comes_back_sells_again(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Federation *federation = fixture->federation;
+    single_out(fixture, "a", "b");
+    agreement_on_member_gone(federation, provider(fixture, "b"));
+    g_assert_false(covers(fixture, "b"));
+    Agreement *standing = agreement_standing_of(federation, provider(fixture, "b"));
+    enter(fixture, standing, AGREEMENT(ENDED));
+    // Only its birth is no reason.
+    agreement_on_birth(federation, member_find(federation, "b"));
+    g_assert_true(agreement_standing_of(federation, provider(fixture, "b")) == standing);
+    agreement_offer_standing(federation, member_find(federation, "b"));
+    standing = agreement_standing_of(federation, provider(fixture, "b"));
+    enter(fixture, standing, AGREEMENT(ACCEPTED));
+    enter(fixture, standing, AGREEMENT(AVAILABLE));
+    g_assert_true(covers(fixture, "b"));
+}
+
 static void test_other_terms_replace_the_old(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
@@ -363,6 +438,9 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/quota", test_quota);
     g_test_add_func("/agreement/not-accepted", test_who_does_not_accept_is_left_out);
     g_test_add_func("/agreement/member-leaves", test_who_leaves_sells_nothing);
+    g_test_add_func("/agreement/the-next-takes-over-in-time", test_the_next_takes_over_in_time);
+    g_test_add_func("/agreement/a-seller-is-away", test_a_seller_is_away);
+    g_test_add_func("/agreement/who-comes-back-sells-again", test_who_comes_back_sells_again);
     g_test_add_func("/agreement/other-terms", test_other_terms_replace_the_old);
     g_test_add_func("/agreement/operators", test_operators_decide);
     g_test_add_func("/agreement/terms", test_terms_are_compared);
