@@ -64,8 +64,9 @@ static gboolean is_between(const Agent *agent, const Assent *agreement, const ch
 
 static gboolean is_in_force(const Agent *agent, const Assent *agreement)
 {
-    const guint states =
-        AGREEMENT_BIT(AVAILABLE) | AGREEMENT_BIT(TEMPORARY_FAILURE) | AGREEMENT_BIT(ENDING);
+    // Orders overtake the news that what was accepted has begun.
+    const guint states = AGREEMENT_BIT(ACCEPTED) | AGREEMENT_BIT(AVAILABLE) |
+                         AGREEMENT_BIT(TEMPORARY_FAILURE) | AGREEMENT_BIT(ENDING);
     const WireAgreement *wire = agreement->wire;
     guint64 now = (guint64)agent->now;
     return (states & (1u << wire->state)) && agreement->agreed &&

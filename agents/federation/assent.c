@@ -83,6 +83,36 @@ void assent_on_timer(Agent *agent, const char *id)
         timers_arm(agent->timers, TIMER_ASSENT, id, forget_us);
 }
 
+// Of a pair under standing terms: what was agreed with all is agreed with each.
+static void inherit(Agent *agent, Assent *agreement)
+{
+    const WireAgreement *wire = agreement->wire;
+    g_autofree char *id = agreement_standing_id(wire->terms->version, ID_ALL, agent->config->id);
+    const Assent *standing = assent_find(agent, id);
+    if (!agreement->agreed && standing && standing->agreed && standing != agreement &&
+        agreement_terms_equal(standing->agreed, wire->terms))
+        assent_agree(agreement, wire->terms);
+}
+
+static gboolean pass_on(gpointer id, gpointer value, gpointer agent)
+{
+    Assent *agreement = value;
+    if (agreement->agreed || !is_standing(agreement->wire))
+        return FALSE;
+    inherit(agent, agreement);
+    if (agreement->agreed)
+        assent_save(agent, agreement);
+    return FALSE;
+}
+
+// Those of pairs may have been heard of before that with all.
+static void agree_with_all(Agent *agent, Assent *agreement)
+{
+    assent_agree(agreement, agreement->wire->terms);
+    assent_save(agent, agreement);
+    g_tree_foreach(agent->agreements, pass_on, agent);
+}
+
 // The version is what the provider agreed to; the same version with other contents is not that.
 static void answer_standing(Agent *agent, Assent *agreement)
 {
@@ -100,8 +130,7 @@ static void answer_standing(Agent *agent, Assent *agreement)
               "other terms were agreed to under this version");
         return;
     }
-    assent_agree(agreement, terms);
-    assent_save(agent, agreement);
+    agree_with_all(agent, agreement);
     reply(agent, agreement->wire, AGREEMENT_ACTION(ACCEPT), "by the policy of the provider");
 }
 
@@ -113,8 +142,7 @@ static void agree_again(Agent *agent, Assent *agreement)
     if (agreement->agreed || !is_with_all || !is_standing(wire) ||
         wire->terms->version != agent->config->agreements.terms)
         return;
-    assent_agree(agreement, wire->terms);
-    assent_save(agent, agreement);
+    agree_with_all(agent, agreement);
 }
 
 // What the buyer has asked for, or the least that it would accept.
@@ -143,17 +171,6 @@ static void answer(Agent *agent, Assent *agreement)
 }
 
 // --- what the platform says ----------------------------------------------------------------------
-
-// Of a pair under standing terms: what was agreed with all is agreed with each.
-static void inherit(Agent *agent, Assent *agreement)
-{
-    const WireAgreement *wire = agreement->wire;
-    g_autofree char *id = agreement_standing_id(wire->terms->version, ID_ALL, agent->config->id);
-    const Assent *standing = assent_find(agent, id);
-    if (!agreement->agreed && standing && standing->agreed && standing != agreement &&
-        agreement_terms_equal(standing->agreed, wire->terms))
-        assent_agree(agreement, wire->terms);
-}
 
 // It was said of an older version: what still can be said of this one is, the rest was overtaken.
 static void review_said(Agent *agent, Assent *agreement)
@@ -204,6 +221,11 @@ static gboolean is_good(const Agent *agent, const WireAgreement *wire)
            is_party(agent, wire);
 }
 
+static gboolean has_same_parties(const WireAgreement *a, const WireAgreement *b)
+{
+    return !a || (strcmp(a->buyer, b->buyer) == 0 && strcmp(a->seller, b->seller) == 0);
+}
+
 void assent_on_agreement(gpointer data, const Sender *sender, gconstpointer message)
 {
     Agent *agent = data;
@@ -213,6 +235,9 @@ void assent_on_agreement(gpointer data, const Sender *sender, gconstpointer mess
                             : NULL;
     if (strcmp(sender->id, agent->config->platform) != 0 || !is_good(agent, wire) ||
         (!agreement && assent_is_full(agent)))
+        return;
+    // What was agreed with one is nothing that was agreed with another.
+    if (agreement && !has_same_parties(agreement->wire, wire))
         return;
     if (!agreement)
         agreement = assent_new(agent, wire->id);

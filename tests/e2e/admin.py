@@ -128,8 +128,12 @@ def test_only_configured_operators_may(fed):
 
 
 def test_refused_and_applying_only_when_something_changed(fed):
-    fed.admin("refuse", "lower", "--reason", "no contract")
-    assert fed.member("lower")["reason"] == "no contract"
+    # What others see of it does not steer their terminals.
+    fed.admin("refuse", "lower", "--reason", "no\x1b]0;contract\x07")
+    assert fed.member("lower")["reason"] == "no\x1b]0;contract\x07"
+    for words in ("members", "audit"):
+        said = fed.admin(words)
+        assert "no?]0;contract?" in said and "\x1b" not in said, said
     version = fed.member("lower")["application"]["version"]
     fed.admin("apply", "lower")
     assert fed.state("lower") == "REFUSED"

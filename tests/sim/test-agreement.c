@@ -137,6 +137,25 @@ static void test_suspended(void)
     lie_clear(&lie);
 }
 
+// What beta agreed to with all is not turned into something with one, nor is what it agreed to
+// lost.
+static void test_another_party(void)
+{
+    Lie lie = lie_new();
+    WireAgreementTerms terms = WIRE_AGREEMENT_TERMS_INIT;
+    terms.version = 1;
+    WireAgreement wire = WIRE_AGREEMENT_INIT;
+    wire.id = (char *)"terms-1/all/beta";
+    wire.buyer = (char *)"gamma";
+    wire.seller = (char *)"beta";
+    wire.state = AGREEMENT(AVAILABLE);
+    wire.version = (guint64)world_now(lie.stage->world);
+    wire.terms = &terms;
+    tell(lie.stage, KIND_AGREEMENT, &wire.base);
+    g_assert_cmpint(answer_to(lie.stage, lie.order, 1), ==, STATUS_SLOT_USED);
+    lie_clear(&lie);
+}
+
 // A provider that has not accepted the standing terms serves nobody but its own users.
 static void test_not_accepted(void)
 {
@@ -178,6 +197,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/lies", test_lies);
     g_test_add_func("/agreement/terms-not-agreed", test_terms_that_were_not_agreed);
     g_test_add_func("/agreement/suspended", test_suspended);
+    g_test_add_func("/agreement/another-party", test_another_party);
     g_test_add_func("/agreement/not-accepted", test_not_accepted);
     g_test_add_func("/agreement/quota", test_quota);
     return g_test_run();

@@ -218,7 +218,7 @@ char *accounts_print_statements(const WireAdminReply *answer, AccountsFormat for
             print_statement_text(answer->statements[i]);
     }
     for (gsize i = 0; i < answer->n_objections && format == ACCOUNTS_TEXT; i++)
-        printf("  objection: %s\n", answer->objections[i]->text);
+        verb_print(stdout, "  objection: %s\n", answer->objections[i]->text);
     return answer->n_statements > 0 ? g_strdup(answer->cursor) : NULL;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "tools/qkdnf/verb.h"
 #include "tools/qkdnf/admin-print.h"
 
 #include "schemas/membership.h"
@@ -57,19 +58,19 @@ void admin_print_member(const WireMemberInfo *member)
     g_autofree char *scope = format_scope(member);
     g_autofree char *since = admin_format_time(member->since_us);
     const char *contact = member->application ? member->application->contact : "";
-    printf("%-20s %-13s %-7s since %s by %s: %s; scope: %s%s%s\n", member->id,
-           member_state_name(member->state), member->present ? "present" : "absent", since,
-           member->actor[0] ? member->actor : "-", member->reason, scope,
-           contact[0] ? "; contact: " : "", contact);
+    verb_print(stdout, "%-20s %-13s %-7s since %s by %s: %s; scope: %s%s%s\n", member->id,
+               member_state_name(member->state), member->present ? "present" : "absent", since,
+               member->actor[0] ? member->actor : "-", member->reason, scope,
+               contact[0] ? "; contact: " : "", contact);
 }
 
 void admin_print_record(const WireAuditRecord *record)
 {
     g_autofree char *at = admin_format_time(record->at_us);
-    printf("%6" G_GUINT64_FORMAT "  %s  %-12s %-9s %-20s %s → %s  %s%s%s\n", record->number, at,
-           record->actor, record->command, record->member, member_state_name(record->from),
-           member_state_name(record->to),
-           record->status == QKDNF__V1__STATUS__STATUS_OK ? ""
-                                                          : status_name((Status)record->status),
-           record->status == QKDNF__V1__STATUS__STATUS_OK ? "" : ": ", record->text);
+    verb_print(stdout, "%6" G_GUINT64_FORMAT "  %s  %-12s %-9s %-20s %s → %s  %s%s%s\n",
+               record->number, at, record->actor, record->command, record->member,
+               member_state_name(record->from), member_state_name(record->to),
+               record->status == QKDNF__V1__STATUS__STATUS_OK ? ""
+                                                              : status_name((Status)record->status),
+               record->status == QKDNF__V1__STATUS__STATUS_OK ? "" : ": ", record->text);
 }

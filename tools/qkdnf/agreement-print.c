@@ -42,10 +42,10 @@ static void print_text(const WireAgreement *agreement)
     g_autofree char *since = admin_format_time(agreement->since_us);
     g_autofree char *purposes =
         agreement->terms ? purposes_format(agreement_terms_purposes(agreement->terms)) : NULL;
-    printf("%-36s %s may use %s: %s since %s by %s: %s; purposes: %s\n", agreement->id,
-           agreement->buyer, agreement->seller, agreement_state_name(agreement->state), since,
-           agreement->actor[0] ? agreement->actor : "-", agreement->reason,
-           purposes ? purposes : "-");
+    verb_print(stdout, "%-36s %s may use %s: %s since %s by %s: %s; purposes: %s\n", agreement->id,
+               agreement->buyer, agreement->seller, agreement_state_name(agreement->state), since,
+               agreement->actor[0] ? agreement->actor : "-", agreement->reason,
+               purposes ? purposes : "-");
 }
 
 static WireAdminReply *ask(Access *access, const char *member, const char *after, GError **error)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "tools/qkdnf/verb.h"
 #include "tools/qkdnf/fault-list.h"
 
 #include "tools/qkdnf/admin-print.h"
@@ -61,9 +62,9 @@ void fault_list_print(const json_t *faults)
         g_autofree char *since = admin_format_time((guint64)json_read_integer(fault, "since_us"));
         g_autofree char *until = admin_format_time((guint64)cleared_at_us);
         const char *subject = json_read_text(fault, "subject");
-        printf("%-16s %-8s %-20s since %s %s%s: %s\n", json_read_text(fault, "member"),
-               json_read_text(fault, "scope"), *subject ? subject : "-", since,
-               cleared_at_us > 0 ? "until " : "", cleared_at_us > 0 ? until : "",
-               json_read_text(fault, "cause"));
+        verb_print(stdout, "%-16s %-8s %-20s since %s %s%s: %s\n", json_read_text(fault, "member"),
+                   json_read_text(fault, "scope"), *subject ? subject : "-", since,
+                   cleared_at_us > 0 ? "until " : "", cleared_at_us > 0 ? until : "",
+                   json_read_text(fault, "cause"));
     }
 }

@@ -42,9 +42,24 @@ static const Verb verbs[] = {
     {"check-config", verb_check_config, "find every error in a configuration file"},
 };
 
+void verb_print(FILE *file, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_autoptr(GString) printable = g_string_new(NULL);
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
+        gunichar c = g_utf8_get_char(at);
+        g_string_append_unichar(printable, c == '\n' || g_unichar_isprint(c) ? c : '?');
+    }
+    fputs(printable->str, file);
+}
+
 int verb_fail(const char *verb, int exit_code, const GError *error)
 {
-    fprintf(stderr, "%s: %s\n", verb, error->message);
+    verb_print(stderr, "%s: %s\n", verb, error->message);
     return exit_code;
 }
 

@@ -78,8 +78,8 @@ static int run(Arguments *arguments, const char *verb)
         if (!answer)
             return verb_fail_on_bus(verb, error);
         if (answer->status != QKDNF__V1__STATUS__STATUS_OK) {
-            fprintf(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status),
-                    answer->text);
+            verb_print(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status),
+                       answer->text);
             wire_free(answer);
             return EXIT_REFUSED;
         }

@@ -171,10 +171,10 @@ static int report(const Arguments *arguments, const WireAgreementCommand *comman
         verb_print_json(object);
         json_decref(object);
     } else if (is_done) {
-        puts(answer->text);
+        verb_print(stdout, "%s\n", answer->text);
     }
     if (!is_done)
-        fprintf(stderr, "%s: %s: %s\n", verb, status, answer->text);
+        verb_print(stderr, "%s: %s: %s\n", verb, status, answer->text);
     return is_done ? EXIT_DONE : EXIT_REFUSED;
 }
 

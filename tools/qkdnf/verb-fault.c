@@ -105,7 +105,7 @@ static const struct argp argp = {
 static void print_lines(const WireAdminReply *answer)
 {
     for (gsize i = 0; i < answer->n_lines; i++)
-        puts(answer->lines[i]);
+        verb_print(stdout, "%s\n", answer->lines[i]);
 }
 
 static void print_json(const Arguments *arguments, const WireAdminReply *answer, json_t *notices)
@@ -133,7 +133,7 @@ static int report(const Arguments *arguments, const WireAdminReply *answer, json
         fault_list_print(notices);
     if (answer->status == STATUS_OK)
         return EXIT_DONE;
-    fprintf(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status), answer->text);
+    verb_print(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status), answer->text);
     return EXIT_REFUSED;
 }
 

@@ -126,12 +126,12 @@ static int report(const Arguments *arguments, const Exchange *exchange, const ch
         print_for_people(exchange);
     }
     if (reply->status != QKDNF_OK) {
-        fprintf(stderr, "%s: %s: %s\n", verb, qkdnf_status_name(reply->status),
-                reply->text && *reply->text ? reply->text : qkdnf_status_text(reply->status));
+        verb_print(stderr, "%s: %s: %s\n", verb, qkdnf_status_name(reply->status),
+                   reply->text && *reply->text ? reply->text : qkdnf_status_text(reply->status));
         return EXIT_REFUSED;
     }
     if (exchange->fetch_error)
-        fprintf(stderr, "%s: %s\n", verb, exchange->fetch_error);
+        verb_print(stderr, "%s: %s\n", verb, exchange->fetch_error);
     return exchange->is_fetched && !exchange->is_equal ? EXIT_REFUSED : EXIT_DONE;
 }
 

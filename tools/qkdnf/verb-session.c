@@ -69,8 +69,8 @@ static int refuse(const char *verb, const WireSessionState *state)
 {
     g_autofree char *offer = session_report_offer(state);
     const char *why = *state->text ? state->text : status_text((Status)state->status);
-    fprintf(stderr, "%s: %s: %s%s%s\n", verb, status_name((Status)state->status), why,
-            offer ? "; " : "", offer ? offer : "");
+    verb_print(stderr, "%s: %s: %s%s%s\n", verb, status_name((Status)state->status), why,
+               offer ? "; " : "", offer ? offer : "");
     return EXIT_REFUSED;
 }
 
@@ -91,7 +91,7 @@ static int run_session(SessionArguments *arguments, WireSession *wire, const cha
             print_text(session_report_show(state->sessions[i]));
     int code = state->status == STATUS_OK ? EXIT_DONE : refuse(verb, state);
     if (code == EXIT_DONE && is_missing) {
-        fprintf(stderr, "%s: there is no session %s\n", verb, arguments->session);
+        verb_print(stderr, "%s: there is no session %s\n", verb, arguments->session);
         code = EXIT_REFUSED;
     }
     wire_free(state);
@@ -156,8 +156,8 @@ static int judge(const char *verb, const WireHandoverState *state)
 {
     if (state->phase == QKDNF__V1__HANDOVER_PHASE__HANDOVER_PHASE_RELEASED)
         return EXIT_DONE;
-    fprintf(stderr, "%s: %s: %s\n", verb, handover_report_phase_name(state),
-            *state->text ? state->text : status_text((Status)state->status));
+    verb_print(stderr, "%s: %s: %s\n", verb, handover_report_phase_name(state),
+               *state->text ? state->text : status_text((Status)state->status));
     return EXIT_REFUSED;
 }
 

@@ -7,6 +7,7 @@
 #include <argp.h>
 #include <glib.h>
 #include <jansson.h>
+#include <stdio.h>
 
 enum {
     EXIT_DONE = 0,
@@ -41,6 +42,9 @@ int verb_up(int argc, char **argv);
 int verb_fail(const char *verb, int exit_code, const GError *error);
 // With the exit code of whose mistake it was: how to connect was said wrongly, or it failed.
 int verb_fail_on_bus(const char *verb, const GError *error);
+
+// For people; what members have said in it cannot steer the terminal.
+void verb_print(FILE *file, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 // On standard output, in one line.
 void verb_print_json(const json_t *report);
