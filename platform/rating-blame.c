@@ -106,6 +106,9 @@ void ratings_on_refusal(Federation *federation, const Request *request, const Pa
                         Status status)
 {
     g_autoptr(GPtrArray) suspects = g_ptr_array_new();
+    // Keys that nobody fetches fill up who keeps them: that is for applications to mend.
+    if (status == STATUS_BUSY && order_holds_keys(culprit->order))
+        return;
     if (!has_counterparts(request))
         return;
     gboolean is_wrong = status == STATUS_TAG_MISMATCH && waits_for_others(culprit);

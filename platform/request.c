@@ -181,7 +181,7 @@ GPtrArray *part_ranges(const WireOrder *order)
     return ranges;
 }
 
-static gboolean holds_keys(const WireOrder *order)
+gboolean order_holds_keys(const WireOrder *order)
 {
     for (gsize i = 0; i < order->n_branches; i++) {
         if (order->branches[i]->role != QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_TRANSIT)
@@ -209,7 +209,7 @@ void request_release_attempt(Federation *federation, Request *request,
     gboolean is_void = disposition == QKDNF__V1__DISPOSITION__DISPOSITION_VOID;
     for (guint i = 0; i < request->parts->len; i++) {
         const Part *part = request->parts->pdata[i];
-        if (!is_void && !holds_keys(part->order))
+        if (!is_void && !order_holds_keys(part->order))
             continue;
         // Who has done its part has been used.
         if (is_void && !part->is_answered)

@@ -134,6 +134,8 @@ char **plan_path(const Request *request, guint target);
 
 // All slots that an order gave to an agent, to be burned. To be freed, not what it points at.
 GPtrArray *part_ranges(const WireOrder *order);
+// Whether who serves it keeps the keys for an application.
+gboolean order_holds_keys(const WireOrder *order);
 // Key bits that an order carries: those of all keys, for each branch.
 guint64 part_bits(const WireOrder *order);
 Part *part_new(const char *agent, const WireOrder *order, const WireRelease *release);

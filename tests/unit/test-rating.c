@@ -306,6 +306,22 @@ static void test_refused(void)
     g_assert_false(ratings_find(fixture->federation, "d", &none));
 }
 
+// A target whose store is full of what nobody fetches has done nothing wrong; a transit has no
+// store.
+static void test_busy(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Request *request = ask(fixture);
+    answer(fixture, request, "d", STATUS_BUSY);
+    WireRating none = WIRE_RATING_INIT;
+    g_assert_false(ratings_find(fixture->federation, "d", &none));
+    g_autoptr(FederationFixture) other = fixture_new();
+    request = ask(other);
+    g_autofree char *transit = g_strdup(transit_of(request));
+    answer(other, request, transit, STATUS_BUSY);
+    g_assert_cmpuint(rating_of(other, transit).loss_ppm, ==, 1000000);
+}
+
 // Each of the three may have changed it, also the target that says so.
 static void test_wrong_key(void)
 {
@@ -479,6 +495,7 @@ int main(int argc, char **argv)
     g_test_add_func("/rating/hysteresis", test_hysteresis);
     g_test_add_func("/rating/granted", test_granted);
     g_test_add_func("/rating/refused", test_refused);
+    g_test_add_func("/rating/busy", test_busy);
     g_test_add_func("/rating/wrong-key", test_wrong_key);
     g_test_add_func("/rating/wrong-key-said-by-transit", test_wrong_key_said_by_transit);
     g_test_add_func("/rating/silent-transit", test_silent_transit);
