@@ -126,6 +126,7 @@ static void write_config(LiveBroker *broker)
 LiveBroker *live_broker_new(void)
 {
     g_autoptr(GError) error = NULL;
+    session_prepare_process();
     LiveBroker *broker = g_new0(LiveBroker, 1);
     broker->strings = g_ptr_array_new_with_free_func(g_free);
     broker->dir = g_dir_make_tmp("qkdnf-test-XXXXXX", &error);
