@@ -335,10 +335,7 @@ void agreement_on_birth(Federation *federation, Member *member)
         agreement->repeat_us = REPEAT_FIRST_US;
         agreement_tell(federation, agreement);
     }
-    // One that an operator has ended stays ended while the member is there.
-    const Agreement *standing = agreement_standing_of(federation, member->provider);
-    if (!standing || standing->wire->state == AGREEMENT(FAILED))
-        agreement_offer_standing(federation, member);
+    agreement_offer_standing(federation, member);
 }
 
 void agreement_on_presence(Federation *federation, const Provider *seller)
@@ -373,9 +370,8 @@ void agreement_on_member_gone(Federation *federation, const Provider *member)
 static void follow_end(Federation *federation, Agreement *agreement)
 {
     gint64 forget_us = (gint64)agreement->wire->since_us + KEEP_US;
-    // What was ended stays ended for as long as the terms are offered.
-    gboolean is_kept = agreement_is_standing(agreement) &&
-                       agreement->wire->state == AGREEMENT(ENDED) &&
+    // What a pair has ended stays ended for as long as the terms are offered.
+    gboolean is_kept = agreement_is_standing(agreement) && agreement->buyer &&
                        agreement->wire->terms->version == federation->config->terms.version;
     if (is_kept)
         return;

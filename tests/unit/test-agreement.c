@@ -315,9 +315,6 @@ static void test_who_comes_back_sells_again(void)
     g_assert_false(covers(fixture, "b"));
     Agreement *standing = agreement_standing_of(federation, provider(fixture, "b"));
     enter(fixture, standing, AGREEMENT(ENDED));
-    // Only its birth is no reason.
-    agreement_on_birth(federation, member_find(federation, "b"));
-    g_assert_true(agreement_standing_of(federation, provider(fixture, "b")) == standing);
     agreement_offer_standing(federation, member_find(federation, "b"));
     standing = agreement_standing_of(federation, provider(fixture, "b"));
     enter(fixture, standing, AGREEMENT(ACCEPTED));
