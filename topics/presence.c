@@ -2,6 +2,13 @@
 
 #include "topics/presence.h"
 
+guint64 presence_draw_incarnation(gint64 now_us, const Random *random)
+{
+    guint16 less_us;
+    random_fill(random, (guint8 *)&less_us, sizeof less_us);
+    return (guint64)now_us - less_us;
+}
+
 static gsize sign(gpointer data, const WireFrame *frame, guint8 ret_tag[FRAME_TAG_MAX_BYTES])
 {
     Credentials *credentials = data;

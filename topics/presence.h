@@ -3,6 +3,7 @@
 //
 // Births and deaths: what a member says of itself, and which of two that arrived counts.
 
+#include "topics/base/random.h"
 #include "topics/credentials.h"
 
 // The public half of an X25519 key.
@@ -15,6 +16,10 @@ typedef struct {
     guint64 incarnation;
     const guint8 *share; // SHARE_BYTES; NULL: it is not authenticated
 } Identity;
+
+// The incarnation of a program that may have others beside it under its ID: the time of its start,
+// less up to 66 ms. Programs started by one script do start within the same microsecond.
+guint64 presence_draw_incarnation(gint64 now_us, const Random *random);
 
 // A packed presence frame, ready to be published or to serve as the MQTT will. `connection` counts
 // the connections of this incarnation to the broker. Signed, unless `credentials` is NULL.

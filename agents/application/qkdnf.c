@@ -73,7 +73,7 @@ static gboolean open_session(struct qkdnf *q, const struct qkdnf_config *config,
         .certificate = (char *)config->certificate,
         .key = (char *)config->key,
     };
-    guint64 incarnation = (guint64)handle_now(q);
+    guint64 incarnation = presence_draw_incarnation(handle_now(q), daemon_random());
     Credentials *credentials = credentials_load(&connection, config->sae, error);
     if (!credentials)
         return FALSE;

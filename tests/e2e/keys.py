@@ -187,6 +187,17 @@ def test_requests_on_the_bus_fetched_and_compared(fed):
     assert report["paths"][0]["providers"] == ["cambridge", "madrid"], report
 
 
+def test_programs_of_one_user_that_start_at_once_are_all_served(fed):
+    ask = [fed.qkdnf, "request", "--federation", str(fed.dir), "--json", "--timeout=60",
+           "--as", fed.user("vienna", 0), "--to", fed.user("vienna", 1)]
+    for _ in range(3):
+        programs = [subprocess.Popen(ask, stdout=subprocess.PIPE, text=True,
+                                     preexec_fn=fabric.die_with_parent) for _ in range(6)]
+        answers = [program.communicate(timeout=120)[0] for program in programs]
+        assert all(answers), (answers, [program.returncode for program in programs])
+        assert [json.loads(answer)["status"] for answer in answers] == ["OK"] * 6, answers
+
+
 def test_bad_requests_on_the_bus_say_what_is_wrong(fed):
     a, b = fed.user("vienna"), fed.user("tokyo")
     for arguments, code, text in [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "tests/unit/chance.h"
 #include "topics/presence.h"
 
 static gboolean update(PresenceState *state, guint64 incarnation, guint64 connection,
@@ -92,6 +93,22 @@ static void test_packed(void)
     g_assert_true(g_str_has_prefix(presence->software, "qkdnf "));
 }
 
+// Even when all start at once: of 20 drawn, with this chance, no two are alike.
+static void test_programs_that_start_at_once(void)
+{
+    enum { N = 20, NOW_US = 1000000 };
+    Chance chance = {1};
+    Random random = chance_random(&chance);
+    guint64 drawn[N];
+    for (guint i = 0; i < N; i++) {
+        drawn[i] = presence_draw_incarnation(NOW_US, &random);
+        g_assert_cmpuint(drawn[i], <=, NOW_US);
+        g_assert_cmpuint(drawn[i], >, NOW_US - 66 * G_TIME_SPAN_MILLISECOND);
+        for (guint earlier = 0; earlier < i; earlier++)
+            g_assert_cmpuint(drawn[i], !=, drawn[earlier]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -100,5 +117,6 @@ int main(int argc, char **argv)
     g_test_add_func("/presence/a-late-will", test_a_late_will);
     g_test_add_func("/presence/any-order", test_any_order);
     g_test_add_func("/presence/packed", test_packed);
+    g_test_add_func("/presence/programs-that-start-at-once", test_programs_that_start_at_once);
     return g_test_run();
 }

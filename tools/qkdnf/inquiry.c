@@ -114,8 +114,9 @@ static gboolean open_session(Ask *ask, const Access *access, GError **error)
     Credentials *credentials = credentials_load(&access->connection, access->id, error);
     if (!credentials)
         return FALSE;
-    ask->core = application_new(access->id, ask->inquiry->member, (guint64)now_us);
-    ask->authentication = authentication_new(access->id, role, (guint64)now_us, daemon_random());
+    guint64 incarnation = presence_draw_incarnation(now_us, daemon_random());
+    ask->core = application_new(access->id, ask->inquiry->member, incarnation);
+    ask->authentication = authentication_new(access->id, role, incarnation, daemon_random());
     authentication_set_credentials(ask->authentication, credentials, now_us);
     application_authenticate(ask->core, ask->authentication);
     ask->session = session_new(ask->base, &access->connection,
