@@ -162,41 +162,35 @@ void charge_forget(Federation *federation, const char *record)
 
 // --- load ----------------------------------------------------------------------------------------
 
-// Money is not guessed: a platform whose accounts are damaged does not start.
-typedef struct {
-    Federation *federation;
-    RecordFault fault;
-} Loading;
-
 static void load_grant(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *name = record_name(key);
     Platform__State__Grant *grant = record_unpack(&platform__state__grant__descriptor, value);
     if (grant)
-        grant_add(loading->federation, g_steal_pointer(&name), grant);
+        grant_add(federation, g_steal_pointer(&name), grant);
     else
-        record_fail(&loading->fault, "grant", name, "is damaged");
+        record_fail(loading, "grant", name, "is damaged");
 }
 
 static void load_charge(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *name = record_name(key);
     WireCharge *charge = record_unpack(&qkdnf__v1__charge__descriptor, value);
     if (charge && strcmp(charge->record, name) == 0) {
-        charge_add(loading->federation, charge);
+        charge_add(federation, charge);
         return;
     }
-    record_fail(&loading->fault, "charge", name, "is damaged");
+    record_fail(loading, "charge", name, "is damaged");
     wire_free(charge);
 }
 
 gboolean accounts_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, {error, FALSE}};
-    return store_load(federation->store, "grant", load_grant, &loading, error) &&
-           !loading.fault.failed &&
-           store_load(federation->store, "charge", load_charge, &loading, error) &&
-           !loading.fault.failed && settle_load(federation, error);
+    return record_load(federation->store, "grant", load_grant, federation, error) &&
+           record_load(federation->store, "charge", load_charge, federation, error) &&
+           settle_load(federation, error);
 }

@@ -23,11 +23,6 @@ void agreement_save(Federation *federation, const Agreement *agreement)
 
 // --- loading -------------------------------------------------------------------------------------
 
-typedef struct {
-    Federation *federation;
-    RecordFault fault;
-} Loading;
-
 static gboolean is_whole(const Platform__State__Agreement *state, const char *id)
 {
     const WireAgreement *wire = state ? state->agreement : NULL;
@@ -58,14 +53,15 @@ static void restore(Federation *federation, const Platform__State__Agreement *st
 
 static void load_agreement(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Agreement *state =
         record_unpack(&platform__state__agreement__descriptor, value);
     if (is_whole(state, id))
-        restore(loading->federation, state);
+        restore(federation, state);
     else
-        record_fail(&loading->fault, "agreement", id, "is damaged");
+        record_fail(loading, "agreement", id, "is damaged");
     wire_free(state);
 }
 
@@ -91,9 +87,7 @@ static void restore_rights(Federation *federation)
 
 gboolean agreement_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, {error, FALSE}};
-    if (!store_load(federation->store, "agreement", load_agreement, &loading, error) ||
-        loading.fault.failed)
+    if (!record_load(federation->store, "agreement", load_agreement, federation, error))
         return FALSE;
     restore_rights(federation);
     return TRUE;

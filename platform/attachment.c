@@ -170,33 +170,23 @@ static gboolean restore(Federation *federation, const char *sae,
     return TRUE;
 }
 
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
 static void load_attachment(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *sae = record_name(key);
     Platform__State__Attachment *state =
         record_unpack(&platform__state__attachment__descriptor, value);
-    if (state && !restore(loading->federation, sae, state))
-        federation_drop_later(loading->federation, "attachment", sae);
-    if (!state && !loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "attachment of '%s': is damaged", sae);
-        loading->failed = TRUE;
-    }
+    if (state && !restore(federation, sae, state))
+        federation_drop_later(federation, "attachment", sae);
+    if (!state)
+        record_fail(loading, "attachment of", sae, "is damaged");
     wire_free(state);
 }
 
 gboolean attachment_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "attachment", load_attachment, &loading, error) &&
-           !loading.failed;
+    return record_load(federation->store, "attachment", load_attachment, federation, error);
 }
 
 static void settle(Federation *federation, Application *application)

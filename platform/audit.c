@@ -6,6 +6,8 @@
 #include "schemas/membership.h"
 #include "topics/record.h"
 
+#include <string.h>
+
 // Older ones are dropped.
 #define RECORDS_MAX 100000
 
@@ -14,6 +16,13 @@ static GBytes *key_of(const WireAuditRecord *record)
 {
     guint64 number = GUINT64_TO_BE(record->number);
     return g_bytes_new(&number, sizeof number);
+}
+
+static char *name_of(GBytes *key)
+{
+    guint64 number = 0;
+    memcpy(&number, g_bytes_get_data(key, NULL), MIN(sizeof number, g_bytes_get_size(key)));
+    return g_strdup_printf("%" G_GUINT64_FORMAT, GUINT64_FROM_BE(number));
 }
 
 static void drop_oldest(Federation *federation)
@@ -61,13 +70,17 @@ void audit_add(Federation *federation, const AuditEntry *entry)
 
 static void load_record(gpointer data, GBytes *key, GBytes *value)
 {
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
+    g_autofree char *name = name_of(key);
     WireAuditRecord *record = record_unpack(&qkdnf__v1__audit_record__descriptor, value);
-    // One that is damaged is missed by its number.
     if (record)
-        g_queue_push_tail((GQueue *)data, record);
+        g_queue_push_tail(&federation->audit, record);
+    else
+        record_fail(loading, "audit record", name, "is damaged");
 }
 
 gboolean audit_load(Federation *federation, GError **error)
 {
-    return store_load(federation->store, "audit", load_record, &federation->audit, error);
+    return record_load(federation->store, "audit", load_record, federation, error);
 }

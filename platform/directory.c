@@ -113,18 +113,21 @@ static void announce(Application *application, const WireRegister *registration)
 
 static void load_registration(gpointer data, GBytes *key, GBytes *value)
 {
-    Federation *federation = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *sae = record_name(key);
     Application *application = directory_find(federation, sae);
     WireRegister *registration = record_unpack(&qkdnf__v1__register__descriptor, value);
-    if (application && registration)
+    if (!registration)
+        record_fail(loading, "registration of", sae, "is damaged");
+    else if (application)
         announce(application, registration);
     wire_free(registration);
 }
 
 gboolean directory_load(Federation *federation, GError **error)
 {
-    return store_load(federation->store, "application", load_registration, federation, error);
+    return record_load(federation->store, "application", load_registration, federation, error);
 }
 
 void directory_on_register(gpointer data, const Sender *sender, gconstpointer message)

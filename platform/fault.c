@@ -263,12 +263,6 @@ void fault_on_order(Federation *federation, const char *member, Status status)
 
 // --- store ---------------------------------------------------------------------------------------
 
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
 static void take_over(Federation *federation, const Platform__State__Fault *state)
 {
     Fault *fault = fault_add(federation, state->info);
@@ -282,18 +276,18 @@ static void take_over(Federation *federation, const Platform__State__Fault *stat
 
 static void load_fault(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
+    g_autofree char *name = record_name(key);
     Platform__State__Fault *state = record_unpack(&platform__state__fault__descriptor, value);
     if (state && state->info)
-        take_over(loading->federation, state);
-    else if (!loading->failed)
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "a fault is damaged");
-    loading->failed |= !state || !state->info;
+        take_over(federation, state);
+    else
+        record_fail(loading, "fault", name, "is damaged");
     wire_free(state);
 }
 
 gboolean fault_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "fault", load_fault, &loading, error) && !loading.failed;
+    return record_load(federation->store, "fault", load_fault, federation, error);
 }

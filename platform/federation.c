@@ -168,20 +168,15 @@ Outbox *federation_outbox(Federation *federation)
 
 // --- life ----------------------------------------------------------------------------------------
 
-typedef struct {
-    Federation *federation;
-    guint64 incarnation;
-    RecordFault fault;
-} Loading;
-
 static void load_incarnation(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    guint64 *incarnation = loading->core;
     Platform__State__Self *self = record_unpack(&platform__state__self__descriptor, value);
     if (self)
-        loading->incarnation = self->incarnation;
+        *incarnation = self->incarnation;
     else
-        record_fail(&loading->fault, "record", "self", "is damaged");
+        record_fail(loading, "record", "self", "is damaged");
     wire_free(self);
 }
 
@@ -195,13 +190,14 @@ static void save_incarnation(Federation *federation)
 
 static void load_link(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Link *state = record_unpack(&platform__state__link__descriptor, value);
     if (state)
-        topology_restore_link(loading->federation->topology, id, state->next);
+        topology_restore_link(federation->topology, id, state->next);
     else
-        record_fail(&loading->fault, "link", id, "is damaged");
+        record_fail(loading, "link", id, "is damaged");
     wire_free(state);
 }
 
@@ -234,11 +230,11 @@ static void drop_stale(Federation *federation)
 
 static gboolean load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, 0, {error, FALSE}};
-    if (!store_load(federation->store, "self", load_incarnation, &loading, error) ||
-        !store_load(federation->store, "link", load_link, &loading, error) || loading.fault.failed)
+    guint64 last = 0;
+    if (!record_load(federation->store, "self", load_incarnation, &last, error) ||
+        !record_load(federation->store, "link", load_link, federation, error))
         return FALSE;
-    guint64 incarnation = MAX(loading.incarnation + 1, (guint64)federation->now);
+    guint64 incarnation = MAX(last + 1, (guint64)federation->now);
     federation->outbox = outbox_new(federation->config->id, incarnation);
     federation->dispatcher = dispatcher_new(federation->config->id, &dispatch_table, federation);
     return audit_load(federation, error) && fault_load(federation, error) &&

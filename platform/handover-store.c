@@ -116,30 +116,20 @@ static void restore(Federation *federation, const char *id, const Platform__Stat
                handover_is_over(handover) ? handover->forget_at_us : federation->now);
 }
 
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
 static void load_handover(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Handover *state = record_unpack(&platform__state__handover__descriptor, value);
     if (state) {
-        restore(loading->federation, id, state);
-    } else if (!loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "handover '%s': is damaged",
-                    id);
-        loading->failed = TRUE;
-    }
+        restore(federation, id, state);
+    } else
+        record_fail(loading, "handover", id, "is damaged");
     wire_free(state);
 }
 
 gboolean handover_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "handover", load_handover, &loading, error) &&
-           !loading.failed;
+    return record_load(federation->store, "handover", load_handover, federation, error);
 }

@@ -43,19 +43,6 @@ void member_save(Federation *federation, const Member *member)
 
 // --- loading -------------------------------------------------------------------------------------
 
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
-static void fail(Loading *loading, const char *what, const char *id)
-{
-    g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s of '%s': is damaged", what,
-                id);
-    loading->failed = TRUE;
-}
-
 static char *text_or_null(const char *text)
 {
     return text[0] ? g_strdup(text) : NULL;
@@ -66,7 +53,7 @@ static gboolean is_durable(MemberState state)
     return state > MEMBER(APPLIED) && state <= MEMBER(EXPELLED);
 }
 
-static void take_over(Loading *loading, Member *member, const Platform__State__Member *state)
+static void take_over(Federation *federation, Member *member, const Platform__State__Member *state)
 {
     member->state = state->state;
     member->application = state->application ? message_copy(&state->application->base) : NULL;
@@ -79,22 +66,22 @@ static void take_over(Loading *loading, Member *member, const Platform__State__M
     member->policy_due_us = (gint64)state->policy_due_us;
     member->provider->denied = PURPOSES_ALL & ~member_scope(member);
     if (member->state == MEMBER(WITHDRAWING))
-        timers_arm(loading->federation->timers, TIMER_DRAIN, member->provider->id,
-                   loading->federation->now);
+        timers_arm(federation->timers, TIMER_DRAIN, member->provider->id, federation->now);
 }
 
 static void load_member(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     if (loading->failed)
         return;
     Platform__State__Member *state = record_unpack(&platform__state__member__descriptor, value);
-    Member *member = member_find(loading->federation, id);
+    Member *member = member_find(federation, id);
     if (!state || !is_durable(state->state))
-        fail(loading, "membership", id);
+        record_fail(loading, "membership of", id, "is damaged");
     else
-        take_over(loading, member ? member : member_add(loading->federation, id), state);
+        take_over(federation, member ? member : member_add(federation, id), state);
     wire_free(state);
 }
 
@@ -113,16 +100,17 @@ static void restore(Federation *federation, Member *member, WireResource *resour
 
 static void load_resource(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
-    Member *member = member_find(loading->federation, id);
+    Member *member = member_find(federation, id);
     if (!member || loading->failed)
         return;
     WireResource *resource = record_unpack(&qkdnf__v1__resource__descriptor, value);
     if (resource)
-        restore(loading->federation, member, resource);
+        restore(federation, member, resource);
     else
-        fail(loading, "resource", id);
+        record_fail(loading, "resource of", id, "is damaged");
 }
 
 gboolean member_load(Federation *federation, GError **error)
@@ -131,9 +119,6 @@ gboolean member_load(Federation *federation, GError **error)
         const FederationMember *listed = federation->config->members->pdata[i];
         member_add(federation, listed->id)->listed = listed;
     }
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "member", load_member, &loading, error) &&
-           !loading.failed &&
-           store_load(federation->store, "resource", load_resource, &loading, error) &&
-           !loading.failed;
+    return record_load(federation->store, "member", load_member, federation, error) &&
+           record_load(federation->store, "resource", load_resource, federation, error);
 }

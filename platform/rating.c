@@ -243,15 +243,10 @@ void ratings_list(Federation *federation, const Sender *sender, const WireAdmin 
 
 // --- store ---------------------------------------------------------------------------------------
 
-typedef struct {
-    Federation *federation;
-    RecordFault fault;
-} Loading;
-
 static void load_rating(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
-    Federation *federation = loading->federation;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *provider = record_name(key);
     Platform__State__Rating *state = record_unpack(&platform__state__rating__descriptor, value);
     Rating *rating =
@@ -262,14 +257,12 @@ static void load_rating(gpointer data, GBytes *key, GBytes *value)
         rated->is_low = state->is_low;
         set_cost(federation, rated);
     } else {
-        record_fail(&loading->fault, "rating", provider, "is damaged");
+        record_fail(loading, "rating", provider, "is damaged");
     }
     wire_free(state);
 }
 
 gboolean ratings_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, {error, FALSE}};
-    return store_load(federation->store, "rating", load_rating, &loading, error) &&
-           !loading.fault.failed;
+    return record_load(federation->store, "rating", load_rating, federation, error);
 }

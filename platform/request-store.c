@@ -106,31 +106,21 @@ static void restore(Federation *federation, const Platform__State__Request *stat
     request_resume(federation, request);
 }
 
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
 static void load_request(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Request *state = record_unpack(&platform__state__request__descriptor, value);
     // Under the ID that it has itself, so that no two records can be of one request.
     if (state && state->request && strcmp(state->request->id, id) == 0)
-        restore(loading->federation, state);
-    else if (!loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "request '%s': is damaged",
-                    id);
-        loading->failed = TRUE;
-    }
+        restore(federation, state);
+    else
+        record_fail(loading, "request", id, "is damaged");
     wire_free(state);
 }
 
 gboolean request_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "request", load_request, &loading, error) &&
-           !loading.failed;
+    return record_load(federation->store, "request", load_request, federation, error);
 }

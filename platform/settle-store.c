@@ -130,62 +130,57 @@ void netting_add(Federation *federation, WireNetting *netting, gboolean is_new)
 
 // --- load ----------------------------------------------------------------------------------------
 
-typedef struct {
-    Federation *federation;
-    RecordFault fault;
-} Loading;
-
-static gpointer unpack(Loading *loading, const char *what, const ProtobufCMessageDescriptor *type,
-                       GBytes *key, GBytes *value)
+static gpointer unpack(RecordLoading *loading, const char *what,
+                       const ProtobufCMessageDescriptor *type, GBytes *key, GBytes *value)
 {
     g_autofree char *name = record_name(key);
     gpointer message = record_unpack(type, value);
     if (!message)
-        record_fail(&loading->fault, what, name, "is damaged");
+        record_fail(loading, what, name, "is damaged");
     return message;
 }
 
 static void load_batch(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *name = record_name(key);
     Platform__State__Batch *batch = record_unpack(&platform__state__batch__descriptor, value);
     if (batch && batch->statement) {
-        append(series_open(loading->federation, batch->statement->seller, batch->statement->buyer),
-               batch);
+        append(series_open(federation, batch->statement->seller, batch->statement->buyer), batch);
         return;
     }
-    record_fail(&loading->fault, "batch", name, "is damaged");
+    record_fail(loading, "batch", name, "is damaged");
     wire_free(batch);
 }
 
 static void load_period(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     Platform__State__Period *period =
         unpack(loading, "period", &platform__state__period__descriptor, key, value);
     if (!period)
         return;
-    loading->federation->accounts->period = period->number;
-    loading->federation->accounts->closed_at_us = (gint64)period->closed_at_us;
-    loading->federation->accounts->from_us = (gint64)period->from_us;
-    loading->federation->accounts->settled_by = g_strdup(period->settled_by);
+    federation->accounts->period = period->number;
+    federation->accounts->closed_at_us = (gint64)period->closed_at_us;
+    federation->accounts->from_us = (gint64)period->from_us;
+    federation->accounts->settled_by = g_strdup(period->settled_by);
     wire_free(period);
 }
 
 static void load_netting(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     WireNetting *netting = unpack(loading, "netting", &qkdnf__v1__netting__descriptor, key, value);
     if (netting)
-        netting_add(loading->federation, netting, FALSE);
+        netting_add(federation, netting, FALSE);
 }
 
 gboolean settle_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, {error, FALSE}};
-    return store_load(federation->store, "batch", load_batch, &loading, error) &&
-           store_load(federation->store, "period", load_period, &loading, error) &&
-           store_load(federation->store, "netting", load_netting, &loading, error) &&
-           !loading.fault.failed;
+    return record_load(federation->store, "batch", load_batch, federation, error) &&
+           record_load(federation->store, "period", load_period, federation, error) &&
+           record_load(federation->store, "netting", load_netting, federation, error);
 }

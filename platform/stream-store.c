@@ -148,30 +148,20 @@ static gboolean is_whole(const Platform__State__Session *state, const char *id)
     return is;
 }
 
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
 static void load_stream(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Session *state = record_unpack(&platform__state__session__descriptor, value);
     if (is_whole(state, id))
-        restore(loading->federation, state);
-    else if (!loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "session '%s': is damaged",
-                    id);
-        loading->failed = TRUE;
-    }
+        restore(federation, state);
+    else
+        record_fail(loading, "session", id, "is damaged");
     wire_free(state);
 }
 
 gboolean stream_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "session", load_stream, &loading, error) &&
-           !loading.failed;
+    return record_load(federation->store, "session", load_stream, federation, error);
 }

@@ -264,12 +264,6 @@ void visit_follow(Federation *federation, const Application *application)
 
 // --- store ---------------------------------------------------------------------------------------
 
-typedef struct {
-    Federation *federation;
-    GError **error;
-    gboolean failed;
-} Loading;
-
 static void restore(Federation *federation, const char *id, const Platform__State__Visit *state)
 {
     if (!member_find(federation, state->agent)) {
@@ -287,20 +281,18 @@ static void restore(Federation *federation, const char *id, const Platform__Stat
 
 static void load_visit(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Visit *state = record_unpack(&platform__state__visit__descriptor, value);
     if (state && state->visit) {
-        restore(loading->federation, id, state);
-    } else if (!loading->failed) {
-        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "visit '%s': is damaged", id);
-        loading->failed = TRUE;
-    }
+        restore(federation, id, state);
+    } else
+        record_fail(loading, "visit", id, "is damaged");
     wire_free(state);
 }
 
 gboolean visit_load(Federation *federation, GError **error)
 {
-    Loading loading = {federation, error, FALSE};
-    return store_load(federation->store, "visit", load_visit, &loading, error) && !loading.failed;
+    return record_load(federation->store, "visit", load_visit, federation, error);
 }

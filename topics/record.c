@@ -16,9 +16,16 @@ gpointer record_unpack(const ProtobufCMessageDescriptor *type, GBytes *value)
     return protobuf_c_message_unpack(type, NULL, n_bytes, bytes);
 }
 
-void record_fail(RecordFault *fault, const char *what, const char *name, const char *why)
+gboolean record_load(Store *store, const char *table, StoreLoadFn fn, gpointer core, GError **error)
 {
-    if (!fault->failed)
-        g_set_error(fault->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s '%s': %s", what, name, why);
-    fault->failed = TRUE;
+    RecordLoading loading = {core, error, FALSE};
+    return store_load(store, table, fn, &loading, error) && !loading.failed;
+}
+
+void record_fail(RecordLoading *loading, const char *what, const char *name, const char *why)
+{
+    if (!loading->failed)
+        g_set_error(loading->error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s '%s': %s", what, name,
+                    why);
+    loading->failed = TRUE;
 }

@@ -53,10 +53,10 @@ gboolean assent_is_full(const Agent *agent)
     return g_tree_nnodes(agent->agreements) >= KEPT_MAX;
 }
 
-// What the platform says again is taken in again; one that is damaged is missed by its ID.
 static void load_agreement(gpointer data, GBytes *key, GBytes *value)
 {
-    Agent *agent = data;
+    RecordLoading *loading = data;
+    Agent *agent = loading->core;
     g_autofree char *id = record_name(key);
     Agent__State__Agreement *state = record_unpack(&agent__state__agreement__descriptor, value);
     if (state && state->agreement && state->agreement->terms) {
@@ -65,11 +65,13 @@ static void load_agreement(gpointer data, GBytes *key, GBytes *value)
         agreement->agreed = g_steal_pointer(&state->agreed);
         agreement->said = g_steal_pointer(&state->said);
         timers_arm(agent->timers, TIMER_ASSENT, id, agent->now);
+    } else {
+        record_fail(loading, "agreement", id, "is damaged");
     }
     wire_free(state);
 }
 
 gboolean assent_load(Agent *agent, GError **error)
 {
-    return store_load(agent->store, "agreement", load_agreement, agent, error);
+    return record_load(agent->store, "agreement", load_agreement, agent, error);
 }

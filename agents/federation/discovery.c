@@ -23,32 +23,27 @@ static void save_self(Agent *agent, guint64 incarnation, guint64 resource_versio
     store_put_text(agent->store, "self", "self", value);
 }
 
-typedef struct {
-    guint64 incarnation;
-    guint64 resource_version;
-    RecordFault fault;
-} Loading;
-
 static void load_self(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
     Agent__State__Self *self = record_unpack(&agent__state__self__descriptor, value);
+    Agent__State__Self *last = loading->core;
     if (self) {
-        loading->incarnation = self->incarnation;
-        loading->resource_version = self->resource_version;
+        last->incarnation = self->incarnation;
+        last->resource_version = self->resource_version;
     } else {
-        record_fail(&loading->fault, "record", "self", "is damaged");
+        record_fail(loading, "record", "self", "is damaged");
     }
     wire_free(self);
 }
 
 gboolean discovery_load(Agent *agent, guint64 *ret_incarnation, GError **error)
 {
-    Loading loading = {0, 0, {error, FALSE}};
-    if (!store_load(agent->store, "self", load_self, &loading, error) || loading.fault.failed)
+    Agent__State__Self last = AGENT__STATE__SELF__INIT;
+    if (!record_load(agent->store, "self", load_self, &last, error))
         return FALSE;
-    *ret_incarnation = MAX(loading.incarnation + 1, (guint64)agent->now);
-    agent->last_version = loading.resource_version;
+    *ret_incarnation = MAX(last.incarnation + 1, (guint64)agent->now);
+    agent->last_version = last.resource_version;
     return TRUE;
 }
 

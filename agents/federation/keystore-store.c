@@ -47,13 +47,13 @@ void key_seal(KeyStore *keys, Key *key)
 
 typedef struct {
     KeyStore *keys;
-    GPtrArray *loaded;
-    RecordFault fault;
-} Loading;
+    GPtrArray *loaded; // Key
+} Unsorted;
 
 static void load_key(gpointer data, GBytes *name, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Unsorted *unsorted = loading->core;
     g_autofree char *id = record_name(name);
     Key *key = g_new0(Key, 1);
     key->state = record_unpack(&agent__state__key__descriptor, value);
@@ -62,13 +62,13 @@ static void load_key(gpointer data, GBytes *name, GBytes *value)
         memcpy(key->id, id, UUID_CHARS);
         g_autofree char *place = key_place(key);
         const ProtobufCBinaryData *sealed = &key->state->sealed;
-        key->key = unseal(loading->keys->master_key, place, sealed->data, sealed->len);
+        key->key = unseal(unsorted->keys->master_key, place, sealed->data, sealed->len);
     }
     if (key->key) {
-        g_ptr_array_add(loading->loaded, key);
+        g_ptr_array_add(unsorted->loaded, key);
         return;
     }
-    record_fail(&loading->fault, "key", id,
+    record_fail(loading, "key", id,
                 "is damaged, or sealed with another master key: give the one that belongs to "
                 "this store");
     key_free(key);
@@ -87,10 +87,10 @@ static int compare_age(gconstpointer a, gconstpointer b)
 gboolean keystore_load(KeyStore *keys, GError **error)
 {
     g_autoptr(GPtrArray) loaded = g_ptr_array_new();
-    Loading loading = {keys, loaded, {error, FALSE}};
-    gboolean ok = store_load(keys->store, "key", load_key, &loading, error);
+    Unsorted unsorted = {keys, loaded};
+    gboolean ok = record_load(keys->store, "key", load_key, &unsorted, error);
     g_ptr_array_sort(loaded, compare_age);
     for (guint i = 0; i < loaded->len; i++)
         key_insert(keys, loaded->pdata[i]);
-    return ok && !loading.fault.failed;
+    return ok;
 }

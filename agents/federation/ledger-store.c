@@ -60,21 +60,16 @@ void block_save(Ledger *ledger, const Block *block)
     store_put_text(ledger->store, "block", place, value);
 }
 
-typedef struct {
-    Ledger *ledger;
-    RecordFault fault;
-} Loading;
-
-static gboolean load_failed(Loading *loading, const char *place, const char *what)
+static gboolean load_failed(RecordLoading *loading, const char *place, const char *what)
 {
-    record_fail(&loading->fault, "ledger block", place, what);
+    record_fail(loading, "ledger block", place, what);
     return FALSE;
 }
 
-static gboolean load_block_state(Loading *loading, const char *place, guint64 first,
+static gboolean load_block_state(RecordLoading *loading, const char *place, guint64 first,
                                  const Agent__State__Block *state)
 {
-    Ledger *ledger = loading->ledger;
+    Ledger *ledger = loading->core;
     g_autofree char *bound = sealed_place(place, state->spent.data, state->spent.len);
     g_autoptr(Secret) key =
         unseal(ledger->master_key, bound, state->sealed.data, state->sealed.len);
@@ -98,11 +93,12 @@ static gboolean load_block_state(Loading *loading, const char *place, guint64 fi
 
 static void load_block(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Ledger *ledger = loading->core;
     g_autofree char *place = record_name(key);
     char *slash = strchr(place, '/');
-    if (!slash || strncmp(place, loading->ledger->link, (gsize)(slash - place)) != 0 ||
-        loading->ledger->link[slash - place])
+    if (!slash || strncmp(place, ledger->link, (gsize)(slash - place)) != 0 ||
+        ledger->link[slash - place])
         return;
     guint64 first = g_ascii_strtoull(slash + 1, NULL, 16);
     Agent__State__Block *state = record_unpack(&agent__state__block__descriptor, value);
@@ -115,8 +111,8 @@ static void load_block(gpointer data, GBytes *key, GBytes *value)
 
 static void load_ledger(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
-    Ledger *ledger = loading->ledger;
+    RecordLoading *loading = data;
+    Ledger *ledger = loading->core;
     g_autofree char *link = record_name(key);
     if (strcmp(link, ledger->link) != 0)
         return;
@@ -134,8 +130,6 @@ static void load_ledger(gpointer data, GBytes *key, GBytes *value)
 
 gboolean ledger_load(Ledger *ledger, GError **error)
 {
-    Loading loading = {ledger, {error, FALSE}};
-    return store_load(ledger->store, "ledger", load_ledger, &loading, error) &&
-           !loading.fault.failed &&
-           store_load(ledger->store, "block", load_block, &loading, error) && !loading.fault.failed;
+    return record_load(ledger->store, "ledger", load_ledger, ledger, error) &&
+           record_load(ledger->store, "block", load_block, ledger, error);
 }

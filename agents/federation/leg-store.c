@@ -20,11 +20,6 @@ void leg_save(Agent *agent, const Leg *leg)
     store_put_text(agent->store, "leg", leg->name, value);
 }
 
-typedef struct {
-    Agent *agent;
-    RecordFault fault;
-} Loading;
-
 static gboolean is_whole(const Agent__State__Leg *state, const char *name)
 {
     if (!state || !state->told)
@@ -36,8 +31,8 @@ static gboolean is_whole(const Agent__State__Leg *state, const char *name)
 // A leg that was forgotten could hand out again what was handed out.
 static void load_leg(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
-    Agent *agent = loading->agent;
+    RecordLoading *loading = data;
+    Agent *agent = loading->core;
     g_autofree char *name = record_name(key);
     Agent__State__Leg *state = record_unpack(&agent__state__leg__descriptor, value);
     if (is_whole(state, name)) {
@@ -48,13 +43,12 @@ static void load_leg(gpointer data, GBytes *key, GBytes *value)
             timers_arm(agent->timers, TIMER_LEG, leg->name, leg->forget_at_us);
         leg_index(agent, leg);
     } else {
-        record_fail(&loading->fault, "session leg", name, "is damaged");
+        record_fail(loading, "session leg", name, "is damaged");
     }
     wire_free(state);
 }
 
 gboolean leg_load(Agent *agent, GError **error)
 {
-    Loading loading = {agent, {error, FALSE}};
-    return store_load(agent->store, "leg", load_leg, &loading, error) && !loading.fault.failed;
+    return record_load(agent->store, "leg", load_leg, agent, error);
 }

@@ -39,15 +39,10 @@ static void save(Agent *agent)
     store_put_text(agent->store, "membership", "self", value);
 }
 
-typedef struct {
-    Membership *membership;
-    RecordFault fault;
-} Loading;
-
 static void load_state(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
-    Membership *membership = loading->membership;
+    RecordLoading *loading = data;
+    Membership *membership = loading->core;
     Agent__State__Membership *state = record_unpack(&agent__state__membership__descriptor, value);
     if (state) {
         membership->application = g_steal_pointer(&state->application);
@@ -55,16 +50,14 @@ static void load_state(gpointer data, GBytes *key, GBytes *value)
         membership->is_leaving = state->is_leaving;
         membership->leave_reason = g_strdup(state->leave_reason);
     } else {
-        record_fail(&loading->fault, "membership", "self", "is damaged");
+        record_fail(loading, "membership", "self", "is damaged");
     }
     wire_free(state);
 }
 
 gboolean membership_load(Agent *agent, GError **error)
 {
-    Loading loading = {&agent->membership, {error, FALSE}};
-    return store_load(agent->store, "membership", load_state, &loading, error) &&
-           !loading.fault.failed;
+    return record_load(agent->store, "membership", load_state, &agent->membership, error);
 }
 
 // --- the application -----------------------------------------------------------------------------

@@ -27,11 +27,6 @@ void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
     store_put_text(agent->store, "order", order->id, value);
 }
 
-typedef struct {
-    Agent *agent;
-    RecordFault fault;
-} Loading;
-
 static void load_state(Agent *agent, const char *id, const Agent__State__Order *state)
 {
     Order *order = order_new(agent, id, ORDER_DONE);
@@ -63,18 +58,18 @@ static gboolean is_whole(const Agent__State__Order *state)
 // An order that was forgotten could be done again, with other slots spent for it than were said.
 static void load_order(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Agent *agent = loading->core;
     g_autofree char *id = record_name(key);
     Agent__State__Order *state = record_unpack(&agent__state__order__descriptor, value);
     if (is_whole(state))
-        load_state(loading->agent, id, state);
+        load_state(agent, id, state);
     else
-        record_fail(&loading->fault, "order", id, "is damaged");
+        record_fail(loading, "order", id, "is damaged");
     wire_free(state);
 }
 
 gboolean order_load(Agent *agent, GError **error)
 {
-    Loading loading = {agent, {error, FALSE}};
-    return store_load(agent->store, "order", load_order, &loading, error) && !loading.fault.failed;
+    return record_load(agent->store, "order", load_order, agent, error);
 }

@@ -67,17 +67,20 @@ void quota_close(Agent *agent, const char *id, guint64 n_bits, guint64 period)
 
 static void load_quota(gpointer data, GBytes *key, GBytes *value)
 {
+    RecordLoading *loading = data;
     g_autofree char *id = record_name(key);
     Agent__State__Quota *state = record_unpack(&agent__state__quota__descriptor, value);
     if (state) {
-        Quota *quota = find_or_add(data, id);
+        Quota *quota = find_or_add(loading->core, id);
         quota->period = state->period;
         quota->used_bits = state->used_bits;
+    } else {
+        record_fail(loading, "quota of agreement", id, "is damaged");
     }
     wire_free(state);
 }
 
 gboolean quota_load(Agent *agent, GError **error)
 {
-    return store_load(agent->store, "quota", load_quota, agent, error);
+    return record_load(agent->store, "quota", load_quota, agent, error);
 }

@@ -128,15 +128,17 @@ void statement_on_statement(gpointer data, const Sender *sender, gconstpointer m
 
 static void load_series(gpointer data, GBytes *key, GBytes *value)
 {
-    Agent *agent = data;
+    RecordLoading *loading = data;
+    Agent *agent = loading->core;
     g_autofree char *name = record_name(key);
     gpointer series = record_unpack(&agent__state__series__descriptor, value);
-    // One that is damaged is begun again: the platform tells everything anew.
     if (series)
         g_tree_replace(agent->statements, g_steal_pointer(&name), series);
+    else
+        record_fail(loading, "series of batches", name, "is damaged");
 }
 
 gboolean statement_load(Agent *agent, GError **error)
 {
-    return store_load(agent->store, "series", load_series, agent, error);
+    return record_load(agent->store, "series", load_series, agent, error);
 }

@@ -139,45 +139,39 @@ void usage_on_state(gpointer data, const Sender *sender, gconstpointer message)
 
 // --- store ---------------------------------------------------------------------------------------
 
-typedef struct {
-    Agent *agent;
-    RecordFault fault;
-} Loading;
-
 static void load_record(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Agent *agent = loading->core;
     g_autofree char *id = record_name(key);
     WireUsage *record = record_unpack(&qkdnf__v1__usage__descriptor, value);
     if (record && g_str_equal(record->record, id)) {
-        g_tree_replace(loading->agent->usage->records, record->record, record);
+        g_tree_replace(agent->usage->records, record->record, record);
         return;
     }
-    record_fail(&loading->fault, "usage", id, "is damaged");
+    record_fail(loading, "usage", id, "is damaged");
     wire_free(record);
 }
 
 static void load_session(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Agent *agent = loading->core;
     g_autofree char *id = record_name(key);
     Agent__State__UsageSession *state =
         record_unpack(&agent__state__usage_session__descriptor, value);
     if (state)
         usage_keep_session(
-            loading->agent, id,
-            &(UsageSession){state->next, (gint64)state->until_us, state->n_partials});
+            agent, id, &(UsageSession){state->next, (gint64)state->until_us, state->n_partials});
     else
-        record_fail(&loading->fault, "usage of session", id, "is damaged");
+        record_fail(loading, "usage of session", id, "is damaged");
     wire_free(state);
 }
 
 gboolean usage_load(Agent *agent, GError **error)
 {
-    Loading loading = {agent, {error, FALSE}};
-    if (!store_load(agent->store, "usage", load_record, &loading, error) || loading.fault.failed ||
-        !store_load(agent->store, "usage_session", load_session, &loading, error) ||
-        loading.fault.failed)
+    if (!record_load(agent->store, "usage", load_record, agent, error) ||
+        !record_load(agent->store, "usage_session", load_session, agent, error))
         return FALSE;
     usage_report_again(agent);
     return TRUE;

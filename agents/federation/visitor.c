@@ -215,30 +215,24 @@ void visitor_on_timer(Agent *agent, TimerId timer, const char *sae)
         door_on_timer(agent, sae);
 }
 
-typedef struct {
-    Agent *agent;
-    RecordFault fault;
-} Loading;
-
 static void load_visitor(gpointer data, GBytes *key, GBytes *value)
 {
-    Loading *loading = data;
+    RecordLoading *loading = data;
+    Agent *agent = loading->core;
     g_autofree char *sae = record_name(key);
     Agent__State__Visitor *state = record_unpack(&agent__state__visitor__descriptor, value);
     if (state && state->visit) {
-        Visitor *visitor = find_or_add(loading->agent, sae);
+        Visitor *visitor = find_or_add(agent, sae);
         visitor->visit = message_copy(&state->visit->base);
         if (!visitor->visit->is_served)
-            timers_arm(loading->agent->timers, TIMER_VISITOR, sae, loading->agent->now + FORGET_US);
+            timers_arm(agent->timers, TIMER_VISITOR, sae, agent->now + FORGET_US);
     } else {
-        record_fail(&loading->fault, "visitor", sae, "is damaged");
+        record_fail(loading, "visitor", sae, "is damaged");
     }
     wire_free(state);
 }
 
 gboolean visitor_load(Agent *agent, GError **error)
 {
-    Loading loading = {agent, {error, FALSE}};
-    return store_load(agent->store, "visitor", load_visitor, &loading, error) &&
-           !loading.fault.failed;
+    return record_load(agent->store, "visitor", load_visitor, agent, error);
 }

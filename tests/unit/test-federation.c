@@ -24,8 +24,9 @@ static void test_an_operator_is_answered(void)
 // Whatever of it cannot be read: what it says may be what nothing may be done twice by.
 static void test_damaged_records(void)
 {
-    static const char *const tables[] = {"self",  "link",   "fault", "agreement", "request",
-                                         "grant", "charge", "batch", "period",    "netting"};
+    static const char *const tables[] = {"self",    "link",    "fault",  "agreement",
+                                         "request", "grant",   "charge", "batch",
+                                         "period",  "netting", "audit",  "application"};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
         g_autoptr(GError) error = NULL;
         g_autoptr(FederationFixture) fixture = federation_fixture_new(links, G_N_ELEMENTS(links));
