@@ -2,64 +2,16 @@
 //
 // Grants and charges, in memory and in the store.
 
-#include "platform/prices.h"
 #include "platform/settle.h"
 #include "topics/record.h"
 
 #include <string.h>
 
-// One of the standing tariffs, and whose it is.
-typedef struct {
-    const char *seller; // or "all"
-    WireTariff *tariff;
-} Standing;
-
-static void standing_free(gpointer data)
-{
-    wire_free(((Standing *)data)->tariff);
-    g_free(data);
-}
-
-static void take_prices(Accounts *accounts, const FederationAccounts *config)
-{
-    WireCurrency currency = WIRE_CURRENCY_INIT;
-    currency.code = config->currency ? config->currency : (char *)"EUR";
-    currency.decimals = config->currency ? (guint32)config->decimals : 2;
-    accounts->currency = message_copy(&currency.base);
-    for (guint i = 0; config->tariffs && i < config->tariffs->len; i++) {
-        const FederationTariff *tariff = config->tariffs->pdata[i];
-        Standing *standing = g_new(Standing, 1);
-        *standing = (Standing){tariff->seller, tariff_from_config(tariff)};
-        g_ptr_array_add(accounts->tariffs, standing);
-    }
-    for (guint i = 0; config->rates && i < config->rates->len; i++)
-        g_ptr_array_add(accounts->rates, exchange_from_config(config->rates->pdata[i], config));
-}
-
-static const WireTariff *find_standing(const Accounts *accounts, const char *seller, gint64 at_us)
-{
-    g_autoptr(GPtrArray) own = g_ptr_array_new();
-    for (guint i = 0; i < accounts->tariffs->len; i++) {
-        const Standing *standing = accounts->tariffs->pdata[i];
-        if (strcmp(standing->seller, seller) == 0)
-            g_ptr_array_add(own, standing->tariff);
-    }
-    return rate_find_tariff((WireTariff *const *)own->pdata, own->len, at_us);
-}
-
-const WireTariff *accounts_tariff(const Federation *federation, const char *seller, gint64 at_us)
-{
-    const WireTariff *own = find_standing(federation->accounts, seller, at_us);
-    return own ? own : find_standing(federation->accounts, "all", at_us);
-}
-
 Accounts *accounts_new(const FederationAccounts *config)
 {
     Accounts *accounts = g_new0(Accounts, 1);
-    accounts->tariffs = g_ptr_array_new_with_free_func(standing_free);
-    accounts->rates = g_ptr_array_new_with_free_func(wire_free);
     accounts->series = g_tree_new_full(id_compare, NULL, NULL, series_free);
-    take_prices(accounts, config);
+    tariffs_init(accounts, config);
     accounts->grants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wire_free);
     accounts->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     accounts->charges = g_tree_new_full(id_compare, NULL, NULL, wire_free);
@@ -74,10 +26,8 @@ void accounts_free(Accounts *accounts)
     g_hash_table_unref(accounts->known);
     g_tree_unref(accounts->charges);
     g_tree_unref(accounts->series);
-    g_ptr_array_unref(accounts->tariffs);
-    g_ptr_array_unref(accounts->rates);
+    tariffs_clear(accounts);
     g_queue_clear_full(&accounts->nettings, wire_free);
-    wire_free(accounts->currency);
     g_free(accounts->settled_by);
     g_free(accounts);
 }
@@ -114,8 +64,11 @@ char *grant_name(const char *request, guint attempt)
 
 void grant_add(Federation *federation, char *name, Platform__State__Grant *grant)
 {
-    if (!g_hash_table_contains(federation->accounts->grants, name))
+    if (!g_hash_table_contains(federation->accounts->grants, name)) {
         note_grant(federation->accounts, name, 1);
+        for (gsize i = 0; i < grant->n_shares; i++)
+            tariff_use(federation, grant->shares[i]->agreement);
+    }
     g_hash_table_replace(federation->accounts->grants, name, grant);
 }
 
@@ -127,6 +80,9 @@ void grant_save(Federation *federation, const char *name, const Platform__State_
 
 void grant_drop(Federation *federation, const char *name)
 {
+    const Platform__State__Grant *grant = g_hash_table_lookup(federation->accounts->grants, name);
+    for (gsize i = 0; i < grant->n_shares; i++)
+        tariff_release(federation, grant->shares[i]->agreement);
     store_delete_text(federation->store, "grant", name);
     note_grant(federation->accounts, name, -1);
     g_hash_table_remove(federation->accounts->grants, name);
@@ -141,8 +97,10 @@ WireCharge *charge_find(const Federation *federation, const char *record)
 
 void charge_add(Federation *federation, WireCharge *charge)
 {
-    if (!charge_find(federation, charge->record))
+    if (!charge_find(federation, charge->record)) {
         note_request(federation->accounts, charge->request, 1);
+        tariff_use(federation, charge->agreement);
+    }
     g_tree_replace(federation->accounts->charges, charge->record, charge);
 }
 
@@ -156,11 +114,21 @@ void charge_forget(Federation *federation, const char *record)
 {
     const WireCharge *charge = charge_find(federation, record);
     note_request(federation->accounts, charge->request, -1);
+    tariff_release(federation, charge->agreement);
     store_delete_text(federation->store, "charge", record);
     g_tree_remove(federation->accounts->charges, record);
 }
 
 // --- load ----------------------------------------------------------------------------------------
+
+static gboolean has_tariffs(const Federation *federation, const Platform__State__Grant *grant)
+{
+    for (gsize i = 0; i < grant->n_shares; i++) {
+        if (!tariff_is_kept(federation, grant->shares[i]->agreement))
+            return FALSE;
+    }
+    return TRUE;
+}
 
 static void load_grant(gpointer data, GBytes *key, GBytes *value)
 {
@@ -168,10 +136,13 @@ static void load_grant(gpointer data, GBytes *key, GBytes *value)
     Federation *federation = loading->core;
     g_autofree char *name = record_name(key);
     Platform__State__Grant *grant = record_unpack(&platform__state__grant__descriptor, value);
-    if (grant)
+    if (grant && has_tariffs(federation, grant)) {
         grant_add(federation, g_steal_pointer(&name), grant);
-    else
-        record_fail(loading, "grant", name, "is damaged");
+        return;
+    }
+    record_fail(loading, "grant", name,
+                grant ? "names an agreement whose tariff is lost" : "is damaged");
+    wire_free(grant);
 }
 
 static void load_charge(gpointer data, GBytes *key, GBytes *value)
@@ -180,7 +151,8 @@ static void load_charge(gpointer data, GBytes *key, GBytes *value)
     Federation *federation = loading->core;
     g_autofree char *name = record_name(key);
     WireCharge *charge = record_unpack(&qkdnf__v1__charge__descriptor, value);
-    if (charge && strcmp(charge->record, name) == 0) {
+    if (charge && strcmp(charge->record, name) == 0 &&
+        tariff_is_kept(federation, charge->agreement)) {
         charge_add(federation, charge);
         return;
     }
@@ -190,7 +162,8 @@ static void load_charge(gpointer data, GBytes *key, GBytes *value)
 
 gboolean accounts_load(Federation *federation, GError **error)
 {
-    return record_load(federation->store, "grant", load_grant, federation, error) &&
+    return tariffs_load(federation, error) &&
+           record_load(federation->store, "grant", load_grant, federation, error) &&
            record_load(federation->store, "charge", load_charge, federation, error) &&
            settle_load(federation, error);
 }

@@ -52,13 +52,14 @@ static Qkdnf__V1__UsagePurpose purpose_of(const Federation *federation, const Pa
     return first;
 }
 
-static Platform__State__Share share_of(const Federation *federation, const Part *part)
+static Platform__State__Share share_of(Federation *federation, const Part *part)
 {
     const WireOrder *order = part->order;
     Platform__State__Share share = PLATFORM__STATE__SHARE__INIT;
     share.provider = part->agent;
     share.purpose = purpose_of(federation, part);
     share.bits = part_bits(order);
+    share.agreement = (char *)tariff_keep(federation, order->agreement);
     return share;
 }
 
@@ -244,6 +245,7 @@ static void take_in(Federation *federation, const char *seller, const WireUsage 
     wire.partial = usage->partial;
     wire.granted_keys = grant->keys;
     wire.granted_bits = share->bits;
+    wire.agreement = share->agreement;
     wire.received_at_us = (guint64)federation->now;
     WireCharge *charge = message_copy(&wire.base);
     charge_add(federation, charge);

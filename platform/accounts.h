@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who did what for whom. Inside the federation core: accounts.c takes in what providers report,
-// accounts-store.c keeps it.
+// accounts-store.c keeps it, accounts-tariff.c knows what it costs.
 //
 // A record counts once: the grant of an attempt names every provider that took part, and each of
 // them is crossed off with the record that it reports, in one commit. What no grant expects is not
@@ -19,6 +19,7 @@ struct Accounts {
 
     WireCurrency *currency; // in which members settle
     GPtrArray *tariffs;     // Standing: the federation's standing prices
+    GTree *contracts;       // agreement ID → Contract: prices of its own
     GPtrArray *rates;       // WireExchangeRate
 
     guint64 period;      // the last that was closed
@@ -29,8 +30,20 @@ struct Accounts {
     char *settled_by;    // the operator's question that closed it, or NULL
 };
 
-// The tariff that a seller asks of everybody at that time; NULL: none, and nothing costs anything.
-const WireTariff *accounts_tariff(const Federation *federation, const char *seller, gint64 at_us);
+// accounts-tariff.c
+void tariffs_init(Accounts *accounts, const FederationAccounts *config);
+void tariffs_clear(Accounts *accounts);
+// Before what names them.
+gboolean tariffs_load(Federation *federation, GError **error);
+// By which a record is rated: that of the agreement under which it was ordered, else the one that
+// its seller asks of everybody at its start. NULL: none, and it costs nothing.
+const WireTariff *tariff_of(const Federation *federation, const WireCharge *charge);
+// The ID when the agreement has a tariff of its own, which is kept from now on; else "".
+const char *tariff_keep(Federation *federation, const char *agreement);
+gboolean tariff_is_kept(const Federation *federation, const char *agreement);
+// A grant or charge names it, or does not any more.
+void tariff_use(Federation *federation, const char *agreement);
+void tariff_release(Federation *federation, const char *agreement);
 
 char *grant_name(const char *request, guint attempt);
 // Takes both over; durable when it is saved.

@@ -141,6 +141,8 @@ static char *find_terms_fault(const WireAgreementTerms *terms)
     if (!terms || terms->version != 0)
         return g_strdup("expected terms between these two providers");
     const char *fault = terms->tariff ? rate_check_tariff(terms->tariff) : NULL;
+    if (!fault && terms->tariff && terms->tariff->valid_from_us > terms->valid_from_us)
+        fault = "it begins after the terms that it is of";
     return fault ? g_strdup_printf("the tariff: %s", fault) : agreement_terms_fault(terms);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Batches: records in the order of their start, priced by the tariff that was valid then. A batch
-// is of one currency; where a period has several, or more records than a batch holds, it has as
-// many batches as that takes.
+// Batches: records in the order of their start, priced by the tariff under which they were done. A
+// batch is of one currency; where a period has several, or more records than a batch holds, it has
+// as many batches as that takes.
 
 #include "platform/settle.h"
 
@@ -41,6 +41,7 @@ static void fill_item(WireStatementItem *item, const WireCharge *charge, gint64 
     item->partial = charge->partial;
     item->amount = minor;
     item->remark = remark;
+    item->agreement = charge->agreement;
 }
 
 static void add_totals(WireStatement *statement)
@@ -185,8 +186,7 @@ void settle_series(Federation *federation, Series *series, GPtrArray *charges)
     g_ptr_array_sort(charges, compare_charges);
     for (guint i = 0; i < charges->len; i++) {
         WireCharge *charge = charges->pdata[i];
-        const WireTariff *tariff =
-            accounts_tariff(federation, series->seller, (gint64)charge->start_us);
+        const WireTariff *tariff = tariff_of(federation, charge);
         gboolean is_other = i > 0 && !is_same_currency(federation, tariff, spent.tariff);
         if (is_other || page->n == BATCH_RECORDS_MAX) {
             close_page(federation, series, page, &spent, before_bits, is_other);
@@ -271,8 +271,7 @@ void settle_correct(Federation *federation, WireCharge *charge)
         return;
     g_autofree Page *page = g_new0(Page, 1);
     WireStatement statement = WIRE_STATEMENT_INIT;
-    const WireTariff *tariff =
-        accounts_tariff(federation, charge->seller, (gint64)charge->start_us);
+    const WireTariff *tariff = tariff_of(federation, charge);
     if (!currency_equal(currency_of(federation, tariff), old->statement->currency))
         tariff = NULL;
     correct_items(federation, charge, tariff, old->statement, page);

@@ -118,9 +118,14 @@ const WireCharge *accounts_charge_of(FederationFixture *fixture, const Request *
 
 Request *accounts_ask(FederationFixture *fixture)
 {
+    return accounts_ask_as(fixture, FEDERATION_UUID);
+}
+
+Request *accounts_ask_as(FederationFixture *fixture, const char *id)
+{
     char *targets[] = {(char *)"sae-d"};
     WireRequest wire = WIRE_REQUEST_INIT;
-    wire.id = (char *)FEDERATION_UUID;
+    wire.id = (char *)id;
     wire.initiator = (char *)"sae-a";
     wire.n_targets = 1;
     wire.targets = targets;
@@ -128,7 +133,7 @@ Request *accounts_ask(FederationFixture *fixture)
     wire.size_bits = 256;
     wire.timeout_ms = 10000;
     request_on_request(fixture->federation, &(Sender){"sae-a", ROLE_APPLICATION, 1}, &wire);
-    return g_hash_table_lookup(fixture->federation->requests, FEDERATION_UUID);
+    return g_hash_table_lookup(fixture->federation->requests, id);
 }
 
 void accounts_report_all(FederationFixture *fixture, const Request *request)

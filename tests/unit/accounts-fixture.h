@@ -14,6 +14,7 @@ void accounts_set_prices(FederationFixture *fixture, const char *currency_of_b);
 
 // Two keys from a's user to d's, over b; and all three have done it.
 Request *accounts_ask(FederationFixture *fixture);
+Request *accounts_ask_as(FederationFixture *fixture, const char *id);
 void accounts_grant(FederationFixture *fixture, const Request *request);
 
 // What an agent says; the buyer, a, says it of both others.

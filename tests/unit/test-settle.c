@@ -236,11 +236,10 @@ static void test_one_record_is_corrected(void)
     add_charges(fixture, 3, "");
     settle_close(fixture->federation);
     g_assert_cmpint(accounts_statement_of(fixture, "b", 1)->amount, ==, 15);
-    WireTariff *tariff =
-        (WireTariff *)accounts_tariff(fixture->federation, "b", fixture->federation->now);
+    WireCharge *charge = charge_find(fixture->federation, "00000001-89ab-4cde-8f01-23456789abcd");
+    WireTariff *tariff = (WireTariff *)tariff_of(fixture->federation, charge);
     tariff->prices[0]->micro_per_key = 50000000;
     tariff->minimum = 12;
-    WireCharge *charge = charge_find(fixture->federation, "00000001-89ab-4cde-8f01-23456789abcd");
     charge->charged_keys = 0;
     settle_correct(fixture->federation, charge);
     const WireStatement *corrected = accounts_statement_of(fixture, "b", 2);

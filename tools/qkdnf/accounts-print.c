@@ -3,16 +3,10 @@
 #include "tools/qkdnf/accounts-print.h"
 
 #include "tools/qkdnf/admin-print.h"
+#include "tools/qkdnf/tariff-print.h"
 #include "tools/qkdnf/verb.h"
 
 #include <stdio.h>
-
-static const char *const purposes[] = {"other", "copy", "visitor", "end", "transit"};
-
-static const char *purpose_name(Qkdnf__V1__UsagePurpose purpose)
-{
-    return (guint)purpose < G_N_ELEMENTS(purposes) ? purposes[purpose] : "?";
-}
 
 char *accounts_format_money(gint64 minor, const WireCurrency *currency)
 {
@@ -52,9 +46,9 @@ void accounts_print_head(AccountsTable table, AccountsFormat format)
         [ACCOUNTS_CHARGES] =
             ("record,request,attempt,session,partial,seller,buyer,purpose,keys,bits,"
              "granted_keys,granted_bits,buyer_keys,buyer_bits,charged_keys,"
-             "charged_bits,charged_us,start_us,end_us,sequence,dispute"),
+             "charged_bits,charged_us,start_us,end_us,sequence,dispute,agreement"),
         [ACCOUNTS_STATEMENTS] = ("seller,buyer,sequence,period,replaces,record,purpose,keys,bits,"
-                                 "start_us,duration_us,amount,currency,decimals,remark"),
+                                 "start_us,duration_us,amount,currency,decimals,remark,agreement"),
         [ACCOUNTS_NETTINGS] = "period,member,amount,currency,decimals",
     };
     if (format == ACCOUNTS_CSV)
@@ -68,22 +62,22 @@ static void print_charge_csv(const WireCharge *charge)
     g_autofree char *dispute = quote(charge->dispute);
     printf("%s,%s,%u,%s,%u,%s,%s,%s,%u,%" G_GUINT64_FORMAT ",%u,%" G_GUINT64_FORMAT
            ",%u,%" G_GUINT64_FORMAT ",%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
-           ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%s\r\n",
+           ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%s,%s\r\n",
            charge->record, charge->request, charge->attempt, charge->session, charge->partial,
-           charge->seller, charge->buyer, purpose_name(charge->purpose), charge->keys, charge->bits,
-           charge->granted_keys, charge->granted_bits, charge->buyer_keys, charge->buyer_bits,
-           charge->charged_keys, charge->charged_bits, charge->charged_us, charge->start_us,
-           charge->end_us, charge->sequence, dispute);
+           charge->seller, charge->buyer, usage_purpose_name(charge->purpose), charge->keys,
+           charge->bits, charge->granted_keys, charge->granted_bits, charge->buyer_keys,
+           charge->buyer_bits, charge->charged_keys, charge->charged_bits, charge->charged_us,
+           charge->start_us, charge->end_us, charge->sequence, dispute, charge->agreement);
 }
 
 static json_t *charge_json(const WireCharge *charge)
 {
     return json_pack(
         "{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I,"
-        " s:I, s:I, s:I, s:s}",
+        " s:I, s:I, s:I, s:s, s:s}",
         "record", charge->record, "request", charge->request, "attempt", (int)charge->attempt,
         "session", charge->session, "partial", (int)charge->partial, "seller", charge->seller,
-        "buyer", charge->buyer, "purpose", purpose_name(charge->purpose), "keys",
+        "buyer", charge->buyer, "purpose", usage_purpose_name(charge->purpose), "keys",
         (json_int_t)charge->keys, "bits", (json_int_t)charge->bits, "granted_keys",
         (json_int_t)charge->granted_keys, "granted_bits", (json_int_t)charge->granted_bits,
         "is_metered", charge->is_metered, "buyer_keys", (json_int_t)charge->buyer_keys,
@@ -91,7 +85,7 @@ static json_t *charge_json(const WireCharge *charge)
         (json_int_t)charge->charged_keys, "charged_bits", (json_int_t)charge->charged_bits,
         "charged_us", (json_int_t)charge->charged_us, "start_us", (json_int_t)charge->start_us,
         "end_us", (json_int_t)charge->end_us, "sequence", (json_int_t)charge->sequence, "dispute",
-        charge->dispute);
+        charge->dispute, "agreement", charge->agreement);
 }
 
 static void print_charge(const WireCharge *charge, AccountsFormat format)
@@ -102,9 +96,10 @@ static void print_charge(const WireCharge *charge, AccountsFormat format)
         print_charge_csv(charge);
     else
         printf("%s  %-16s for %-16s %-8s %4u keys %9" G_GUINT64_FORMAT " bits  batch %" //
-               G_GUINT64_FORMAT "%s%s\n",
-               charge->record, charge->seller, charge->buyer, purpose_name(charge->purpose),
+               G_GUINT64_FORMAT "%s%s%s%s\n",
+               charge->record, charge->seller, charge->buyer, usage_purpose_name(charge->purpose),
                charge->charged_keys, charge->charged_bits, charge->sequence,
+               charge->agreement[0] ? "  by agreement " : "", charge->agreement,
                charge->dispute[0] ? "; " : "", charge->dispute);
 }
 
@@ -119,12 +114,13 @@ char *accounts_print_charges(const WireAdminReply *answer, AccountsFormat format
 
 static json_t *item_json(const WireStatementItem *item)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s}", "record",
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:s}", "record",
                      item->record, "request", item->request, "session", item->session, "purpose",
-                     purpose_name(item->purpose), "keys", (json_int_t)item->keys, "bits",
+                     usage_purpose_name(item->purpose), "keys", (json_int_t)item->keys, "bits",
                      (json_int_t)item->bits, "start_us", (json_int_t)item->start_us, "duration_us",
                      (json_int_t)item->duration_us, "partial", (int)item->partial, "amount",
-                     (json_int_t)item->amount, "remark", item->remark);
+                     (json_int_t)item->amount, "remark", item->remark, "agreement",
+                     item->agreement);
 }
 
 static char *hexadecimal(const ProtobufCBinaryData *bytes)
@@ -164,12 +160,12 @@ static void print_statement_csv(const WireStatement *statement)
         g_autofree char *remark = quote(item->remark);
         printf("%s,%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
                ",%s,%s,%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
-               ",%" G_GINT64_FORMAT ",%s,%u,%s\r\n",
+               ",%" G_GINT64_FORMAT ",%s,%u,%s,%s\r\n",
                statement->seller, statement->buyer, statement->sequence, statement->period,
-               statement->replaces, item->record, purpose_name(item->purpose), item->keys,
+               statement->replaces, item->record, usage_purpose_name(item->purpose), item->keys,
                item->bits, item->start_us, item->duration_us, item->amount,
                code_of(statement->currency),
-               statement->currency ? statement->currency->decimals : 0, remark);
+               statement->currency ? statement->currency->decimals : 0, remark, item->agreement);
     }
 }
 
@@ -179,8 +175,9 @@ static void print_statement_items(const WireStatement *statement)
         const WireStatementItem *item = statement->items[i];
         g_autofree char *amount = accounts_format_money(item->amount, statement->currency);
         g_autofree char *start = admin_format_time(item->start_us);
-        printf("  %s  %s  %-8s %4u keys %9" G_GUINT64_FORMAT " bits %14s%s%s\n", start,
-               item->record, purpose_name(item->purpose), item->keys, item->bits, amount,
+        printf("  %s  %s  %-8s %4u keys %9" G_GUINT64_FORMAT " bits %14s%s%s%s%s\n", start,
+               item->record, usage_purpose_name(item->purpose), item->keys, item->bits, amount,
+               item->agreement[0] ? "  by agreement " : "", item->agreement,
                item->remark[0] ? "  " : "", item->remark);
     }
 }

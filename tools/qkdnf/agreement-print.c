@@ -7,6 +7,7 @@
 #include "tools/qkdnf/admin-print.h"
 #include "tools/qkdnf/inquiry.h"
 #include "tools/qkdnf/progress.h"
+#include "tools/qkdnf/tariff-print.h"
 #include "tools/qkdnf/verb.h"
 
 #include <stdio.h>
@@ -18,11 +19,12 @@ static json_t *terms_json(const WireAgreementTerms *terms)
     g_autofree char *purposes = purposes_format(agreement_terms_purposes(terms));
     const WireTariff *tariff = terms->tariff;
     return json_pack(
-        "{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s?}", "version", (json_int_t)terms->version,
+        "{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o}", "version", (json_int_t)terms->version,
         "purposes", purposes, "quota_bits", (json_int_t)terms->quota_bits, "period_s",
         (json_int_t)terms->period_s, "rate_bps", (json_int_t)terms->rate_bps, "valid_from_us",
         (json_int_t)terms->valid_from_us, "valid_until_us", (json_int_t)terms->valid_until_us,
-        "currency", tariff && tariff->currency ? tariff->currency->code : NULL);
+        "currency", tariff && tariff->currency ? tariff->currency->code : NULL, "tariff",
+        tariff_json(tariff));
 }
 
 static void print_json(const WireAgreement *agreement)
@@ -42,10 +44,13 @@ static void print_text(const WireAgreement *agreement)
     g_autofree char *since = admin_format_time(agreement->since_us);
     g_autofree char *purposes =
         agreement->terms ? purposes_format(agreement_terms_purposes(agreement->terms)) : NULL;
-    verb_print(stdout, "%-36s %s may use %s: %s since %s by %s: %s; purposes: %s\n", agreement->id,
-               agreement->buyer, agreement->seller, agreement_state_name(agreement->state), since,
+    g_autofree char *tariff =
+        agreement->terms ? tariff_format(agreement->terms->tariff) : g_strdup("-");
+    verb_print(stdout, "%-36s %s may use %s: %s since %s by %s: %s; purposes: %s; %s\n",
+               agreement->id, agreement->buyer, agreement->seller,
+               agreement_state_name(agreement->state), since,
                agreement->actor[0] ? agreement->actor : "-", agreement->reason,
-               purposes ? purposes : "-");
+               purposes ? purposes : "-", tariff);
 }
 
 static WireAdminReply *ask(Access *access, const char *member, const char *after, GError **error)

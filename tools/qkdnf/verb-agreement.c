@@ -19,7 +19,7 @@ typedef struct {
     guint64 period_s;
     guint64 valid_from_us, valid_until_us;
     const char *currency;
-    guint64 micro_per_key, micro_per_bit;
+    guint64 micro_per_key, micro_per_bit, micro_per_second, minimum;
 } Terms;
 
 typedef struct {
@@ -44,6 +44,8 @@ enum {
     OPTION_CURRENCY,
     OPTION_PER_KEY,
     OPTION_PER_BIT,
+    OPTION_PER_SECOND,
+    OPTION_MINIMUM,
     OPTION_REASON,
     OPTION_PLATFORM,
 };
@@ -64,6 +66,10 @@ static const struct argp_option options[] = {
     {"currency", OPTION_CURRENCY, "CODE", 0, "of the prices: three capital letters of ISO 4217", 0},
     {"micro-per-key", OPTION_PER_KEY, "N", 0, "millionths of a cent for a key", 0},
     {"micro-per-bit", OPTION_PER_BIT, "N", 0, "millionths of a cent for a bit of key", 0},
+    {"micro-per-second", OPTION_PER_SECOND, "N", 0, "millionths of a cent for a second of session",
+     0},
+    {"minimum", OPTION_MINIMUM, "N", 0, "cents that a period costs at least in which it is used",
+     0},
     {"reason", OPTION_REASON, "TEXT", 0, "why, for people", 0},
     {"platform", OPTION_PLATFORM, "ID", 0, "whom to ask, where no federation is given", 0},
     {"json", 'j', NULL, 0, "report as JSON, one object a line", 0},
@@ -124,11 +130,13 @@ static void fill_tariff(const Terms *terms, TermsMessage *ret_message)
     ret_message->price = (WirePrice)WIRE_PRICE_INIT;
     ret_message->price.micro_per_key = terms->micro_per_key;
     ret_message->price.micro_per_bit = terms->micro_per_bit;
+    ret_message->price.micro_per_second = terms->micro_per_second;
     ret_message->prices[0] = &ret_message->price;
     ret_message->tariff = (WireTariff)WIRE_TARIFF_INIT;
     ret_message->tariff.currency = &ret_message->currency;
     ret_message->tariff.prices = ret_message->prices;
     ret_message->tariff.n_prices = 1;
+    ret_message->tariff.minimum = terms->minimum;
     ret_message->wire.tariff = &ret_message->tariff;
 }
 
@@ -278,6 +286,13 @@ static error_t parse_terms(Terms *terms, int key, const char *value, struct argp
     case OPTION_PER_BIT:
         terms->micro_per_bit = verb_parse_number(state, "micro-per-bit", value, 0, 1000000000000);
         return 0;
+    case OPTION_PER_SECOND:
+        terms->micro_per_second =
+            verb_parse_number(state, "micro-per-second", value, 0, 1000000000000);
+        return 0;
+    case OPTION_MINIMUM:
+        terms->minimum = verb_parse_number(state, "minimum", value, 0, 1000000000000);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -297,7 +312,8 @@ static void check_words(const Arguments *arguments, struct argp_state *state)
     if (action->has_terms != (terms->n_purposes > 0))
         argp_error(state, action->has_terms ? "%s needs --purposes" : "%s takes no terms",
                    action->name);
-    if (!terms->currency && terms->micro_per_key + terms->micro_per_bit > 0)
+    if (!terms->currency &&
+        terms->micro_per_key + terms->micro_per_bit + terms->micro_per_second + terms->minimum > 0)
         argp_error(state, "prices need a --currency");
 }
 

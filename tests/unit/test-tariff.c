@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a buyer and a seller agreed is what a record costs, whatever becomes of the agreement.
+
+#include "platform/agreement.h"
+#include "tests/unit/accounts-fixture.h"
+
+#include <string.h>
+
+#define AGREEMENT_ID "aaaaaaaa-89ab-4cde-8f01-23456789abcd"
+#define SECOND_ID    "bbbbbbbb-89ab-4cde-8f01-23456789abcd"
+#define SECOND_UUID  "01234567-89ab-4cde-8f01-23456789abce"
+
+// Prices of b for a, in cents a key.
+typedef struct {
+    Qkdnf__V1__Purpose purposes[1];
+    WireCurrency currency;
+    WirePrice price, *prices[1];
+    WireTariff tariff;
+    WireAgreementTerms terms;
+    WireAgreement wire;
+} Deal;
+
+static void deal_init(Deal *deal, const char *id, guint64 cents)
+{
+    *deal = (Deal){.purposes = {QKDNF__V1__PURPOSE__PURPOSE_RELAY},
+                   .currency = WIRE_CURRENCY_INIT,
+                   .price = WIRE_PRICE_INIT,
+                   .tariff = WIRE_TARIFF_INIT,
+                   .terms = WIRE_AGREEMENT_TERMS_INIT,
+                   .wire = WIRE_AGREEMENT_INIT};
+    deal->currency.code = (char *)"EUR";
+    deal->currency.decimals = 2;
+    deal->price.micro_per_key = cents * 1000000;
+    deal->prices[0] = &deal->price;
+    deal->tariff.currency = &deal->currency;
+    deal->tariff.prices = deal->prices;
+    deal->tariff.n_prices = 1;
+    deal->terms.purposes = deal->purposes;
+    deal->terms.n_purposes = 1;
+    deal->terms.tariff = &deal->tariff;
+    deal->wire.id = (char *)id;
+    deal->wire.buyer = (char *)"a";
+    deal->wire.seller = (char *)"b";
+    deal->wire.terms = &deal->terms;
+}
+
+static void say(FederationFixture *fixture, const char *from, const Deal *deal,
+                AgreementAction action)
+{
+    const Agreement *known = agreement_find(fixture->federation, deal->wire.id);
+    WireAgreement said = deal->wire;
+    said.action = action;
+    said.version = known ? known->wire->version : 0;
+    agreement_on_agreement(fixture->federation, &(Sender){from, ROLE_AGENT, 1}, &said);
+}
+
+static void agree(FederationFixture *fixture, const char *id, guint64 cents)
+{
+    Deal deal;
+    deal_init(&deal, id, cents);
+    say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
+    say(fixture, "b", &deal, AGREEMENT_ACTION(ACCEPT));
+    g_assert_cmpint(agreement_find(fixture->federation, id)->wire->state, ==, AGREEMENT(AVAILABLE));
+}
+
+static void end(FederationFixture *fixture, const char *id)
+{
+    Deal deal;
+    deal_init(&deal, id, 0);
+    say(fixture, "b", &deal, AGREEMENT_ACTION(END));
+    g_assert_cmpint(agreement_find(fixture->federation, id)->wire->state, ==, AGREEMENT(ENDING));
+}
+
+static FederationFixture *fixture_new(void)
+{
+    FederationFixture *fixture = accounts_fixture_new();
+    accounts_set_prices(fixture, "EUR");
+    return fixture;
+}
+
+static const WireStatementItem *item_of(FederationFixture *fixture, guint64 sequence, gsize i)
+{
+    const WireStatement *statement = accounts_statement_of(fixture, "b", sequence);
+    g_assert_cmpuint(statement->n_items, >, i);
+    return statement->items[i];
+}
+
+static guint n_contracts(const FederationFixture *fixture)
+{
+    return (guint)g_tree_nnodes(fixture->federation->accounts->contracts);
+}
+
+// --- tests ---------------------------------------------------------------------------------------
+
+static void test_costs_what_was_agreed(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree(fixture, AGREEMENT_ID, 7);
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    accounts_report_all(fixture, request);
+    settle_close(fixture->federation);
+    g_assert_cmpint(item_of(fixture, 1, 0)->amount, ==, 14);
+    g_assert_cmpstr(item_of(fixture, 1, 0)->agreement, ==, AGREEMENT_ID);
+    // It has none with d, which asks of a what it asks of everybody.
+    g_assert_cmpint(accounts_statement_of(fixture, "d", 1)->amount, ==, 4);
+    g_assert_cmpstr(accounts_statement_of(fixture, "d", 1)->items[0]->agreement, ==, "");
+}
+
+// It ends between the order and the grant, and another begins before the record comes: what runs on
+// is paid as it was ordered, what is ordered then by what holds then.
+static void test_ends_in_the_middle(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree(fixture, AGREEMENT_ID, 7);
+    Request *first = accounts_ask(fixture);
+    end(fixture, AGREEMENT_ID);
+    accounts_grant(fixture, first);
+    agree(fixture, SECOND_ID, 11);
+    accounts_report_all(fixture, first);
+    fixture->federation->now += G_USEC_PER_SEC;
+    Request *second = accounts_ask_as(fixture, SECOND_UUID);
+    accounts_grant(fixture, second);
+    accounts_report_all(fixture, second);
+    settle_close(fixture->federation);
+    g_assert_cmpint(item_of(fixture, 1, 0)->amount, ==, 14);
+    g_assert_cmpstr(item_of(fixture, 1, 0)->agreement, ==, AGREEMENT_ID);
+    g_assert_cmpint(item_of(fixture, 1, 1)->amount, ==, 22);
+    g_assert_cmpstr(item_of(fixture, 1, 1)->agreement, ==, SECOND_ID);
+}
+
+// Without another one the standing terms hold, and the standing prices.
+static void test_falls_to_standing_prices(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree(fixture, AGREEMENT_ID, 7);
+    end(fixture, AGREEMENT_ID);
+    federation_tick(fixture->federation, fixture->federation->now + G_USEC_PER_SEC);
+    g_assert_cmpint(agreement_find(fixture->federation, AGREEMENT_ID)->wire->state, ==,
+                    AGREEMENT(ENDED));
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    accounts_report_all(fixture, request);
+    settle_close(fixture->federation);
+    g_assert_cmpint(item_of(fixture, 1, 0)->amount, ==, 10);
+    g_assert_cmpuint(n_contracts(fixture), ==, 0);
+}
+
+// The platform dies, the agreement is forgotten, and the buyer says only then that it got less.
+static void test_outlives_its_agreement(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree(fixture, AGREEMENT_ID, 7);
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    accounts_report(fixture, request, &(AccountsReport){"b", 2, ACCOUNTS_BITS, 0});
+    agreement_forget(fixture->federation, agreement_find(fixture->federation, AGREEMENT_ID));
+    federation_fixture_restart(fixture, NULL);
+    g_assert_cmpuint(n_contracts(fixture), ==, 1);
+    fixture->federation->now += 11 * G_USEC_PER_SEC;
+    settle_close(fixture->federation);
+    g_assert_cmpint(item_of(fixture, 1, 0)->amount, ==, 14);
+    request = g_hash_table_lookup(fixture->federation->requests, FEDERATION_UUID);
+    accounts_report(fixture, request, &(AccountsReport){"a", 2, ACCOUNTS_BITS, 1});
+    g_assert_cmpint(item_of(fixture, 2, 0)->amount, ==, 7);
+    // Nothing needs it any more once all is settled for good.
+    accounts_report(fixture, request, &(AccountsReport){"d", 2, ACCOUNTS_BITS, 0});
+    settle_close(fixture->federation);
+    settle_close(fixture->federation);
+    g_assert_cmpuint(n_contracts(fixture), ==, 0);
+    federation_fixture_restart(fixture, NULL);
+    g_assert_cmpuint(n_contracts(fixture), ==, 0);
+}
+
+// Prices that cannot be said, or that begin later than the terms, are agreed by nobody.
+static void test_bad_tariffs(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Deal deal;
+    deal_init(&deal, AGREEMENT_ID, 7);
+    deal.currency.code = (char *)"eur";
+    say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
+    g_assert_null(agreement_find(fixture->federation, AGREEMENT_ID));
+    deal_init(&deal, AGREEMENT_ID, 7);
+    deal.tariff.valid_from_us = 1;
+    say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
+    g_assert_null(agreement_find(fixture->federation, AGREEMENT_ID));
+    deal.terms.valid_from_us = 1;
+    say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
+    g_assert_nonnull(agreement_find(fixture->federation, AGREEMENT_ID));
+}
+
+// Money is not guessed.
+static void test_a_tariff_is_lost(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    g_autoptr(GError) error = NULL;
+    agree(fixture, AGREEMENT_ID, 7);
+    accounts_grant(fixture, accounts_ask(fixture));
+    store_delete_text(fixture->store, "tariff", AGREEMENT_ID);
+    federation_fixture_restart(fixture, &error);
+    g_assert_nonnull(error);
+    g_assert_nonnull(strstr(error->message, "grant"));
+    g_assert_nonnull(strstr(error->message, "names an agreement whose tariff is lost"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tariff/costs-what-was-agreed", test_costs_what_was_agreed);
+    g_test_add_func("/tariff/ends-in-the-middle", test_ends_in_the_middle);
+    g_test_add_func("/tariff/falls-to-standing-prices", test_falls_to_standing_prices);
+    g_test_add_func("/tariff/outlives-its-agreement", test_outlives_its_agreement);
+    g_test_add_func("/tariff/bad-tariffs", test_bad_tariffs);
+    g_test_add_func("/tariff/a-tariff-is-lost", test_a_tariff_is_lost);
+    return g_test_run();
+}
