@@ -4,6 +4,7 @@ that the page shows what a tap says, through requests, a fault and a handover. S
 build directory, in dashboard/."""
 
 import contextlib
+import decimal
 import json
 import pathlib
 import re
@@ -18,10 +19,20 @@ MAX_PAGES = 16
 POLICY_VIOLATION, PROTOCOL_ERROR, TOO_BIG = 1008, 1002, 1009
 WAIT_S = 60
 
+# So that there is something to owe.
+HEAD = "  operators: [admin]\n"
+PRICES = """\
+  accounts:
+    currency: EUR
+    tariffs: [{currency: EUR, prices: [{micro_per_key: 1370000, micro_per_bit: 1700}]}]
+"""
+
 
 class Watched(fabric.Fabric):
     def __init__(self, build):
-        super().__init__(build, fabric.ROOT / "tools" / "demo" / "published-networks.yaml")
+        description = (fabric.ROOT / "tools" / "demo" / "published-networks.yaml").read_text()
+        assert HEAD in description
+        super().__init__(build, description.replace(HEAD, HEAD + PRICES, 1))
         self.url = self.info["broker"]["dashboard"]
         self.site = pages.Site(self.url)
         self.screens = pathlib.Path(build) / "dashboard"
@@ -225,6 +236,96 @@ def test_providers_and_links_are_those_of_the_tap(fed):
         fed.wait_for("the report of it on the tap",
                      lambda: slots in {report["n_open"] for report in stocks(fed, link)})
         assert capacity == max(report["capacity"] for report in stocks(fed, link)), link
+
+
+def cells(page, selector):
+    """The texts of a table's rows."""
+    return page.ask(f"[...document.querySelectorAll({json.dumps(selector + ' tbody tr')})]"
+                    ".map(row => [...row.children].map(cell => cell.textContent))")
+
+
+def test_who_did_how_much_for_whom_is_as_the_tap_says(fed):
+    page = opened_browser(fed)
+    request = fed.request("--as", fed.user("vienna"), "--to", fed.user("madrid"), "--number", "3")["request"]
+
+    def is_told():
+        """That of all who took part in this request; of each record, who says it, and what."""
+        said = {usage["record"]: (seller, usage) for seller, usage in fed.tap.messages("usage")}
+        ours = {record for record, (_, usage) in said.items() if usage["request"] == request}
+        known = page.ask("import('/main.js').then(({ page }) => page).then(({ model }) =>"
+                         " [...model.dealings.answered])")
+        return len(ours) >= 2 and ours <= set(known) <= set(said) and [said[record] for record in known]
+
+    records = fed.wait_for("usage of all who took part", is_told)
+    void = {message["record"] for _, message in fed.tap.messages("usage-state") if message["status"] != "STATUS_OK"}
+    sums = {}
+    for seller, usage in records:
+        if usage["record"] not in void:
+            pair = sums.setdefault((seller, usage["buyer"]), [0, 0, 0])
+            for i, n in enumerate((1, usage["keys"], usage["bits"])):
+                pair[i] += n
+    expected = [[*pair, *map(str, sums[pair])] for pair in sorted(sums)]
+    fed.wait_for("the same on the page", lambda: cells(page, "#usage") == expected)
+
+
+def test_accounts_are_those_of_the_tap(fed):
+    page = opened_browser(fed)
+    fed.do("accounts", "settle")
+
+    def on_tap():
+        """What is owed, by seller, buyer and number: how often it was told, and how often taken."""
+        taken = [(answer["seller"], answer["buyer"], answer["sequence"], who)
+                 for who, answer in fed.tap.messages("dispute") if answer["status"] == "STATUS_OK"]
+        return {f"{said['seller']}/{said['buyer']}/{said['sequence']}": (said, {
+            who for *name, who in taken if name == [said["seller"], said["buyer"], said["sequence"]]})
+            for _, said in fed.tap.messages("statement")}
+
+    fed.wait_for("batches that both take", lambda: on_tap() and all(
+        taken == {said["seller"], said["buyer"]} for said, taken in on_tap().values()))
+    expected = {name: [said["seller"], said["buyer"], str(said["sequence"]), str(said["n_records"]),
+                       str(said["keys"]), str(said["bits"]), f"{said['amount'] / 100:.2f} EUR", "accepted by both"]
+                for name, (said, _) in on_tap().items()}
+    assert any(said["amount"] > 0 for said, _ in on_tap().values()), expected
+    fed.wait_for("the same on the page", lambda: {
+        name: row[1:] for name, row in zip(page.data("#statements tbody tr", "statement"),
+                                           cells(page, "#statements"))} == expected)
+
+
+def fixed(value, digits):
+    """As a browser rounds."""
+    return str(decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_HALF_UP))
+
+
+def test_ratings_are_those_of_the_tap(fed):
+    page = opened_browser(fed)
+
+    def expected():
+        latest = {rating["provider"]: rating for _, rating in fed.tap.messages("rating")}
+        return [[id, str(rating["score"]), str(rating["routed"]), str(rating["orders"]),
+                 *(f"{fixed(rating[name] / 1e4, 2)} %" for name in ("loss_ppm", "error_ppm")),
+                 *(f"{fixed(rating[name] / 1e3, 1)} ms" for name in ("delay_p50_us", "delay_p95_us"))]
+                for id, rating in sorted(latest.items())]
+
+    fed.wait_for("a rating of all providers", lambda: [row[0] for row in expected()] == sorted(fed.qkdns) and
+                 any(int(row[3]) > 0 for row in expected()))
+    fed.wait_for("the same on the page", lambda: [row[:8] for row in cells(page, "#ratings")] == expected())
+
+
+def test_agreements_are_those_of_the_tap(fed):
+    page = opened_browser(fed)
+    provider = sorted(fed.qkdns)[0]
+    agreement = f"terms-1/all/{provider}"
+
+    def is_shown(state):
+        said = [message["state"] for who, message in fed.tap.messages("agreement")
+                if who == fed.info["platform"]["id"] and message["id"] == agreement]
+        return said and said[-1] == f"AGREEMENT_STATE_{state}" and page.data(
+            f"#agreements tr[data-agreement='{agreement}']", "state") == [state]
+
+    fed.do("agreement", "suspend", agreement, "--reason", "drill")
+    fed.wait_for("it suspended", lambda: is_shown("LOCKED"))
+    fed.do("agreement", "resume", agreement)
+    fed.wait_for("it in force", lambda: is_shown("AVAILABLE"))
 
 
 def events(fed, name, subject):

@@ -73,6 +73,19 @@ def test_a_fault_is_shown_while_it_lasts(fed):
     fed.wait_for(r"faults 0 ")
 
 
+def test_ratings_are_those_of_the_tap(fed):
+    def are_shown():
+        latest = {rating["provider"]: rating for _, rating in fed.tap.messages("rating")}
+        return sorted(latest) == sorted(fed.qkdns) and all(
+            fed.terminal.shows(rf"^{id} +{rating['score']} +{rating['orders']} +\d+\.\d\d +\d+\.\d\d ")
+            for id, rating in latest.items())
+
+    fed.terminal.resize(120, 60)
+    fabric.wait_until("ratings", are_shown, 60)
+    ratings = json.loads(fed.run("top", "--json", "--federation", str(fed.dir)))["ratings"]
+    assert [rating["provider"] for rating in ratings] == sorted(fed.qkdns), ratings
+
+
 def test_it_fills_any_terminal_with_its_keys_at_the_bottom(fed):
     for columns, rows in ((120, 40), (80, 24), (200, 60), (80, 24)):
         fed.terminal.resize(columns, rows)

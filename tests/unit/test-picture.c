@@ -152,6 +152,43 @@ static void test_faults(void)
     picture_free(watch.picture);
 }
 
+static gboolean is_on_screen(Watch *watch, const char *expected, ScreenStyle style)
+{
+    json_t *all = picture_to_json(watch->picture, watch->now_us);
+    g_autoptr(GPtrArray) lines = screen_format(all, 80);
+    gboolean is_there = FALSE;
+    for (guint i = 0; i < lines->len; i++) {
+        const ScreenLine *line = lines->pdata[i];
+        is_there |= line->style == style && strcmp(line->text, expected) == 0;
+    }
+    json_decref(all);
+    return is_there;
+}
+
+static void test_ratings(void)
+{
+    Watch watch = {picture_new(), 1000 * S};
+    WireRating rating = WIRE_RATING_INIT;
+    rating.provider = (char *)"vienna";
+    rating.score = 1000;
+    say(&watch, "platform", KIND_RATING, "vienna", &rating.base);
+    // The latest counts.
+    rating.score = 412;
+    rating.low = TRUE;
+    rating.orders = 7;
+    rating.loss_ppm = 142857;
+    rating.delay_p50_us = 1280;
+    rating.delay_p95_us = 20480;
+    rating.observed_us = 4000;
+    rating.down_us = 1000;
+    say(&watch, "platform", KIND_RATING, "vienna", &rating.base);
+    g_assert_true(is_on_screen(&watch,
+                               "vienna                  412      7   14.29    0.00       1.3"
+                               "      20.5    75.00",
+                               SCREEN_BAD));
+    picture_free(watch.picture);
+}
+
 static void test_what_is_not_readable(void)
 {
     Watch watch = {picture_new(), 1000 * S};
@@ -211,6 +248,7 @@ int main(int argc, char **argv)
     g_test_add_func("/picture/what-is-remembered-is-bounded", test_what_is_remembered_is_bounded);
     g_test_add_func("/picture/sessions", test_sessions);
     g_test_add_func("/picture/faults", test_faults);
+    g_test_add_func("/picture/ratings", test_ratings);
     g_test_add_func("/picture/what-is-not-readable", test_what_is_not_readable);
     g_test_add_func("/picture/rates-and-times", test_rates_and_times);
     g_test_add_func("/picture/the-screen-obeys-nobody", test_the_screen_obeys_nobody);

@@ -11,6 +11,7 @@
 #define REQUESTS_MAX 20000
 #define SESSIONS_MAX 20000
 #define FAULTS_MAX   2000
+#define RATINGS_MAX  5000
 #define ALARMS_MAX   32
 
 struct Picture {
@@ -25,6 +26,7 @@ struct Picture {
     TallyTimes times;
     GTree *sessions; // ID → json_t
     GTree *faults;   // "member/ID" → json_t
+    GTree *ratings;  // provider → json_t
     GQueue alarms;   // json_t, newest first
     guint64 n_publishes;
     guint64 n_unreadable;
@@ -59,6 +61,7 @@ Picture *picture_new(void)
     picture->requests = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, asked_free);
     picture->sessions = g_tree_new_full(id_compare, NULL, g_free, json_free);
     picture->faults = g_tree_new_full(id_compare, NULL, g_free, json_free);
+    picture->ratings = g_tree_new_full(id_compare, NULL, g_free, json_free);
     g_queue_init(&picture->order);
     g_queue_init(&picture->alarms);
     return picture;
@@ -71,6 +74,7 @@ void picture_free(Picture *picture)
     g_queue_clear_full(&picture->alarms, json_free);
     g_queue_clear(&picture->order);
     g_hash_table_unref(picture->requests);
+    g_tree_unref(picture->ratings);
     g_tree_unref(picture->faults);
     g_tree_unref(picture->sessions);
     g_tree_unref(picture->states);
@@ -127,7 +131,7 @@ static void take_reply(Picture *picture, const Topic *topic, gconstpointer messa
         tally_times_add(&picture->times, now_us - asked->at_us);
 }
 
-// --- members, sessions, faults, alarms -----------------------------------------------------------
+// --- members, sessions, faults, ratings, alarms --------------------------------------------------
 
 static void take_member(Picture *picture, const Topic *topic, gconstpointer message, gint64 now_us)
 {
@@ -192,6 +196,15 @@ static void take_fault(Picture *picture, const Topic *topic, gconstpointer messa
     g_tree_insert(picture->faults, g_steal_pointer(&key), shown);
 }
 
+static void take_rating(Picture *picture, const Topic *topic, gconstpointer message, gint64 now_us)
+{
+    const WireRating *rating = message;
+    gboolean is_new = !g_tree_lookup(picture->ratings, rating->provider);
+    if (is_new && g_tree_nnodes(picture->ratings) >= RATINGS_MAX)
+        return;
+    g_tree_replace(picture->ratings, g_strdup(rating->provider), decode_message(&rating->base));
+}
+
 static void take_event(Picture *picture, const Topic *topic, gconstpointer message, gint64 now_us)
 {
     const WireEvent *event = message;
@@ -211,7 +224,7 @@ typedef void (*TakeFn)(Picture *picture, const Topic *topic, gconstpointer messa
 static const TakeFn takers[N_KINDS] = {
     [KIND_REQUEST] = take_request, [KIND_REPLY] = take_reply,         [KIND_MEMBER] = take_member,
     [KIND_LEG] = take_leg,         [KIND_LEG_STATE] = take_leg_state, [KIND_FAULT] = take_fault,
-    [KIND_EVENT] = take_event,
+    [KIND_EVENT] = take_event,     [KIND_RATING] = take_rating,
 };
 
 void picture_take(Picture *picture, const char *text, const guint8 *payload, gsize n_bytes,
@@ -280,6 +293,7 @@ json_t *picture_to_json(Picture *picture, gint64 now_us)
     json_object_set_new(all, "requests", requests_to_json(picture, now_us));
     json_object_set_new(all, "sessions", list_values(picture->sessions));
     json_object_set_new(all, "faults", list_values(picture->faults));
+    json_object_set_new(all, "ratings", list_values(picture->ratings));
     json_object_set_new(all, "alarms", list_alarms(picture));
     json_object_set_new(
         all, "bus",

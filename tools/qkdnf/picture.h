@@ -27,6 +27,7 @@ gboolean picture_is_whole(const Picture *picture);
 // start; rates of the last ten seconds, times of the last 256 answers),
 // `"sessions": [{"session", "initiator", "targets", "phase", "delivered"}]`,
 // `"faults": [{"member", "id", "scope", "subject", "cause", "since_us"}]` (those that last),
+// `"ratings": [what Rating has]`,
 // `"alarms": [{"at_us", "severity", "from", "name", "text"}]` (the latest warnings and alarms,
 // newest first), `"bus": {"publishes", "publishes_per_s", "unreadable", "missed"}`. Sorted by ID
 // where nothing else is said; release with json_decref().

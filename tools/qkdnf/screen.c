@@ -221,6 +221,41 @@ static void add_sessions(Screen *screen, const json_t *sessions)
     }
 }
 
+static double read_percent(const json_t *rating, const char *ppm)
+{
+    return (double)json_read_integer(rating, ppm) / 1e4;
+}
+
+static double read_ms(const json_t *rating, const char *us)
+{
+    return (double)json_read_integer(rating, us) / 1e3;
+}
+
+// The share of the time in which it was there.
+static double availability(const json_t *rating)
+{
+    double observed = (double)json_read_integer(rating, "observed_us");
+    return observed > 0 ? 1 - (double)json_read_integer(rating, "down_us") / observed : 1;
+}
+
+static void add_ratings(Screen *screen, const json_t *ratings)
+{
+    if (json_array_size(ratings) == 0)
+        return;
+    add(screen, SCREEN_PLAIN, "%s", "");
+    add(screen, SCREEN_HEADING, "%-20s %6s %6s %7s %7s %9s %9s %8s", "RATING OF", "SCORE", "ORDERS",
+        "LOST %", "WRONG %", "P50 MS", "P95 MS", "THERE %");
+    for (gsize i = 0; i < json_array_size(ratings); i++) {
+        const json_t *rating = json_array_get(ratings, i);
+        add(screen, json_read_flag(rating, "low") ? SCREEN_BAD : SCREEN_PLAIN,
+            "%-20s %6" G_GINT64_FORMAT " %6" G_GINT64_FORMAT " %7.2f %7.2f %9.1f %9.1f %8.2f",
+            json_read_text(rating, "provider"), json_read_integer(rating, "score"),
+            json_read_integer(rating, "orders"), read_percent(rating, "loss_ppm"),
+            read_percent(rating, "error_ppm"), read_ms(rating, "delay_p50_us"),
+            read_ms(rating, "delay_p95_us"), 100 * availability(rating));
+    }
+}
+
 static void add_alarms(Screen *screen, const json_t *alarms)
 {
     if (json_array_size(alarms) == 0)
@@ -244,6 +279,7 @@ GPtrArray *screen_format(const json_t *picture, guint columns)
     add_links(&screen, json_object_get(picture, "border_links"));
     add_faults(&screen, json_object_get(picture, "faults"));
     add_sessions(&screen, json_object_get(picture, "sessions"));
+    add_ratings(&screen, json_object_get(picture, "ratings"));
     add_alarms(&screen, json_object_get(picture, "alarms"));
     return screen.lines;
 }

@@ -202,7 +202,7 @@ int verb_top(int argc, char **argv)
         .options = options,
         .parser = parse_option,
         .doc = "Shows how a federation does: providers, border links and their stock, requests, "
-               "sessions, faults. It is what the bus says from now on, and nothing else.",
+               "sessions, faults, ratings. It is what the bus says from now on, and nothing else.",
         .children = children};
     Top top = {0};
     g_autoptr(GError) error = NULL;

@@ -37,12 +37,12 @@ export function bitRate(bps) {
 
 // Small tables whose rows change: the same row stays the same element, so that neither focus nor
 // selection is lost. `columns`: [{title, isNumber, cell(row) → text or element}]; `about(row)` gives
-// {key, tone, data}.
+// {key, tone, data}; `empty` is said where there is no row.
 export class Table {
-  constructor(place, caption, columns, about) {
+  constructor(place, caption, columns, about, empty = 'none') {
     Object.assign(this, { columns, about, rows: new Map() });
     this.body = html('tbody');
-    this.empty = html('p', { class: 'empty' }, 'none');
+    this.empty = html('p', { class: 'empty' }, empty);
     this.table = html('table', { 'aria-label': caption },
       html('thead', {}, html('tr', {}, ...columns.map(({ title, isNumber }) =>
         html('th', { scope: 'col', class: isNumber && 'number' }, title)))), this.body);

@@ -21,7 +21,7 @@ class Page {
     this.model = new Model();
     this.chosen = null;
     this.drawnAt = -Infinity;
-    this.panels = new Panels(codec);
+    this.panels = new Panels();
     this.map = new Map2d(byId('map'), (id) => this.choose(id));
     this.map.onResize = () => this.draw();
     this.timeline = new Timeline(byId('timeline'), byId('timeline-span'));

@@ -3,6 +3,9 @@
 // The federation as its messages show it. No page and no clock in here: times come with what is told.
 // Everything that grows with the bus is bounded.
 
+import { shrink, without } from './bounds.js';
+import { Dealings } from './dealings.js';
+
 const REQUESTS_MAX = 20000;
 const SESSIONS_MAX = 5000;
 const FAULTS_MAX = 2000;
@@ -10,15 +13,7 @@ const ALARMS_MAX = 100;
 const LANES_MAX = 200;
 const POINTS_MAX = 60;
 const DURATIONS_MAX = 256;
-const RECORDS_MAX = 200;
 const WINDOW_S = 10;
-
-const without = (prefix, name) => String(name ?? '').replace(prefix, '');
-
-function shrink(map, max) {
-  while (map.size > max)
-    map.delete(map.keys().next().value);
-}
 
 // Happenings per second, over the last ten whole seconds and this one.
 export class Rate {
@@ -70,7 +65,7 @@ export class Model {
     this.faults = new Map(); // "member/ID" → fault
     this.alarms = []; // newest first
     this.lanes = new Map(); // what the timeline shows, oldest first
-    this.records = new Map(); // kind → key → {from, to, message}
+    this.dealings = new Dealings();
     this.shape = 0; // grows when the map has other providers or links
   }
 
@@ -271,18 +266,6 @@ export class Model {
       lane.end = at;
   }
 
-  // --- accounts and ratings ----------------------------------------------------------------------
-
-  // The latest of each, by what names it.
-  takeRecord(kind, message, { from, to, header }) {
-    const records = this.records.get(kind) ?? new Map();
-    const key = `${from}/${to}/${message.id ?? message.provider ?? message.member ?? ''}`;
-    records.delete(key);
-    records.set(key, { from, to, at: header.sent_at_us / 1000, message });
-    shrink(records, RECORDS_MAX);
-    this.records.set(kind, records);
-  }
-
   // --- what the page asks ------------------------------------------------------------------------
 
   providers() {
@@ -315,12 +298,12 @@ function summarize(link) {
     isUp: link.ends.length === 2 && stocks.length === 2 && stocks.every((stock) => stock.up) };
 }
 
-const LANES = new Set(['session', 'handover', 'member', 'link']);
-const BEGINS = new Set(['session.degraded', 'handover.requested', 'member.down', 'link.down']);
+const LANES = new Set(['session', 'handover', 'member', 'link', 'rating']);
+const BEGINS = new Set(['session.degraded', 'handover.requested', 'member.down', 'link.down', 'rating.low']);
 const ENDS = new Set(['session.active', 'session.closed', 'handover.released', 'handover.refused',
-  'handover.fallen-back', 'member.up', 'link.up']);
+  'handover.fallen-back', 'member.up', 'link.up', 'rating.recovered']);
 
-const record = (kind) => function take(message, about) { this.takeRecord(kind, message, about); };
+const dealing = (name) => function take(message, about) { this.dealings[name](message, about); };
 
 const TAKERS = {
   presence: Model.prototype.takePresence,
@@ -334,8 +317,10 @@ const TAKERS = {
   order: Model.prototype.takeOrder,
   fault: Model.prototype.takeFault,
   event: Model.prototype.takeEvent,
-  usage: record('usage'),
-  statement: record('statement'),
-  dispute: record('dispute'),
-  rating: record('rating'),
+  rating: dealing('takeRating'),
+  agreement: dealing('takeAgreement'),
+  usage: dealing('takeUsage'),
+  'usage-state': dealing('takeUsageState'),
+  statement: dealing('takeStatement'),
+  dispute: dealing('takeDispute'),
 };

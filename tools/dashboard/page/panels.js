@@ -2,6 +2,7 @@
 //
 // What is shown beside map, timeline and bus: figures and tables.
 
+import { DealingsPanels } from './dealings-panels.js';
 import { Table, bitRate, byId, clock, html, setText } from './dom.js';
 import { N_COLOURS, levelOf } from './map.js';
 
@@ -43,12 +44,12 @@ const providerTable = () => new Table(byId('providers'), 'providers', [
 
 const linkTable = () => new Table(byId('links'), 'border links', [
   { title: 'border link', cell: ({ id }) => id },
-  { title: 'between', cell: ({ ends }) => ends.map(({ provider, node }) => `${provider} (${node})`).join(' – ') },
   { title: 'state', cell: ({ isUp }) => html('span', { class: isUp ? 'good' : 'bad' }, isUp ? 'up' : 'down') },
   { title: 'stock', cell: (link) => bar(levelOf(link), link.share) },
   { title: 'slots', isNumber: true, cell: ({ nOpen }) => nOpen },
   { title: 'of', isNumber: true, cell: ({ capacity }) => capacity },
   { title: 'filled at', isNumber: true, cell: ({ fillBps }) => bitRate(fillBps) },
+  { title: 'between', cell: ({ ends }) => ends.map(({ provider, node }) => `${provider} (${node})`).join(' – ') },
 ], (link) => ({ key: link.id, tone: link.isUp ? '' : 'bad', data: { link: link.id, up: String(link.isUp) } }));
 
 const endsOf = ({ initiator, targets, ends }) =>
@@ -63,44 +64,13 @@ const sessionTable = () => new Table(byId('sessions'), 'sessions', [
   { title: 'session', cell: ({ id }) => html('span', { class: 'mono dim' }, id) },
 ], ({ id }) => ({ key: id, data: { session: id } }));
 
-// Of kinds that later versions may widen: a column for each field that is one value.
-class Records {
-  constructor(place) {
-    this.place = place;
-    this.tables = new Map();
-  }
-
-  table(kind, type) {
-    if (this.tables.has(kind))
-      return this.tables.get(kind);
-    const fields = type.fieldsArray.filter((field) => !field.repeated && !field.resolvedType?.fieldsArray && field.type !== 'bytes');
-    const place = html('div', {});
-    this.place.append(html('h3', { class: 'dim' }, kind), place);
-    const table = new Table(place, kind, [
-      { title: 'at', cell: ({ at }) => clock(at) },
-      { title: 'from', cell: ({ from }) => from },
-      { title: 'to', cell: ({ to }) => to },
-      ...fields.map(({ name, type: sort }) => ({ title: name.replaceAll('_', ' '), isNumber: sort !== 'string', cell: ({ message }) => message[name] ?? '' })),
-    ], ({ key }) => ({ key }));
-    this.tables.set(kind, table);
-    return table;
-  }
-
-  show(kind, type, records) {
-    const rows = [...records].reverse().map(([key, each]) => ({ key, ...each }));
-    this.table(kind, type).show(rows);
-  }
-}
-
 export class Panels {
-  constructor(codec) {
-    this.codec = codec;
+  constructor() {
     this.figures = makeFigures();
     this.providers = providerTable();
     this.links = linkTable();
     this.sessions = sessionTable();
-    this.accounts = new Records(byId('accounts'));
-    this.ratings = new Records(byId('ratings'));
+    this.dealings = new DealingsPanels();
   }
 
   figure(id, text, isBad = false) {
@@ -149,14 +119,6 @@ export class Panels {
       list.lastChild.remove();
   }
 
-  showRecords(records) {
-    for (const [kind, each] of records) {
-      const isRating = kind === 'rating';
-      byId(isRating ? 'ratings-panel' : 'accounts-panel').hidden = false;
-      (isRating ? this.ratings : this.accounts).show(kind, this.codec.kinds.get(kind).type, each);
-    }
-  }
-
   show(model, view, busRate, atMs) {
     this.showFigures(model, view, busRate, atMs);
     this.providers.show(view.providers);
@@ -164,7 +126,7 @@ export class Panels {
     this.sessions.show(view.sessions.slice(0, SESSIONS_SHOWN).map((session, index) => ({ ...session, index })));
     this.showFaults(model.faults);
     this.showAlarms(model.alarms);
-    this.showRecords(model.records);
+    this.dealings.show(model.dealings);
     for (const row of document.querySelectorAll('#providers tr[data-provider]'))
       row.classList.toggle('chosen', row.dataset.provider === view.chosen);
   }
