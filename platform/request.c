@@ -164,7 +164,7 @@ void request_event(Federation *federation, const Request *request, const EventHe
     head.subject = request->id;
     head.duration_us = federation->now - request->received_at_us;
     federation_event(federation, &head, "%s for %s, attempt %u", state_names[request->state],
-                     request->wire->initiator, request->attempt);
+                     request->wire->initiator, request->attempt + 1);
 }
 
 // --- releases ------------------------------------------------------------------------------------

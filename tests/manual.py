@@ -17,8 +17,11 @@ import tap
 BUILD, ROOT = (pathlib.Path(argument).resolve() for argument in sys.argv[1:])
 QKDNF = BUILD / "tools" / "qkdnf" / "qkdnf"
 PAGES = BUILD / "tools" / "manual"
-NAMES = ("qkdnf.1", "libqkdnf.3", "qkdnf-agent.yaml.5", "qkdnf-federation.yaml.5",
+NAMES = ("qkdnf.1", "qkdnf-bench.1", "libqkdnf.3", "qkdnf-agent.yaml.5", "qkdnf-federation.yaml.5",
          "qkdnf-platform.yaml.5", "qkdnf-agent.8", "qkdnf-platform.8")
+PROGRAMS = {"qkdnf-agent.8": BUILD / "agents" / "qkdnf-agent",
+            "qkdnf-bench.1": BUILD / "tools" / "bench" / "qkdnf-bench",
+            "qkdnf-platform.8": BUILD / "platform" / "qkdnf-platform"}
 OPTION = re.compile(r"^ {2,6}(?:-., )?(--[-a-z]+)", re.MULTILINE)
 
 
@@ -66,9 +69,8 @@ def missing_in_verbs():
                 yield f"qkdnf.1 lacks {option} of {verb}"
 
 
-def missing_in_daemons():
-    for name, program in (("qkdnf-agent.8", BUILD / "agents" / "qkdnf-agent"),
-                          ("qkdnf-platform.8", BUILD / "platform" / "qkdnf-platform")):
+def missing_in_programs():
+    for name, program in PROGRAMS.items():
         page = rendered(name) + "--help --usage --version"
         for option in OPTION.findall(help_of(program)):
             if option not in page:
@@ -118,15 +120,27 @@ def unread_by_others():
         yield from done.stderr.splitlines()
 
 
+def alone():
+    """Programs that are installed without a page or without completion."""
+    installed = json.loads((BUILD / "meson-info" / "intro-installed.json").read_text()).values()
+    targets = {pathlib.PurePath(target) for target in installed}
+    programs = [target.name for target in targets if target.parent.name in ("bin", "sbin")]
+    assert {"qkdnf", "qkdnf-agent", "qkdnf-bench", "qkdnf-platform"} <= set(programs), programs
+    for program in programs:
+        for place, names in (("man", {f"{program}.1", f"{program}.8"}), ("completions", {program})):
+            if not any(place in str(target.parent) and target.name in names for target in targets):
+                yield f"{program} has nothing in {place}"
+
+
 # --- completion ------------------------------------------------------------------------------------
 
-def completions(*words, directory="."):
+def completions(*words, directory=".", program=QKDNF):
     """What bash offers for the last word."""
     script = f"""
         . {ROOT}/tools/manual/qkdnf.bash
         COMP_WORDS=("$@")
         COMP_CWORD=$(($# - 1))
-        _qkdnf {QKDNF} "${{@: -1}}"
+        _qkdnf {program} "${{@: -1}}"
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     return run("bash", "--norc", "-c", script, "bash", *words, cwd=directory).split()
@@ -140,7 +154,15 @@ def wrong_completions():
         for option in OPTION.findall(help_of(QKDNF, verb)):
             if option not in offered:
                 yield f"{option} is not offered for {verb}"
+    for program in PROGRAMS.values():
+        missing = set(OPTION.findall(help_of(program))) - set(completions(program.name, "--", program=program))
+        if missing:
+            yield f"{missing} of {program.name} are not offered"
+    bench = PROGRAMS["qkdnf-bench.1"]
+    if not {"request", "reroute"} <= set(completions(bench.name, "re", program=bench)):
+        yield f"no measure is offered, but {completions(bench.name, 're', program=bench)}"
     for words, expected in (
+            (("bench", "re"), {"request", "relay", "reroute"}),
             (("admin", ""), {"members", "approve", "refuse", "suspend", "expel", "audit"}),
             (("session", ""), {"open", "list", "show", "move", "close"}),
             (("fault", "cl"), {"clear"})):
@@ -165,7 +187,8 @@ tap.report(
          [f"{name}: {line}" for name in NAMES for line in lint(name)]),
         ("nor has man", list(unread_by_others())),
         ("every verb and option is in qkdnf(1)", list(missing_in_verbs())),
-        ("every option of the daemons is in their pages", list(missing_in_daemons())),
+        ("every option of the other programs is in their pages", list(missing_in_programs())),
+        ("every program that is installed has a page and completion", list(alone())),
         ("every key of the settings files is described", list(wrong_settings())),
         ("every function is in libqkdnf(3)", missing_functions()),
         ("bash completes verbs, options, actions and files", list(wrong_completions())),

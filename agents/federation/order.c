@@ -207,7 +207,7 @@ static void order_proceed(Agent *agent, Order *order)
         keys = order_open_keys(agent, order);
     if (!keys && order_is_target(wire)) {
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "relay.tag_mismatch", wire->request,
-                    "attempt %u: what arrived is not what was sent", wire->attempt);
+                    "attempt %u: what arrived is not what was sent", wire->attempt + 1);
         order_finish(agent, order, STATUS_TAG_MISMATCH, NULL);
         return;
     }
@@ -258,7 +258,7 @@ static void order_start(Agent *agent, const char *id, const WireOrder *wire)
     Status status = reserve_all(agent, wire);
     if (status != STATUS_OK) {
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "order.slots", wire->request,
-                    "attempt %u refused: %s", wire->attempt, status_text(status));
+                    "attempt %u refused: %s", wire->attempt + 1, status_text(status));
         send_outcome(agent, wire->request, wire->attempt, status, status_text(status),
                      QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
         return;
@@ -286,7 +286,7 @@ static char *find_fault(Agent *agent, const WireOrder *wire, Status *ret_status)
     if (text) {
         agent->n_uncovered++;
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_WARNING, "order.uncovered", wire->request,
-                    "attempt %u refused: %s", wire->attempt, text);
+                    "attempt %u refused: %s", wire->attempt + 1, text);
     }
     return text;
 }

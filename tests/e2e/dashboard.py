@@ -291,26 +291,6 @@ def test_accounts_are_those_of_the_tap(fed):
                                            cells(page, "#statements"))} == expected)
 
 
-def fixed(value, digits):
-    """As a browser rounds."""
-    return str(decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_HALF_UP))
-
-
-def test_ratings_are_those_of_the_tap(fed):
-    page = opened_browser(fed)
-
-    def expected():
-        latest = {rating["provider"]: rating for _, rating in fed.tap.messages("rating")}
-        return [[id, str(rating["score"]), str(rating["routed"]), str(rating["orders"]),
-                 *(f"{fixed(rating[name] / 1e4, 2)} %" for name in ("loss_ppm", "error_ppm")),
-                 *(f"{fixed(rating[name] / 1e3, 1)} ms" for name in ("delay_p50_us", "delay_p95_us"))]
-                for id, rating in sorted(latest.items())]
-
-    fed.wait_for("a rating of all providers", lambda: [row[0] for row in expected()] == sorted(fed.qkdns) and
-                 any(int(row[3]) > 0 for row in expected()))
-    fed.wait_for("the same on the page", lambda: [row[:8] for row in cells(page, "#ratings")] == expected())
-
-
 def test_agreements_are_those_of_the_tap(fed):
     page = opened_browser(fed)
     provider = sorted(fed.qkdns)[0]
@@ -409,6 +389,31 @@ def test_a_handover_is_followed_as_the_tap_follows_it(fed):
     fed.wait_for("the way from there", lambda: path_on_tap(fed, fed.session)[0] == "vienna" and
                  shows_path_of_tap(fed, fed.session))
     keep(fed, "handover")
+
+
+def test_a_user_on_a_visit_fetches_where_it_is_served(fed):
+    report = fed.request("--as", fed.user("tokyo"), "--to", fed.user("madrid"), "--fetch")
+    assert report["keys_equal"] and report["paths"][0]["providers"][0] == "vienna", report
+
+
+def fixed(value, digits):
+    """As a browser rounds."""
+    return str(decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_HALF_UP))
+
+
+def test_ratings_are_those_of_the_tap(fed):
+    page = opened_browser(fed)
+
+    def expected():
+        latest = {rating["provider"]: rating for _, rating in fed.tap.messages("rating")}
+        return [[id, str(rating["score"]), str(rating["routed"]), str(rating["orders"]),
+                 *(f"{fixed(rating[name] / 1e4, 2)} %" for name in ("loss_ppm", "error_ppm")),
+                 *(f"{fixed(rating[name] / 1e3, 1)} ms" for name in ("delay_p50_us", "delay_p95_us"))]
+                for id, rating in sorted(latest.items())]
+
+    fed.wait_for("a rating of all providers", lambda: [row[0] for row in expected()] == sorted(fed.qkdns) and
+                 any(int(row[3]) > 0 for row in expected()))
+    fed.wait_for("the same on the page", lambda: [row[:8] for row in cells(page, "#ratings")] == expected())
 
 
 def events_of_handover(fed):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a manual page from its prose (PAGE.in, mdoc) and from what the programs themselves know:
 
-  @OPTIONS@      a daemon's options, from its --help
+  @OPTIONS@      a program's options, from its --help
+  @ABOUT@        what that says it does
   @VERBS@        every verb of qkdnf, from its --help
   @CONNECTION@   the options that all verbs have which connect, from the same
   @SETTINGS@     every key of a settings file, from the tables that read it, with settings.ini
@@ -281,7 +282,9 @@ def parts(text, sources):
         found["@VERBS@"] = "".join(verb_section(sources[0], verb) for verb in verbs_of(sources[0]))
         found["@CONNECTION@"] = connection_options(sources[0])
     if "@OPTIONS@" in text:
-        found["@OPTIONS@"] = options(Help(help_of(sources[0])).groups)
+        told = Help(help_of(sources[0]))
+        found["@OPTIONS@"] = options(told.groups)
+        found["@ABOUT@"] = prose(" ".join(told.about)) + "\n"
     return found
 
 

@@ -1,25 +1,33 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Completion of qkdnf(1), from what the program says of itself with --help.
+# Completion of qkdnf(1) and the programs beside it, from what each says of itself with --help. The
+# arguments of what follows are a program and, of qkdnf, a verb.
+
+# Each usage and each option in one line.
+_qkdnf_help() {
+    ARGP_HELP_FMT=rmargin=100000 "$@" --help 2>/dev/null
+}
 
 _qkdnf_verbs() {
-    "$1" --help 2>/dev/null | sed -n 's/^  \([a-z][-a-z]*\) .*/\1/p'
+    _qkdnf_help "$1" | sed -n 's/^  \([a-z][-a-z]*\) .*/\1/p'
 }
 
 # The first words that a verb takes, such as those of `session`: in its usage, after the options.
 _qkdnf_actions() {
-    "$1" "$2" --help 2>/dev/null |
+    _qkdnf_help "$@" |
         sed -n 's/^\(Usage:\|  or: \) .*\[OPTION\.\.\.\] \([a-z|]*\).*/\2/p' | tr '|' '\n'
 }
 
 _qkdnf_options() {
-    "$1" "$2" --help 2>/dev/null | sed -n 's/^ \{2,6\}\(-., \)\{0,1\}\(--[-a-z]*\).*/\2/p'
+    _qkdnf_help "$@" | sed -n 's/^ \{2,6\}\(-., \)\{0,1\}\(--[-a-z]*\).*/\2/p'
 }
 
-# What an option's value is, such as FILE.
+# What the value of an option is, such as FILE; the option comes first.
 _qkdnf_value_of() {
-    "$1" "$2" --help 2>/dev/null | sed -n "s/^ \{2,6\}\(-., \)\{0,1\}$3=\([A-Z]*\).*/\2/p"
+    local option=$1
+    shift
+    _qkdnf_help "$@" | sed -n "s/^ \{2,6\}\(-., \)\{0,1\}$option=\([A-Z]*\).*/\2/p"
 }
 
 _qkdnf_complete_value() {
@@ -31,8 +39,12 @@ _qkdnf_complete_value() {
 }
 
 _qkdnf() {
-    local program=$1 current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' words=''
+    local asked=("$1") current=${COMP_WORDS[COMP_CWORD]} option='' words='' n_verbs=0 value
     COMPREPLY=()
+    if [ "${1##*/}" = qkdnf ]; then
+        n_verbs=1
+        asked+=("${COMP_WORDS[1]}")
+    fi
     # Bash takes `=` for a word.
     if [ "$current" = = ]; then
         option=${COMP_WORDS[COMP_CWORD - 1]} current=''
@@ -41,19 +53,20 @@ _qkdnf() {
     elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == --* ]]; then
         option=${COMP_WORDS[COMP_CWORD - 1]}
     fi
-    if [ "$COMP_CWORD" -eq 1 ]; then
-        words="$(_qkdnf_verbs "$program") --help --version"
-    elif [[ $option == --* && -n $(_qkdnf_value_of "$program" "$verb" "$option") ]]; then
-        _qkdnf_complete_value "$(_qkdnf_value_of "$program" "$verb" "$option")" "$current"
+    [[ $option == --* ]] && value=$(_qkdnf_value_of "$option" "${asked[@]}")
+    if [ "$COMP_CWORD" -eq "$n_verbs" ]; then
+        words="$(_qkdnf_verbs "$1") --help --version"
+    elif [ -n "$value" ]; then
+        _qkdnf_complete_value "$value" "$current"
         return
     elif [[ $current == -* ]]; then
-        words=$(_qkdnf_options "$program" "$verb")
+        words=$(_qkdnf_options "${asked[@]}")
     else
-        words=$(_qkdnf_actions "$program" "$verb")
+        words=$(_qkdnf_actions "${asked[@]}")
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         compopt -o filenames 2>/dev/null
     fi
     mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 
-complete -F _qkdnf qkdnf
+complete -F _qkdnf qkdnf qkdnf-agent qkdnf-bench qkdnf-platform

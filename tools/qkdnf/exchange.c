@@ -39,27 +39,38 @@ static const char *find_kme_id(const json_t *federation, const char *provider)
     return NULL;
 }
 
-struct qkdnf_kme *exchange_open_kme(const json_t *federation, const char *sae, GError **error)
+static struct qkdnf_kme *open_kme_at(const json_t *federation, const char *sae,
+                                     const char *provider, const char *url, GError **error)
 {
     const json_t *user = exchange_find_sae(federation, sae, error);
     if (!user)
         return NULL;
     struct qkdnf_error trouble = {0};
-    const char *kme_id = find_kme_id(federation, json_read_text(user, "qkdn"));
     struct qkdnf_kme *kme =
-        qkdnf_kme_new(json_read_text(user, "kme"), kme_id, json_read_text(federation, "ca"),
+        qkdnf_kme_new(url, find_kme_id(federation, provider), json_read_text(federation, "ca"),
                       json_read_text(user, "certificate"), json_read_text(user, "key"), &trouble);
     if (!kme)
         g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, trouble.text);
     return kme;
 }
 
-static struct qkdnf_kme *open_kme(Exchange *exchange, const json_t *federation, const char *sae)
+struct qkdnf_kme *exchange_open_kme(const json_t *federation, const char *sae, GError **error)
+{
+    const json_t *user = exchange_find_sae(federation, sae, error);
+    return user ? open_kme_at(federation, sae, json_read_text(user, "qkdn"),
+                              json_read_text(user, "kme"), error)
+                : NULL;
+}
+
+// Where the answer says: who is on a visit is not served at home.
+static struct qkdnf_kme *open_kme(Exchange *exchange, const json_t *federation,
+                                  const struct qkdnf_delivery *delivery)
 {
     g_autoptr(GError) error = NULL;
-    struct qkdnf_kme *kme = exchange_open_kme(federation, sae, &error);
+    struct qkdnf_kme *kme =
+        open_kme_at(federation, delivery->sae, delivery->provider, delivery->kme_url, &error);
     if (!kme)
-        fail(exchange, sae, error->message);
+        fail(exchange, delivery->sae, error->message);
     return kme;
 }
 
@@ -86,26 +97,26 @@ static struct qkdnf_keys *checked(Exchange *exchange, const char *sae, struct qk
 }
 
 static struct qkdnf_keys *fetch_as_initiator(Exchange *exchange, const json_t *federation,
-                                             const char *initiator)
+                                             const struct qkdnf_delivery *initiator)
 {
     struct qkdnf_kme *kme = open_kme(exchange, federation, initiator);
     if (!kme)
         return NULL;
     struct qkdnf_keys *keys =
-        checked(exchange, initiator, qkdnf_fetch(kme, exchange->reply, FETCH_TIMEOUT_MS));
+        checked(exchange, initiator->sae, qkdnf_fetch(kme, exchange->reply, FETCH_TIMEOUT_MS));
     qkdnf_kme_free(kme);
     return keys;
 }
 
 static gboolean fetch_as_target(Exchange *exchange, const json_t *federation, const char *initiator,
-                                const char *target, const struct qkdnf_keys *ours)
+                                const struct qkdnf_delivery *target, const struct qkdnf_keys *ours)
 {
     struct qkdnf_kme *kme = open_kme(exchange, federation, target);
     if (!kme)
         return FALSE;
     const struct qkdnf_reply *reply = exchange->reply;
     struct qkdnf_keys *theirs = checked(
-        exchange, target,
+        exchange, target->sae,
         qkdnf_get_keys_by_id(kme, initiator, reply->key_ids, reply->n_key_ids, FETCH_TIMEOUT_MS));
     gboolean is_equal = theirs && exchange_keys_equal(ours, theirs);
     qkdnf_keys_free(theirs);
@@ -116,13 +127,12 @@ static gboolean fetch_as_target(Exchange *exchange, const json_t *federation, co
 static void fetch_all(Exchange *exchange, const json_t *federation)
 {
     const struct qkdnf_reply *reply = exchange->reply;
-    const char *initiator = reply->deliveries[0].sae;
+    const struct qkdnf_delivery *initiator = &reply->deliveries[0];
     struct qkdnf_keys *ours = fetch_as_initiator(exchange, federation, initiator);
     exchange->is_fetched = TRUE;
     exchange->is_equal = ours != NULL;
     for (gsize i = 1; ours && i < reply->n_deliveries; i++) {
-        const char *target = reply->deliveries[i].sae;
-        if (!fetch_as_target(exchange, federation, initiator, target, ours))
+        if (!fetch_as_target(exchange, federation, initiator->sae, &reply->deliveries[i], ours))
             exchange->is_equal = FALSE;
     }
     qkdnf_keys_free(ours);

@@ -21,8 +21,8 @@ typedef struct {
 gboolean exchange_warm_up(struct qkdnf *application, const char *sae, unsigned timeout_ms,
                           GError **error);
 
-// Asks and, with `fetch`, fetches at the initiator and at every target, each with the certificate
-// that the federation's description names for it.
+// Asks and, with `fetch`, fetches at the initiator and at every target, each where the answer says
+// and with the certificate that the federation's description names for it.
 void exchange_run(struct qkdnf *application, const json_t *federation,
                   const struct qkdnf_request *request, gboolean fetch, Exchange *ret_exchange);
 void exchange_clear(Exchange *exchange);
@@ -34,7 +34,8 @@ json_t *exchange_to_json(const Exchange *exchange);
 // An application of the federation in its description; NULL and an error if it has none of this ID.
 const json_t *exchange_find_sae(const json_t *federation, const char *sae, GError **error);
 
-// The KME of an application, with its certificate; NULL and an error when it is not described.
+// The KME of an application at home, with its certificate; NULL and an error when it is not
+// described.
 struct qkdnf_kme *exchange_open_kme(const json_t *federation, const char *sae, GError **error);
 gboolean exchange_keys_equal(const struct qkdnf_keys *ours, const struct qkdnf_keys *theirs);
 json_t *exchange_texts_to_json(const char *const *texts, gsize n_texts);
