@@ -12,7 +12,8 @@ enum {
     OPTION_CA,
     OPTION_CERTIFICATE,
     OPTION_KEY,
-    OPTION_AS
+    OPTION_AS,
+    OPTION_PLATFORM
 };
 
 static const struct argp_option options[] = {
@@ -62,10 +63,35 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 
 const struct argp access_argp = {.options = options, .parser = parse_option};
 
+static const struct argp_option asking_options[] = {
+    {"platform", OPTION_PLATFORM, "ID", 0, "whom to ask, where no federation is given", 1},
+    {0},
+};
+
+static error_t parse_asking(int option, char *value, struct argp_state *state)
+{
+    Access *access = state->input;
+    switch (option) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = access;
+        return 0;
+    case OPTION_PLATFORM:
+        set(&access->platform, value);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child plain[] = {{&access_argp, 0, NULL, 0}, {0}};
+const struct argp access_asking_argp = {
+    .options = asking_options, .parser = parse_asking, .children = plain};
+
 void access_clear(Access *access)
 {
     g_free(access->federation);
     g_free(access->id);
+    g_free(access->platform);
     g_free(access->connection.url);
     g_free(access->connection.ca);
     g_free(access->connection.certificate);
@@ -137,6 +163,8 @@ static gboolean resolve_by_description(Access *access, const char *list, GError 
     if (member) {
         Connection *connection = &access->connection;
         set_default(&access->id, json_read_text(member, "id"));
+        set_default(&access->platform,
+                    json_read_text(json_object_get(description, "platform"), "id"));
         set_default(&connection->url,
                     json_read_text(json_object_get(description, "broker"), "url"));
         set_default(&connection->ca, json_read_text(description, "ca"));
@@ -158,6 +186,7 @@ static gboolean resolve(Access *access, const char *list, GError **error)
         access->federation = g_strdup(g_getenv("QKDNF_FEDERATION"));
     if (access->federation && !resolve_by_description(access, list, error))
         return FALSE;
+    set_default(&access->platform, "platform");
     if (access->id && connection->url && connection->ca && connection->certificate &&
         connection->key)
         return TRUE;
@@ -174,22 +203,4 @@ gboolean access_resolve(Access *access, const char *list, GError **error)
         return TRUE;
     g_set_error_literal(error, ACCESS_ERROR, 0, cause->message);
     return FALSE;
-}
-
-char *access_find_platform(const Access *access)
-{
-    json_t *description = access->federation ? access_load(access->federation, NULL) : NULL;
-    const char *id = json_read_text(json_object_get(description, "platform"), "id");
-    char *platform = g_strdup(*id ? id : "platform");
-    json_decref(description);
-    return platform;
-}
-
-gboolean access_resolve_platform(Access *access, char **platform, GError **error)
-{
-    if (!access_resolve(access, ACCESS_OPERATORS, error))
-        return FALSE;
-    if (!*platform)
-        *platform = access_find_platform(access);
-    return TRUE;
 }

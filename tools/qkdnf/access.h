@@ -19,11 +19,14 @@
 typedef struct {
     char *federation; // DIR, or NULL
     char *id;         // who connects; from --as, else the first of the list
+    char *platform;   // its member ID
     Connection connection;
 } Access;
 
 // A child of a verb's parser, with an Access, zero at first, as input.
 extern const struct argp access_argp;
+// The same for a verb that asks the platform.
+extern const struct argp access_asking_argp;
 
 // What it is when the options do not say, or say wrongly, how to connect.
 #define ACCESS_ERROR (g_quark_from_static_string("access"))
@@ -31,10 +34,6 @@ extern const struct argp access_argp;
 // Completes what the options left open, from the federation's description if one was given: `list`
 // is where the member is found. All its errors are ACCESS_ERROR.
 gboolean access_resolve(Access *access, const char *list, GError **error);
-// The platform's member ID, of what was completed; free with g_free().
-char *access_find_platform(const Access *access);
-// Both, for an operator who may have named the platform; free it with g_free().
-gboolean access_resolve_platform(Access *access, char **platform, GError **error);
 void access_clear(Access *access);
 
 // The description of the federation in a directory; release with json_decref().

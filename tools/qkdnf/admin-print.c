@@ -74,3 +74,21 @@ void admin_print_record(const WireAuditRecord *record)
                                                               : status_name((Status)record->status),
                record->status == QKDNF__V1__STATUS__STATUS_OK ? "" : ": ", record->text);
 }
+
+int admin_report(const WireAdminReply *answer, const char *action, const char *what,
+                 const char *subject, gboolean json, const char *verb)
+{
+    gboolean is_done = answer->status == QKDNF__V1__STATUS__STATUS_OK;
+    const char *status = status_name((Status)answer->status);
+    if (json) {
+        json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "action", action, what, subject,
+                                   "status", status, "text", answer->text);
+        verb_print_json(object);
+        json_decref(object);
+    } else if (is_done) {
+        verb_print(stdout, "%s\n", answer->text);
+    }
+    if (!is_done)
+        verb_print(stderr, "%s: %s: %s\n", verb, status, answer->text);
+    return is_done ? EXIT_DONE : EXIT_REFUSED;
+}

@@ -14,5 +14,10 @@ json_t *admin_record_json(const WireAuditRecord *record);
 void admin_print_member(const WireMemberInfo *member);
 void admin_print_record(const WireAuditRecord *record);
 
+// What became of a command, `action` upon the `subject`, which is a "provider" or such; what
+// `verb` ends with.
+int admin_report(const WireAdminReply *answer, const char *action, const char *what,
+                 const char *subject, gboolean json, const char *verb);
+
 // Local time to the second; "-" for 0. Free with g_free().
 char *admin_format_time(guint64 at_us);

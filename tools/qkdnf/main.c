@@ -87,6 +87,19 @@ guint64 verb_parse_number(struct argp_state *state, const char *option, const ch
     return number;
 }
 
+void verb_parse_purposes(struct argp_state *state, const char *value,
+                         Qkdnf__V1__Purpose purposes[PURPOSES_MAX], gsize *n_purposes)
+{
+    g_auto(GStrv) names = g_strsplit(value, ",", -1);
+    for (char **name = names; *name; name++) {
+        Qkdnf__V1__Purpose purpose;
+        if (!purpose_find(*name, &purpose))
+            argp_error(state, "'%s' is no purpose; expected " PURPOSES_EXPECTED, *name);
+        if (*n_purposes < PURPOSES_MAX)
+            purposes[(*n_purposes)++] = purpose;
+    }
+}
+
 static void print_help(void)
 {
     printf("Usage: qkdnf VERB [OPTION...]\n"

@@ -219,7 +219,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 const struct argp session_argp = {
     .options = options,
     .parser = parse_option,

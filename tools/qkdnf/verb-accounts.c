@@ -11,15 +11,13 @@
 
 typedef struct {
     Access access;
-    char *platform;
     const char *word;
     AccountsFormat format;
 } Arguments;
 
-enum { OPTION_PLATFORM = 256, OPTION_CSV };
+enum { OPTION_CSV = 300 };
 
 static const struct argp_option options[] = {
-    {"platform", OPTION_PLATFORM, "ID", 0, "whom to ask, where no federation is given", 0},
     {"csv", OPTION_CSV, NULL, 0, "report as CSV (RFC 4180), with a head line", 0},
     {"json", 'j', NULL, 0, "report as JSON, one object a line", 0},
     {0},
@@ -64,7 +62,7 @@ static WireAdminReply *ask(Arguments *arguments, const Action *action, const cha
     WireAdmin question = WIRE_ADMIN_INIT;
     question.command_case = QKDNF__V1__ADMIN__COMMAND_ACCOUNTS;
     question.accounts = &command;
-    return inquiry_admin(&arguments->access, arguments->platform, &question, error);
+    return inquiry_admin(&arguments->access, arguments->access.platform, &question, error);
 }
 
 static int run(Arguments *arguments, const char *verb)
@@ -101,10 +99,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->access;
         return 0;
-    case OPTION_PLATFORM:
-        g_free(arguments->platform);
-        arguments->platform = g_strdup(value);
-        return 0;
     case OPTION_CSV:
     case 'j':
         if (arguments->format != ACCOUNTS_TEXT)
@@ -126,7 +120,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
@@ -146,10 +140,9 @@ int verb_accounts(int argc, char **argv)
     Arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     g_autoptr(GError) error = NULL;
-    int code = access_resolve_platform(&arguments.access, &arguments.platform, &error)
+    int code = access_resolve(&arguments.access, ACCESS_OPERATORS, &error)
                    ? run(&arguments, argv[0])
                    : verb_fail_on_bus(argv[0], error);
-    g_free(arguments.platform);
     access_clear(&arguments.access);
     return code;
 }

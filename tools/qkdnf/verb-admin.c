@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "schemas/membership.h"
 #include "tools/qkdnf/admin-print.h"
 #include "tools/qkdnf/agreement-print.h"
 #include "tools/qkdnf/inquiry.h"
@@ -17,16 +16,14 @@ typedef struct {
     const char *reason;
     Qkdnf__V1__Purpose scope[PURPOSES_MAX];
     gsize n_scope;
-    char *platform;
     gboolean json;
 } Arguments;
 
-enum { OPTION_SCOPE = 300, OPTION_REASON, OPTION_PLATFORM };
+enum { OPTION_SCOPE = 300, OPTION_REASON };
 
 static const struct argp_option options[] = {
     {"scope", OPTION_SCOPE, "PURPOSE,…", 0, "what it may serve: " PURPOSES_EXPECTED, 0},
     {"reason", OPTION_REASON, "TEXT", 0, "why, for people", 0},
-    {"platform", OPTION_PLATFORM, "ID", 0, "whom to ask, where no federation is given", 0},
     {"json", 'j', NULL, 0, "report as JSON, one object a line", 0},
     {0},
 };
@@ -56,30 +53,13 @@ static WireAdminReply *ask(Arguments *arguments, const char *member, WireAdmin *
     return answer;
 }
 
-static int report(const Arguments *arguments, const WireAdminReply *answer, const char *verb)
-{
-    gboolean is_done = answer->status == QKDNF__V1__STATUS__STATUS_OK;
-    const char *status = status_name((Status)answer->status);
-    if (arguments->json) {
-        json_t *object =
-            json_pack("{s:s, s:s, s:s, s:s}", "action", arguments->words[0], "provider",
-                      arguments->words[1], "status", status, "text", answer->text);
-        verb_print_json(object);
-        json_decref(object);
-    } else if (is_done) {
-        verb_print(stdout, "%s\n", answer->text);
-    }
-    if (!is_done)
-        verb_print(stderr, "%s: %s: %s\n", verb, status, answer->text);
-    return is_done ? EXIT_DONE : EXIT_REFUSED;
-}
-
 static int put(Arguments *arguments, const char *member, WireAdmin *question, const char *verb)
 {
     int code = EXIT_REFUSED;
     WireAdminReply *answer = ask(arguments, member, question, verb, &code);
     if (answer)
-        code = report(arguments, answer, verb);
+        code = admin_report(answer, arguments->words[0], "provider", arguments->words[1],
+                            arguments->json, verb);
     wire_free(answer);
     return code;
 }
@@ -95,7 +75,7 @@ static int change_member(Arguments *arguments, const char *verb)
     WireAdmin question = WIRE_ADMIN_INIT;
     question.command_case = QKDNF__V1__ADMIN__COMMAND_MEMBER;
     question.member = &command;
-    return put(arguments, arguments->platform, &question, verb);
+    return put(arguments, arguments->access.platform, &question, verb);
 }
 
 static int command_agent(Arguments *arguments, const char *verb)
@@ -135,7 +115,7 @@ static int list_members(Arguments *arguments, const char *verb)
         query.after = after;
         question.command_case = QKDNF__V1__ADMIN__COMMAND_MEMBERS;
         question.members = &query;
-        WireAdminReply *answer = ask(arguments, arguments->platform, &question, verb, &code);
+        WireAdminReply *answer = ask(arguments, arguments->access.platform, &question, verb, &code);
         if (!answer)
             return code;
         print_members(arguments, answer);
@@ -167,7 +147,7 @@ static int list_audit(Arguments *arguments, const char *verb)
         WireAdmin question = WIRE_ADMIN_INIT;
         question.command_case = QKDNF__V1__ADMIN__COMMAND_AUDIT;
         question.audit = &query;
-        WireAdminReply *answer = ask(arguments, arguments->platform, &question, verb, &code);
+        WireAdminReply *answer = ask(arguments, arguments->access.platform, &question, verb, &code);
         if (!answer)
             return code;
         print_records(arguments, answer);
@@ -181,7 +161,8 @@ static int list_audit(Arguments *arguments, const char *verb)
 
 static int list_agreements(Arguments *arguments, const char *verb)
 {
-    return agreement_print_all(&arguments->access, arguments->platform, arguments->json, verb);
+    return agreement_print_all(&arguments->access, arguments->access.platform, arguments->json,
+                               verb);
 }
 
 #define MEMBER_ACTION(name) QKDNF__V1__MEMBER_ACTION__MEMBER_ACTION_##name
@@ -211,18 +192,6 @@ static const Action *find_action(const char *name)
 
 // --- command line --------------------------------------------------------------------------------
 
-static void parse_scope(Arguments *arguments, const char *value, struct argp_state *state)
-{
-    g_auto(GStrv) names = g_strsplit(value, ",", -1);
-    for (char **name = names; *name; name++) {
-        Qkdnf__V1__Purpose purpose;
-        if (!purpose_find(*name, &purpose))
-            argp_error(state, "'%s' is no purpose; expected " PURPOSES_EXPECTED, *name);
-        if (arguments->n_scope < PURPOSES_MAX)
-            arguments->scope[arguments->n_scope++] = purpose;
-    }
-}
-
 static void check_words(const Arguments *arguments, struct argp_state *state)
 {
     const char *name = arguments->words[0];
@@ -250,14 +219,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         state->child_inputs[0] = &arguments->access;
         return 0;
     case OPTION_SCOPE:
-        parse_scope(arguments, value, state);
+        verb_parse_purposes(state, value, arguments->scope, &arguments->n_scope);
         return 0;
     case OPTION_REASON:
         arguments->reason = value;
-        return 0;
-    case OPTION_PLATFORM:
-        g_free(arguments->platform);
-        arguments->platform = g_strdup(value);
         return 0;
     case 'j':
         arguments->json = TRUE;
@@ -275,7 +240,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
@@ -296,10 +261,9 @@ int verb_admin(int argc, char **argv)
     Arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     g_autoptr(GError) error = NULL;
-    int code = access_resolve_platform(&arguments.access, &arguments.platform, &error)
+    int code = access_resolve(&arguments.access, ACCESS_OPERATORS, &error)
                    ? find_action(arguments.words[0])->run(&arguments, argv[0])
                    : verb_fail_on_bus(argv[0], error);
-    g_free(arguments.platform);
     access_clear(&arguments.access);
     return code;
 }

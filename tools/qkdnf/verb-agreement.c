@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "schemas/agreement.h"
-#include "schemas/status.h"
+#include "tools/qkdnf/admin-print.h"
 #include "tools/qkdnf/agreement-print.h"
 #include "tools/qkdnf/inquiry.h"
 #include "tools/qkdnf/progress.h"
@@ -27,7 +27,6 @@ typedef struct {
     const char *words[3];
     guint n_words;
     const char *reason;
-    char *platform;
     gboolean json;
     Terms terms;
 } Arguments;
@@ -47,7 +46,6 @@ enum {
     OPTION_PER_SECOND,
     OPTION_MINIMUM,
     OPTION_REASON,
-    OPTION_PLATFORM,
 };
 
 static const struct argp_option options[] = {
@@ -71,7 +69,6 @@ static const struct argp_option options[] = {
     {"minimum", OPTION_MINIMUM, "N", 0, "cents that a period costs at least in which it is used",
      0},
     {"reason", OPTION_REASON, "TEXT", 0, "why, for people", 0},
-    {"platform", OPTION_PLATFORM, "ID", 0, "whom to ask, where no federation is given", 0},
     {"json", 'j', NULL, 0, "report as JSON, one object a line", 0},
     {0},
 };
@@ -167,25 +164,6 @@ static void fill_least(const Terms *terms, const WireAgreementTerms *wanted,
 
 // --- asking --------------------------------------------------------------------------------------
 
-static int report(const Arguments *arguments, const WireAgreementCommand *command,
-                  const WireAdminReply *answer, const char *verb)
-{
-    gboolean is_done = answer->status == QKDNF__V1__STATUS__STATUS_OK;
-    const char *status = status_name((Status)answer->status);
-    if (arguments->json) {
-        json_t *object =
-            json_pack("{s:s, s:s, s:s, s:s}", "action", arguments->words[0], "agreement",
-                      command->agreement, "status", status, "text", answer->text);
-        verb_print_json(object);
-        json_decref(object);
-    } else if (is_done) {
-        verb_print(stdout, "%s\n", answer->text);
-    }
-    if (!is_done)
-        verb_print(stderr, "%s: %s: %s\n", verb, status, answer->text);
-    return is_done ? EXIT_DONE : EXIT_REFUSED;
-}
-
 static int put(Arguments *arguments, const char *member, WireAgreementCommand *command,
                const char *verb)
 {
@@ -195,7 +173,9 @@ static int put(Arguments *arguments, const char *member, WireAgreementCommand *c
     question.command_case = QKDNF__V1__ADMIN__COMMAND_AGREEMENT;
     question.agreement = command;
     WireAdminReply *answer = inquiry_admin(&arguments->access, member, &question, &error);
-    int code = answer ? report(arguments, command, answer, verb) : verb_fail_on_bus(verb, error);
+    int code = answer ? admin_report(answer, arguments->words[0], "agreement", command->agreement,
+                                     arguments->json, verb)
+                      : verb_fail_on_bus(verb, error);
     wire_free(answer);
     return code;
 }
@@ -203,7 +183,8 @@ static int put(Arguments *arguments, const char *member, WireAgreementCommand *c
 static int run(Arguments *arguments, const char *verb)
 {
     const Action *action = find_action(arguments, TRUE);
-    const char *member = action->to == TO_PLATFORM ? arguments->platform : arguments->words[1];
+    const char *member =
+        action->to == TO_PLATFORM ? arguments->access.platform : arguments->words[1];
     if (action->action == AGREEMENT_ACTION(UNSPECIFIED))
         return agreement_print_all(&arguments->access, member, arguments->json, verb);
     TermsMessage terms;
@@ -230,18 +211,6 @@ static int run(Arguments *arguments, const char *verb)
 
 // --- command line --------------------------------------------------------------------------------
 
-static void parse_purposes(Terms *terms, const char *value, struct argp_state *state)
-{
-    g_auto(GStrv) names = g_strsplit(value, ",", -1);
-    for (char **name = names; *name; name++) {
-        Qkdnf__V1__Purpose purpose;
-        if (!purpose_find(*name, &purpose))
-            argp_error(state, "'%s' is no purpose; expected " PURPOSES_EXPECTED, *name);
-        if (terms->n_purposes < PURPOSES_MAX)
-            terms->purposes[terms->n_purposes++] = purpose;
-    }
-}
-
 static void parse_time(guint64 *ret_us, const char *option, const char *value,
                        struct argp_state *state)
 {
@@ -253,7 +222,7 @@ static error_t parse_terms(Terms *terms, int key, const char *value, struct argp
 {
     switch (key) {
     case OPTION_PURPOSES:
-        parse_purposes(terms, value, state);
+        verb_parse_purposes(state, value, terms->purposes, &terms->n_purposes);
         return 0;
     case OPTION_QUOTA:
         terms->quota_bits = verb_parse_number(state, "quota-bits", value, 0, 1000000000000000);
@@ -327,10 +296,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_REASON:
         arguments->reason = value;
         return 0;
-    case OPTION_PLATFORM:
-        g_free(arguments->platform);
-        arguments->platform = g_strdup(value);
-        return 0;
     case 'j':
         arguments->json = TRUE;
         return 0;
@@ -347,7 +312,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
@@ -369,10 +334,9 @@ int verb_agreement(int argc, char **argv)
     Arguments arguments = {.terms = {.period_s = 86400}};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     g_autoptr(GError) error = NULL;
-    int code = access_resolve_platform(&arguments.access, &arguments.platform, &error)
+    int code = access_resolve(&arguments.access, ACCESS_OPERATORS, &error)
                    ? run(&arguments, argv[0])
                    : verb_fail_on_bus(argv[0], error);
-    g_free(arguments.platform);
     access_clear(&arguments.access);
     return code;
 }

@@ -53,7 +53,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
@@ -108,9 +108,8 @@ static WireServices *ask(Arguments *arguments, GError **error)
     char id[UUID_CHARS + 1];
     inquiry_new_id(id);
     arguments->question.id = id;
-    g_autofree char *platform = access_find_platform(access);
     Inquiry inquiry = {.as = ACCESS_SAES,
-                       .member = platform,
+                       .member = access->platform,
                        .kind = KIND_DISCOVER,
                        .message = &arguments->question.base,
                        .id = id,

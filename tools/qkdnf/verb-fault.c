@@ -88,7 +88,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
@@ -181,10 +181,9 @@ static WireAdminReply *ask(Arguments *arguments, WireAdmin *question, GError **e
 static int list_all(Arguments *arguments, const char *verb)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *platform = NULL;
     json_t *faults = NULL;
-    if (access_resolve_platform(&arguments->access, &platform, &error))
-        faults = fault_list_ask(&arguments->access, platform, &error);
+    if (access_resolve(&arguments->access, ACCESS_OPERATORS, &error))
+        faults = fault_list_ask(&arguments->access, arguments->access.platform, &error);
     if (!faults)
         return verb_fail_on_bus(verb, error);
     if (!arguments->json)

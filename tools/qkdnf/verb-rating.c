@@ -10,15 +10,11 @@
 
 typedef struct {
     Access access;
-    char *platform;
     const char *provider; // NULL: all
     gboolean json;
 } Arguments;
 
-enum { OPTION_PLATFORM = 256 };
-
 static const struct argp_option options[] = {
-    {"platform", OPTION_PLATFORM, "ID", 0, "whom to ask, where no federation is given", 0},
     {"json", 'j', NULL, 0, "report as JSON, one object a line", 0},
     {0},
 };
@@ -120,7 +116,7 @@ static WireAdminReply *ask(Arguments *arguments, const char *after, GError **err
     WireAdmin question = WIRE_ADMIN_INIT;
     question.command_case = QKDNF__V1__ADMIN__COMMAND_RATINGS;
     question.ratings = &query;
-    return inquiry_admin(&arguments->access, arguments->platform, &question, error);
+    return inquiry_admin(&arguments->access, arguments->access.platform, &question, error);
 }
 
 static int run(Arguments *arguments, const char *verb)
@@ -155,10 +151,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->access;
         return 0;
-    case OPTION_PLATFORM:
-        g_free(arguments->platform);
-        arguments->platform = g_strdup(value);
-        return 0;
     case 'j':
         arguments->json = TRUE;
         return 0;
@@ -172,7 +164,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
@@ -185,23 +177,14 @@ static const struct argp argp = {
         "all that its score was made of.",
 };
 
-static gboolean find_platform(Arguments *arguments, GError **error)
-{
-    if (!access_resolve(&arguments->access, ACCESS_OPERATORS, error))
-        return FALSE;
-    if (!arguments->platform)
-        arguments->platform = access_find_platform(&arguments->access);
-    return arguments->platform != NULL;
-}
-
 int verb_rating(int argc, char **argv)
 {
     Arguments arguments = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     g_autoptr(GError) error = NULL;
-    int code = find_platform(&arguments, &error) ? run(&arguments, argv[0])
-                                                 : verb_fail_on_bus(argv[0], error);
-    g_free(arguments.platform);
+    int code = access_resolve(&arguments.access, ACCESS_OPERATORS, &error)
+                   ? run(&arguments, argv[0])
+                   : verb_fail_on_bus(argv[0], error);
     access_clear(&arguments.access);
     return code;
 }

@@ -87,7 +87,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&access_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&access_asking_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
@@ -138,14 +138,13 @@ static int report(const Arguments *arguments, const Exchange *exchange, const ch
 static struct qkdnf *connect_as(const Access *access, GError **error)
 {
     const Connection *connection = &access->connection;
-    g_autofree char *platform = access_find_platform(access);
     struct qkdnf_config config = {
         .sae = access->id,
         .broker_url = connection->url,
         .ca = connection->ca,
         .certificate = connection->certificate,
         .key = connection->key,
-        .platform = platform,
+        .platform = access->platform,
     };
     struct qkdnf_error trouble = {0};
     struct qkdnf *application = qkdnf_connect(&config, &trouble);

@@ -30,8 +30,7 @@ static ProtobufCMessage *inquire(SessionArguments *arguments, Inquiry *inquiry, 
     inquiry->as = list_of(arguments);
     if (!access_resolve(access, inquiry->as, error))
         return NULL;
-    g_autofree char *platform = access_find_platform(access);
-    inquiry->member = platform;
+    inquiry->member = access->platform;
     g_autoptr(Progress) progress G_GNUC_UNUSED = progress_new("waiting for the platform's answer");
     return inquiry_ask(access, inquiry, error);
 }

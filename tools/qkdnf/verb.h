@@ -4,6 +4,8 @@
 // The verbs of `qkdnf`: one function each, in a file of its own, with the command line from the
 // verb on. What it returns is the exit code.
 
+#include "schemas/membership.h"
+
 #include <argp.h>
 #include <glib.h>
 #include <jansson.h>
@@ -52,3 +54,6 @@ void verb_print_json(const json_t *report);
 // Of an option's value; anything but a number from `min` to `max` is an error of usage.
 guint64 verb_parse_number(struct argp_state *state, const char *option, const char *value,
                           guint64 min, guint64 max);
+// Adds the purposes of `PURPOSE,…`; what names none is an error of usage.
+void verb_parse_purposes(struct argp_state *state, const char *value,
+                         Qkdnf__V1__Purpose purposes[PURPOSES_MAX], gsize *n_purposes);
