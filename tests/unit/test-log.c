@@ -49,11 +49,27 @@ static void test_a_line(void)
         "20*-*-*T*:*:*.???Z WARNING refused topic=\"qkdnf/v1/x y\" n_times=3\n*");
 }
 
+static void test_debug_is_decided_once(void)
+{
+    if (g_test_subprocess()) {
+        g_setenv("G_MESSAGES_DEBUG", "all", TRUE);
+        log_init("test");
+        g_unsetenv("G_MESSAGES_DEBUG");
+        g_assert_true(log_has_debug());
+        log_line(G_LOG_LEVEL_DEBUG, "to be seen", NULL);
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr("20*-*-*T*:*:*.???Z DEBUG to be seen\n*");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/log/values-cannot-forge-lines", test_values_cannot_forge_lines);
     g_test_add_func("/log/values-are-cut", test_values_are_cut);
     g_test_add_func("/log/a-line", test_a_line);
+    g_test_add_func("/log/debug-is-decided-once", test_debug_is_decided_once);
     return g_test_run();
 }

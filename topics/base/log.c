@@ -82,9 +82,13 @@ static char *format_line(GLogLevelFlags level, const GLogField *fields, gsize n_
     return g_string_free(g_string_append_c(line, '\n'), FALSE);
 }
 
+// Of the process, as GLib's writer is. Asked for with every message that is heard, and the
+// environment would be searched each time.
+static gboolean has_debug;
+
 gboolean log_has_debug(void)
 {
-    return g_getenv("G_MESSAGES_DEBUG") != NULL;
+    return has_debug;
 }
 
 static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
@@ -103,6 +107,7 @@ static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields
 
 void log_init(const char *program)
 {
+    has_debug = g_getenv("G_MESSAGES_DEBUG") != NULL;
     g_set_prgname(program);
     g_log_set_writer_func(write_line, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include <glib.h>
 
 // Sends everything that is logged in this process there, GLib's own warnings, too. Debug lines only
-// where G_MESSAGES_DEBUG is set.
+// where G_MESSAGES_DEBUG is set then. Before any other thread.
 void log_init(const char *program);
 
 // A line of one message for people and pairs of keys and values, up to a NULL key. Values are
