@@ -62,13 +62,16 @@ struct qkdnf_kme *exchange_open_kme(const json_t *federation, const char *sae, G
                 : NULL;
 }
 
-// Where the answer says: who is on a visit is not served at home.
+// At home as the description says; who is on a visit is served where the answer says.
 static struct qkdnf_kme *open_kme(Exchange *exchange, const json_t *federation,
                                   const struct qkdnf_delivery *delivery)
 {
     g_autoptr(GError) error = NULL;
-    struct qkdnf_kme *kme =
-        open_kme_at(federation, delivery->sae, delivery->provider, delivery->kme_url, &error);
+    const json_t *user = exchange_find_sae(federation, delivery->sae, NULL);
+    gboolean is_at_home = user && g_strcmp0(json_read_text(user, "qkdn"), delivery->provider) == 0;
+    struct qkdnf_kme *kme = is_at_home ? exchange_open_kme(federation, delivery->sae, &error)
+                                       : open_kme_at(federation, delivery->sae, delivery->provider,
+                                                     delivery->kme_url, &error);
     if (!kme)
         fail(exchange, delivery->sae, error->message);
     return kme;
