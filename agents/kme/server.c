@@ -81,6 +81,10 @@ static void client_free(gpointer data)
 static void on_connection_closed(struct evhttp_connection *connection, void *data)
 {
     KmeServer *server = data;
+    const Client *client = g_hash_table_lookup(server->clients, connection);
+    // libevent closes without a last word in TLS, for which OpenSSL would forget the session.
+    if (client)
+        SSL_set_shutdown(client->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     g_hash_table_remove(server->clients, connection);
 }
 

@@ -13,6 +13,9 @@
 // connect can go on connecting.
 #define SESSION_LIFETIME_S 300
 
+// So many sessions can be resumed at a time, of some 10 KiB each.
+#define SESSIONS_MAX 1024
+
 // TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing else.
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
 
@@ -72,8 +75,14 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     // Without a session context OpenSSL refuses to resume sessions that had a client certificate.
     SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1);
     SSL_CTX_set_timeout(context, SESSION_LIFETIME_S);
-    // Tickets hold the state, so nothing has to be kept here for clients that never come back.
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    // HTTP says where a message ends. A client that just goes leaves its session, too.
+    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    // Sessions are kept here. A ticket that held one would hold the client's certificate, which
+    // OpenSSL parses anew when it issues the ticket and when it takes it: as much as the rest of a
+    // resumed handshake.
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+    SSL_CTX_sess_set_cache_size(context, SESSIONS_MAX);
     SSL_CTX_set_num_tickets(context, 1);
     if (!load_authority(context, settings->ca, error) ||
         (settings->crl && !load_revocations(context, settings->crl, error)) ||

@@ -230,6 +230,56 @@ static void test_expires_while_connected(KmeFixture *f, gconstpointer dir)
     assert_turned_away(raw);
 }
 
+// --- sessions ------------------------------------------------------------------------------------
+
+static void answer_one(Raw *raw)
+{
+    raw_say(raw, GET_STATUS);
+    raw_hear(raw);
+    assert_heard(raw, "HTTP/1.1 200 ");
+}
+
+// Of a client that leaves without a last word; when the server knows that it is gone.
+static SSL_SESSION *leave_session(KmeFixture *f)
+{
+    Raw *raw = raw_of_bank_a(f);
+    answer_one(raw);
+    SSL_SESSION *session = SSL_SESSION_dup(SSL_get0_session(raw->ssl));
+    raw_free(raw);
+    gint64 since_us = g_get_monotonic_time();
+    while (kme_server_n_connections(f->server) > 0) {
+        g_assert_cmpint(g_get_monotonic_time() - since_us, <, LIMIT_US);
+        kme_fixture_turn(f);
+    }
+    return session;
+}
+
+static gboolean is_resumed(KmeFixture *f, SSL_SESSION *session)
+{
+    g_autoptr(Raw) raw = raw_of_bank_a(f);
+    g_assert_cmpint(SSL_set_session(raw->ssl, session), ==, 1);
+    answer_one(raw);
+    return SSL_session_reused(raw->ssl) != 0;
+}
+
+// Also twice: clients may open several connections with the one that they have.
+static void test_sessions_are_resumed(KmeFixture *f, gconstpointer dir)
+{
+    SSL_SESSION *session = leave_session(f);
+    g_assert_true(is_resumed(f, session));
+    g_assert_true(is_resumed(f, session));
+    SSL_SESSION_free(session);
+}
+
+// Whoever comes after a reload is verified by what is trusted then.
+static void test_no_session_outlives_a_reload(KmeFixture *f, gconstpointer dir)
+{
+    SSL_SESSION *session = leave_session(f);
+    g_assert_true(kme_server_reload(f->server, NULL));
+    g_assert_false(is_resumed(f, session));
+    SSL_SESSION_free(session);
+}
+
 // --- where a request ends ------------------------------------------------------------------------
 
 static void test_framing(KmeFixture *f, gconstpointer dir)
@@ -326,6 +376,8 @@ int main(int argc, char **argv)
     char *dir = make_certificates();
     add("/kme-connection/revoked-before-the-first-request", dir,
         test_revoked_before_the_first_request);
+    add("/kme-connection/sessions-are-resumed", dir, test_sessions_are_resumed);
+    add("/kme-connection/no-session-outlives-a-reload", dir, test_no_session_outlives_a_reload);
     add("/kme-connection/revoked-in-the-handshake", dir, test_revoked_in_the_handshake);
     add("/kme-connection/revoked-after-a-request", dir, test_revoked_after_a_request);
     add("/kme-connection/still-trusted", dir, test_still_trusted);
