@@ -3,6 +3,7 @@
 #include "tests/unit/accounts-fixture.h"
 
 #include "platform/prices.h"
+#include "tests/unit/published.h"
 #include "topics/base/id.h"
 
 // a - b - d
@@ -59,11 +60,7 @@ static void read_status(gpointer data, const Publish *publish)
 {
     Status *ret_status = data;
     Topic topic;
-    Refusal refusal;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     if (topic.kind == KIND_USAGE_STATE)
         *ret_status = (Status)((const WireUsageState *)frame->messages[0])->status;
 }

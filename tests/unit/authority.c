@@ -4,27 +4,6 @@
 
 #include "topics/mqtt/credentials-file.h"
 
-#include <glib/gstdio.h>
-
-char *authority_new(void)
-{
-    g_autoptr(GError) error = NULL;
-    char *dir = g_dir_make_tmp("qkdnf-test-XXXXXX", &error);
-    g_assert_no_error(error);
-    return dir;
-}
-
-void authority_free(char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-    g_free(path);
-}
-
 Credentials *authority_issue(const char *dir, const char *id, PkiUsage usage, Roles roles)
 {
     g_autoptr(GError) error = NULL;

@@ -2,15 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Certificate authorities for tests, as the project itself makes them, each in a directory of its
-// own. Every failure fails the test.
+// own (scratch.h). Every failure fails the test.
 
 #include "topics/certificate.h"
 #include "topics/mqtt/pki.h"
-
-// A new directory under the one for temporary files.
-char *authority_new(void);
-// Removes it with everything in it, and frees the path.
-void authority_free(char *dir);
 
 // Issues a certificate, and loads it.
 Credentials *authority_issue(const char *dir, const char *id, PkiUsage usage, Roles roles);

@@ -2,7 +2,7 @@
 
 #include "tests/unit/certificates.h"
 
-#include <glib/gstdio.h>
+#include "tests/unit/scratch.h"
 
 static void openssl(const char *dir, const char *arguments)
 {
@@ -47,20 +47,8 @@ void certificates_encrypt_key(const char *dir, const char *file, const char *enc
 
 char *certificates_new(void)
 {
-    char *dir = g_dir_make_tmp("qkdnf-XXXXXX", NULL);
-    g_assert_nonnull(dir);
+    char *dir = scratch_new();
     g_autofree char *config = g_build_filename(dir, "req.cnf", NULL);
     g_assert_true(g_file_set_contents(config, "[req]\ndistinguished_name=dn\n[dn]\n", -1, NULL));
     return dir;
-}
-
-void certificates_free(char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-    g_free(path);
 }

@@ -6,10 +6,8 @@
 
 #include <glib.h>
 
-// A new directory under the one for temporary files.
+// A new scratch directory; free with scratch_free().
 char *certificates_new(void);
-// Removes it with everything in it, and frees the path.
-void certificates_free(char *dir);
 
 // A certificate authority.
 void certificates_add_authority(const char *dir, const char *authority);

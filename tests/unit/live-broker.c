@@ -2,7 +2,8 @@
 
 #include "tests/unit/live-broker.h"
 
-#include <glib/gstdio.h>
+#include "tests/unit/scratch.h"
+
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -129,8 +130,7 @@ LiveBroker *live_broker_new(void)
     session_prepare_process();
     LiveBroker *broker = g_new0(LiveBroker, 1);
     broker->strings = g_ptr_array_new_with_free_func(g_free);
-    broker->dir = g_dir_make_tmp("qkdnf-test-XXXXXX", &error);
-    g_assert_no_error(error);
+    broker->dir = scratch_new();
     broker->ca = pki_create_ca(broker->dir, &error);
     g_assert_no_error(error);
     broker->port = live_free_port();
@@ -140,25 +140,14 @@ LiveBroker *live_broker_new(void)
     return broker;
 }
 
-static void remove_dir(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    for (const char *name = NULL; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        g_unlink(file);
-    }
-    g_rmdir(path);
-}
-
 void live_broker_free(LiveBroker *broker)
 {
     if (!broker)
         return;
     live_broker_kill(broker);
-    remove_dir(broker->dir);
     pki_ca_free(broker->ca);
     g_ptr_array_unref(broker->strings);
-    g_free(broker->dir);
+    scratch_free(broker->dir);
     g_free(broker->url);
     g_free(broker);
 }

@@ -2,30 +2,23 @@
 
 #include "tests/unit/place.h"
 
-#include <glib/gstdio.h>
+#include "tests/unit/scratch.h"
+
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 void place_set_up(Place *place, gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
-    place->dir = g_dir_make_tmp("qkdnf-store-XXXXXX", &error);
-    g_assert_no_error(error);
+    place->dir = scratch_new();
     place->path = g_build_filename(place->dir, "agent.db", NULL);
 }
 
 void place_tear_down(Place *place, gconstpointer data)
 {
     g_chmod(place->dir, 0700);
-    g_autoptr(GDir) dir = g_dir_open(place->dir, 0, NULL);
-    for (const char *name = g_dir_read_name(dir); name; name = g_dir_read_name(dir)) {
-        g_autofree char *path = g_build_filename(place->dir, name, NULL);
-        g_unlink(path);
-    }
-    g_assert_cmpint(g_rmdir(place->dir), ==, 0);
     g_free(place->path);
-    g_free(place->dir);
+    scratch_free(place->dir);
 }
 
 Store *place_open(const Place *place)

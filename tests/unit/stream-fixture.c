@@ -2,6 +2,7 @@
 
 #include "tests/unit/stream-fixture.h"
 
+#include "tests/unit/published.h"
 #include "topics/topic.h"
 
 #include <string.h>
@@ -126,12 +127,7 @@ static void take_publish(gpointer data, const Publish *publish)
 {
     StreamFixture *fixture = data;
     Topic topic;
-    Refusal refusal;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
-    g_assert_nonnull(frame);
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     for (gsize i = 0; i < frame->n_messages; i++) {
         Said *said = g_new(Said, 1);
         *said = (Said){topic.kind, g_strdup(topic.to), message_copy(frame->messages[i])};

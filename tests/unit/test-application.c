@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "agents/application/application.h"
+#include "tests/unit/published.h"
 #include "topics/presence.h"
 
 #include <string.h>
@@ -35,12 +36,7 @@ static void on_publish(gpointer data, const Publish *publish)
 {
     Fixture *f = data;
     Topic topic;
-    Refusal refusal;
-    gsize n_bytes;
-    const guint8 *payload = g_bytes_get_data(publish->payload, &n_bytes);
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, payload, n_bytes, &refusal);
-    g_assert_nonnull(frame);
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     f->n_sent += (guint)frame->n_messages;
     g_free(f->last_topic);
     f->last_topic = g_strdup(publish->topic);

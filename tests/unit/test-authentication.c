@@ -3,6 +3,7 @@
 #include "topics/authentication.h"
 
 #include "tests/unit/authority.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/chance.h"
 #include "topics/mqtt/credentials-file.h"
 #include "topics/mqtt/pem.h"
@@ -26,8 +27,8 @@ typedef struct {
 
 static void place_set_up(Place *place, gconstpointer data)
 {
-    place->dir = authority_new();
-    place->other_dir = authority_new();
+    place->dir = scratch_new();
+    place->other_dir = scratch_new();
     place->now_us = NOW;
     place->chance.state = 1;
     place->sent = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
@@ -35,8 +36,8 @@ static void place_set_up(Place *place, gconstpointer data)
 
 static void place_tear_down(Place *place, gconstpointer data)
 {
-    authority_free(place->dir);
-    authority_free(place->other_dir);
+    scratch_free(place->dir);
+    scratch_free(place->other_dir);
     g_ptr_array_unref(place->sent);
 }
 

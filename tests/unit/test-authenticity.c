@@ -3,6 +3,7 @@
 #include "tools/qkdnf/authenticity.h"
 
 #include "tests/unit/authority.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/chance.h"
 
 #define AGENT ROLE_BIT(ROLE_AGENT)
@@ -18,8 +19,8 @@ typedef struct {
 
 static void set_up(Place *place, gconstpointer data)
 {
-    place->dir = authority_new();
-    place->other_dir = authority_new();
+    place->dir = scratch_new();
+    place->other_dir = scratch_new();
     Random random = chance_random(&place->chance);
     Credentials *credentials =
         authority_issue(place->dir, "watch", PKI_USAGE_CLIENT, ROLE_BIT(ROLE_MONITOR));
@@ -30,8 +31,8 @@ static void tear_down(Place *place, gconstpointer data)
 {
     authenticity_free(place->authenticity);
     g_clear_pointer(&place->payload, g_bytes_unref);
-    authority_free(place->dir);
-    authority_free(place->other_dir);
+    scratch_free(place->dir);
+    scratch_free(place->other_dir);
 }
 
 // --- what members say ----------------------------------------------------------------------------

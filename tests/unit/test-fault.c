@@ -2,6 +2,7 @@
 
 #include "platform/fault.h"
 #include "tests/unit/federation-fixture.h"
+#include "tests/unit/published.h"
 
 #include <string.h>
 
@@ -52,11 +53,7 @@ static const WireFaultInfo *find(const FederationFixture *fixture, const char *k
 static void note(gpointer data, const Publish *publish)
 {
     Topic topic;
-    Refusal refusal;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     for (gsize i = 0; i < frame->n_messages; i++) {
         gconstpointer message = frame->messages[i];
         if (topic.kind == KIND_EVENT)

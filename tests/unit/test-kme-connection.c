@@ -5,6 +5,7 @@
 
 #include "tests/unit/certificates.h"
 #include "tests/unit/kme-fixture.h"
+#include "tests/unit/scratch.h"
 #include "topics/mqtt/pem.h"
 
 #include <arpa/inet.h>
@@ -386,7 +387,7 @@ int main(int argc, char **argv)
     add("/kme-connection/good-frames", dir, test_good_frames);
     add("/kme-connection/head-has-no-body", dir, test_head_has_no_body);
     int status = g_test_run();
-    certificates_free(dir);
+    scratch_free(dir);
     curl_global_cleanup();
     return status;
 }

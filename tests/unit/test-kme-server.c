@@ -2,6 +2,7 @@
 
 #include "tests/unit/certificates.h"
 #include "tests/unit/kme-fixture.h"
+#include "tests/unit/scratch.h"
 #include "topics/mqtt/pem.h"
 
 #include <signal.h>
@@ -408,7 +409,7 @@ int main(int argc, char **argv)
     add("/kme-server/an-encrypted-key", dir, test_an_encrypted_key);
     add("/kme-server/the-certificate-of-another", dir, test_the_certificate_of_another);
     int status = g_test_run();
-    certificates_free(dir);
+    scratch_free(dir);
     curl_global_cleanup();
     return status;
 }

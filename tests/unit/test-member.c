@@ -2,6 +2,7 @@
 
 #include "platform/member.h"
 #include "tests/unit/federation-fixture.h"
+#include "tests/unit/published.h"
 
 #include <string.h>
 
@@ -76,11 +77,7 @@ static void test_what_is_damaged_is_said(void)
 static void find_event(gpointer data, const Publish *publish)
 {
     Topic topic;
-    Refusal refusal;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     for (gsize i = 0; topic.kind == KIND_EVENT && i < frame->n_messages; i++) {
         const WireEvent *event = (const WireEvent *)frame->messages[i];
         if (strcmp(event->name, "link.claim-stands-back") == 0)

@@ -5,6 +5,7 @@
 
 #include "platform/member.h"
 #include "tests/unit/federation-fixture.h"
+#include "tests/unit/published.h"
 
 #include <string.h>
 
@@ -94,12 +95,8 @@ static void hear(gpointer data, const Publish *publish)
 {
     Heard *heard = data;
     Topic topic;
-    Refusal refusal;
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
     heard->n_publishes++;
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     if (topic.kind != KIND_ADMIN_REPLY)
         return;
     const WireAdminReply *reply = (const WireAdminReply *)frame->messages[0];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "tests/unit/published.h"
 #include "topics/metrics.h"
 
 static const MetricInfo things_total = {"x_things_total", "Things.", TRUE, NULL};
@@ -22,12 +23,8 @@ static void test_text(void)
 static void count_samples(gpointer data, const Publish *publish)
 {
     Topic topic;
-    Refusal refusal;
-    gsize n_bytes = 0, *n = data;
-    const guint8 *bytes = g_bytes_get_data(publish->payload, &n_bytes);
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, bytes, n_bytes, &refusal);
-    g_assert_nonnull(frame);
+    gsize *n = data;
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     for (gsize i = 0; i < frame->n_messages; i++)
         *n += ((const WireMetrics *)frame->messages[i])->n_samples;
 }

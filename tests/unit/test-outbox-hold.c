@@ -5,6 +5,7 @@
 #include "topics/outbox.h"
 
 #include "tests/unit/chance.h"
+#include "tests/unit/published.h"
 
 #include <string.h>
 
@@ -98,11 +99,7 @@ static void on_send(gpointer data, const Publish *publish)
 {
     Place *place = data;
     Topic topic;
-    Refusal refusal = REFUSAL_NONE;
-    g_assert_true(topic_parse(publish->topic, &topic));
-    g_autoptr(Frame) frame = frame_parse(&topic, g_bytes_get_data(publish->payload, NULL),
-                                         g_bytes_get_size(publish->payload), &refusal);
-    g_assert_nonnull(frame);
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
     g_string_append_printf(place->sent, "%s/%s[%" G_GUINT64_FORMAT "]: %zu; ",
                            kind_get(topic.kind)->name, topic.to, frame->header->receiver,
                            frame->n_messages);

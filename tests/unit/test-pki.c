@@ -2,10 +2,10 @@
 
 #include "topics/mqtt/pki.h"
 
+#include "tests/unit/scratch.h"
 #include "topics/certificate.h"
 #include "topics/mqtt/pem.h"
 
-#include <glib/gstdio.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -22,22 +22,14 @@ static char *path_in(const Place *place, const char *name)
 static void place_set_up(Place *place, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    place->dir = g_dir_make_tmp("qkdnf-test-XXXXXX", &error);
-    g_assert_no_error(error);
+    place->dir = scratch_new();
     place->ca = pki_create_ca(place->dir, &error);
     g_assert_no_error(error);
 }
 
 static void place_tear_down(Place *place, gconstpointer data)
 {
-    GDir *dir = g_dir_open(place->dir, 0, NULL);
-    for (const char *name = NULL; (name = g_dir_read_name(dir));) {
-        g_autofree char *path = path_in(place, name);
-        g_unlink(path);
-    }
-    g_dir_close(dir);
-    g_rmdir(place->dir);
-    g_free(place->dir);
+    scratch_free(place->dir);
     pki_ca_free(place->ca);
 }
 

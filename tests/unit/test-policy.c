@@ -2,7 +2,8 @@
 
 #include "agents/policy.h"
 
-#include <glib/gstdio.h>
+#include "tests/unit/scratch.h"
+
 #include <string.h>
 
 #define FRAME(agent)                                                                               \
@@ -26,7 +27,7 @@ static void write_file(const Fixture *fixture, const char *text)
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
-    g_autofree char *dir = g_dir_make_tmp("qkdnf-XXXXXX", NULL);
+    g_autofree char *dir = scratch_new();
     fixture->path = g_build_filename(dir, "agent.yaml", NULL);
     write_file(fixture, FRAME("id: a, applications: [{sae: bank, node: n}]"));
     fixture->settings = settings_load(&agent_settings_table, fixture->path);
@@ -36,10 +37,8 @@ static void set_up(Fixture *fixture, gconstpointer data)
 
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
-    g_autofree char *dir = g_path_get_dirname(fixture->path);
     settings_free(fixture->settings);
-    g_unlink(fixture->path);
-    g_rmdir(dir);
+    scratch_free(g_path_get_dirname(fixture->path));
     g_free(fixture->path);
 }
 

@@ -2,6 +2,8 @@
 
 #include "tools/qkdnf/recording.h"
 
+#include "tests/unit/scratch.h"
+
 #include <string.h>
 
 static gboolean join(gpointer data, const char *topic, const guint8 *payload, gsize n_bytes)
@@ -37,15 +39,14 @@ static void record(const char *path)
 // Whatever bytes; and no further than is asked for.
 static void test_what_is_kept_comes_back(void)
 {
-    g_autofree char *dir = g_dir_make_tmp("recording-XXXXXX", NULL);
+    char *dir = scratch_new();
     g_autofree char *path = g_build_filename(dir, "kept", NULL);
     g_autoptr(GError) error = NULL;
     record(path);
     g_autofree char *seen = replay(path, &error);
     g_assert_cmpstr(seen, ==, "qkdnf/v1/a/b/c:000aff else\uFFFD:00 empty: ");
     g_assert_no_error(error);
-    remove(path);
-    remove(dir);
+    scratch_free(dir);
 }
 
 static void test_what_is_none(void)
@@ -56,7 +57,7 @@ static void test_what_is_none(void)
                                         "{\"at_us\":1,\"topic\":\"a\"}\n",
                                         "{\"at_us\":1,\"topic\":2,\"payload\":\"\"}\n",
                                         "\xff"};
-    g_autofree char *dir = g_dir_make_tmp("recording-XXXXXX", NULL);
+    char *dir = scratch_new();
     g_autofree char *path = g_build_filename(dir, "kept", NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autoptr(GError) error = NULL;
@@ -70,7 +71,7 @@ static void test_what_is_none(void)
     g_autofree char *seen = replay(path, &error);
     g_assert_cmpstr(seen, ==, "failed");
     g_assert_nonnull(strstr(error->message, "cannot be opened"));
-    remove(dir);
+    scratch_free(dir);
 }
 
 int main(int argc, char **argv)
