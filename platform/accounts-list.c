@@ -105,13 +105,17 @@ static void list_nettings(Federation *federation, const Sender *sender, const Wi
 static void settle_now(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
     Accounts *accounts = federation->accounts;
-    gboolean is_repeat = g_strcmp0(accounts->settled_by, admin->id) == 0 &&
-                         federation->now < accounts->closed_at_us + SAME_US;
+    gint64 last_us = MAX(accounts->closed_at_us, accounts->finished_us);
+    gboolean is_repeat =
+        g_strcmp0(accounts->settled_by, admin->id) == 0 && federation->now < last_us + SAME_US;
     if (!is_repeat) {
         g_free(accounts->settled_by);
         accounts->settled_by = g_strdup(admin->id);
         settle_close(federation);
     }
+    // The repeated question is answered when it is done.
+    if (accounts->stage != PLATFORM__STATE__SETTLE_STAGE__SETTLE_IDLE)
+        return;
     WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
     WireNetting *netting = g_queue_peek_tail(&accounts->nettings);
     answer.nettings = &netting;

@@ -12,6 +12,8 @@ Accounts *accounts_new(const FederationAccounts *config)
     Accounts *accounts = g_new0(Accounts, 1);
     accounts->series = g_tree_new_full(id_compare, NULL, NULL, series_free);
     tariffs_init(accounts, config);
+    due_init(accounts);
+    accounts->done = g_strdup("");
     accounts->grants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wire_free);
     accounts->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     accounts->charges = g_tree_new_full(id_compare, NULL, NULL, wire_free);
@@ -24,11 +26,13 @@ void accounts_free(Accounts *accounts)
         return;
     g_hash_table_unref(accounts->grants);
     g_hash_table_unref(accounts->known);
+    due_clear(accounts);
     g_tree_unref(accounts->charges);
     g_tree_unref(accounts->series);
     tariffs_clear(accounts);
     g_queue_clear_full(&accounts->nettings, wire_free);
     g_free(accounts->settled_by);
+    g_free(accounts->done);
     g_free(accounts);
 }
 
@@ -97,11 +101,15 @@ WireCharge *charge_find(const Federation *federation, const char *record)
 
 void charge_add(Federation *federation, WireCharge *charge)
 {
-    if (!charge_find(federation, charge->record)) {
+    WireCharge *known = charge_find(federation, charge->record);
+    if (known) {
+        due_unlist(federation->accounts, known);
+    } else {
         note_request(federation->accounts, charge->request, 1);
         tariff_use(federation, charge->agreement);
     }
     g_tree_replace(federation->accounts->charges, charge->record, charge);
+    due_list(federation->accounts, charge);
 }
 
 void charge_save(Federation *federation, const WireCharge *charge)
@@ -112,7 +120,8 @@ void charge_save(Federation *federation, const WireCharge *charge)
 
 void charge_forget(Federation *federation, const char *record)
 {
-    const WireCharge *charge = charge_find(federation, record);
+    WireCharge *charge = charge_find(federation, record);
+    due_unlist(federation->accounts, charge);
     note_request(federation->accounts, charge->request, -1);
     tariff_release(federation, charge->agreement);
     store_delete_text(federation->store, "charge", record);

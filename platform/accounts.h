@@ -10,11 +10,28 @@
 
 #include "platform/core.h"
 #include "platform/state.pb-c.h"
+#include "topics/base/id.h"
 #include "topics/settlement.h"
+
+// Where a walk through what is due of a pair stands.
+typedef struct {
+    guint64 start_us;
+    char record[UUID_CHARS + 1];
+} DuePosition;
+
+// What a seller did for a buyer and is not in a batch.
+typedef struct {
+    char *name; // "seller buyer"
+    char *seller;
+    char *buyer;
+    GTree *charges; // WireCharge, by start and record
+} Due;
 
 struct Accounts {
     GHashTable *grants; // "request/attempt" → Platform__State__Grant
     GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
+    GTree *over;        // of these, by record ID, what is settled or nobody pays
+    GTree *due;         // "seller buyer" → Due: the others
     GHashTable *known;  // request → of how many grants and charges it is
 
     WireCurrency *currency; // in which members settle
@@ -28,6 +45,12 @@ struct Accounts {
     GTree *series;       // "seller buyer" → Series
     GQueue nettings;     // WireNetting, oldest first
     char *settled_by;    // the operator's question that closed it, or NULL
+
+    // While the period closes, in as many passes as that takes.
+    Platform__State__SettleStage stage;
+    char *done;         // "seller buyer" that has its batches; ""
+    DuePosition at;     // in what is due of the next
+    gint64 finished_us; // when the last one was done, in this life
 };
 
 // accounts-tariff.c
@@ -50,6 +73,18 @@ char *grant_name(const char *request, guint attempt);
 void grant_add(Federation *federation, char *name, Platform__State__Grant *grant);
 void grant_save(Federation *federation, const char *name, const Platform__State__Grant *grant);
 void grant_drop(Federation *federation, const char *name);
+
+// accounts-due.c
+void due_init(Accounts *accounts);
+void due_clear(Accounts *accounts);
+// Into the list that it belongs to, or out of either.
+void due_list(Accounts *accounts, WireCharge *charge);
+void due_unlist(Accounts *accounts, WireCharge *charge);
+// The first pair after that name; or NULL.
+const Due *due_after(const Accounts *accounts, const char *name);
+// The first record after that position, to which it moves; or NULL.
+WireCharge *due_next(const Due *due, DuePosition *position);
+gboolean charge_is_own(const WireCharge *charge);
 
 WireCharge *charge_find(const Federation *federation, const char *record);
 // Takes it over; durable when it is saved.

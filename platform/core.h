@@ -222,7 +222,11 @@ void accounts_on_usage(gpointer federation, const Sender *sender, gconstpointer 
 // accounts-list.c
 void accounts_on_command(Federation *federation, const Sender *sender, const WireAdmin *admin);
 // settle.c, settle-tell.c
+// A period begins to close: what there is goes into batches, in this pass and as many more as that
+// takes. Nothing, while one does so already.
 void settle_close(Federation *federation);
+// What is due of that; or a period closes because it is over.
+void settle_continue(Federation *federation);
 void settle_resume(Federation *federation);
 void settle_on_timer(Federation *federation, TimerId timer, const char *id);
 void settle_on_dispute(gpointer federation, const Sender *sender, gconstpointer message);

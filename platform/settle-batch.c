@@ -116,7 +116,9 @@ static void mark_settled(Federation *federation, const Page *page, guint64 seque
     for (guint i = 0; i < page->n; i++) {
         if (!page->charges[i])
             continue;
+        due_unlist(federation->accounts, page->charges[i]);
         page->charges[i]->sequence = sequence;
+        due_list(federation->accounts, page->charges[i]);
         charge_save(federation, page->charges[i]);
     }
 }
@@ -129,14 +131,6 @@ static void page_finish(Federation *federation, Series *series, Page *page,
     finish(federation, series, statement, effect);
     mark_settled(federation, page, series->sequence);
     page_clear(page);
-}
-
-static gint compare_charges(gconstpointer a, gconstpointer b)
-{
-    const WireCharge *one = *(const WireCharge *const *)a, *other = *(const WireCharge *const *)b;
-    if (one->start_us != other->start_us)
-        return one->start_us < other->start_us ? -1 : 1;
-    return strcmp(one->record, other->record);
 }
 
 static WireCurrency *currency_of(Federation *federation, const WireTariff *tariff)
@@ -152,53 +146,142 @@ static gint64 sum_of(const Page *page)
     return sum;
 }
 
-// What a period has cost so far in the currency of the batch that grows.
+// What a period has cost so far, in one currency.
 typedef struct {
-    const WireTariff *tariff;
-    guint64 bits;
+    const WireCurrency *currency;
+    const WireTariff *tariff; // of its last record
     gsize n_records;
     gint64 minor;
+    gboolean has_minimum; // what was missing is in a batch
 } Spent;
 
-static void close_page(Federation *federation, Series *series, Page *page, Spent *spent,
-                       guint64 before_bits, gboolean is_last)
+typedef struct {
+    Federation *federation;
+    Series *series;
+    const Due *due; // or NULL
+    guint *n_left;
+    GArray *spent; // Spent
+    guint64 bits;
+    gboolean has_batch;
+    Page *page;
+    const WireTariff *tariff; // of the page
+    guint64 before_bits;      // of it
+} Work;
+
+static Spent *spent_in(Work *work, const WireCurrency *currency)
+{
+    for (guint i = 0; i < work->spent->len; i++) {
+        Spent *spent = &g_array_index(work->spent, Spent, i);
+        if (currency_equal(spent->currency, currency))
+            return spent;
+    }
+    Spent none = {.currency = currency};
+    g_array_append_val(work->spent, none);
+    return &g_array_index(work->spent, Spent, work->spent->len - 1);
+}
+
+static void add_batch(Work *work, const WireStatement *statement)
+{
+    Spent *spent = spent_in(work, statement->currency);
+    work->has_batch = TRUE;
+    work->bits += statement->bits;
+    spent->n_records += statement->n_records;
+    spent->minor += statement->amount - statement->minimum;
+    spent->has_minimum |= statement->minimum > 0;
+    if (statement->n_items > 0) {
+        const char *last = statement->items[statement->n_items - 1]->record;
+        const WireCharge *charge = charge_find(work->federation, last);
+        spent->tariff = charge ? tariff_of(work->federation, charge) : spent->tariff;
+    }
+}
+
+// What earlier passes made of this period. Corrections are of what was settled before.
+static void add_batches(Work *work)
+{
+    const GPtrArray *batches = work->series->batches;
+    guint first = batches->len;
+    while (first > 0 && ((Platform__State__Batch *)batches->pdata[first - 1])->statement->period ==
+                            work->federation->accounts->period)
+        first--;
+    for (guint i = first; i < batches->len; i++) {
+        const WireStatement *statement = ((Platform__State__Batch *)batches->pdata[i])->statement;
+        if (statement->replaces == 0)
+            add_batch(work, statement);
+    }
+}
+
+static void close_page(Work *work, gboolean is_last)
 {
     WireStatement statement = WIRE_STATEMENT_INIT;
-    statement.currency = currency_of(federation, spent->tariff);
-    statement.before_bits = before_bits;
-    spent->n_records += page->n;
-    spent->minor += sum_of(page);
+    statement.currency = currency_of(work->federation, work->tariff);
+    statement.before_bits = work->before_bits;
+    Spent *spent = spent_in(work, statement.currency);
+    spent->tariff = work->tariff;
+    spent->n_records += work->page->n;
+    spent->minor += sum_of(work->page);
     if (is_last && spent->tariff)
         statement.minimum = rate_missing_to_minimum(spent->tariff, spent->n_records, spent->minor);
-    page_finish(federation, series, page, &statement, 0);
+    spent->has_minimum |= statement.minimum > 0;
+    work->has_batch = TRUE;
+    page_finish(work->federation, work->series, work->page, &statement, 0);
+    work->before_bits = work->bits;
 }
 
-static gboolean is_same_currency(Federation *federation, const WireTariff *a, const WireTariff *b)
+// What a currency costs at least where its last batch did not know that it was the last.
+static void close_minimum(Work *work, const Spent *spent)
 {
-    return currency_equal(currency_of(federation, a), currency_of(federation, b));
+    WireStatement statement = WIRE_STATEMENT_INIT;
+    statement.minimum = spent->tariff && !spent->has_minimum
+                            ? rate_missing_to_minimum(spent->tariff, spent->n_records, spent->minor)
+                            : 0;
+    if (statement.minimum == 0)
+        return;
+    statement.currency = currency_of(work->federation, spent->tariff);
+    statement.before_bits = work->bits;
+    page_finish(work->federation, work->series, work->page, &statement, 0);
 }
 
-void settle_series(Federation *federation, Series *series, GPtrArray *charges)
+static WireCharge *next_ripe(Work *work)
+{
+    DuePosition *at = &work->federation->accounts->at;
+    WireCharge *charge = NULL;
+    while (work->due && *work->n_left > 0 && (charge = due_next(work->due, at))) {
+        (*work->n_left)--;
+        if (settle_is_ripe(work->federation, charge))
+            return charge;
+    }
+    return NULL;
+}
+
+static void add_to_page(Work *work, WireCharge *charge)
+{
+    const WireTariff *tariff = tariff_of(work->federation, charge);
+    gboolean is_other =
+        work->page->n > 0 && !currency_equal(currency_of(work->federation, tariff),
+                                             currency_of(work->federation, work->tariff));
+    if (is_other || work->page->n == BATCH_RECORDS_MAX)
+        close_page(work, FALSE);
+    work->tariff = tariff;
+    page_add(work->page, charge, tariff, work->bits);
+    work->bits += charge->charged_bits;
+}
+
+gboolean settle_series(Federation *federation, Series *series, const Due *due, guint *n_left)
 {
     g_autofree Page *page = g_new0(Page, 1);
-    Spent spent = {0};
-    guint64 before_bits = 0;
-    g_ptr_array_sort(charges, compare_charges);
-    for (guint i = 0; i < charges->len; i++) {
-        WireCharge *charge = charges->pdata[i];
-        const WireTariff *tariff = tariff_of(federation, charge);
-        gboolean is_other = i > 0 && !is_same_currency(federation, tariff, spent.tariff);
-        if (is_other || page->n == BATCH_RECORDS_MAX) {
-            close_page(federation, series, page, &spent, before_bits, is_other);
-            before_bits = spent.bits;
-        }
-        if (is_other)
-            spent = (Spent){.bits = spent.bits};
-        spent.tariff = tariff;
-        page_add(page, charge, tariff, spent.bits);
-        spent.bits += charge->charged_bits;
-    }
-    close_page(federation, series, page, &spent, before_bits, TRUE);
+    g_autoptr(GArray) spent = g_array_new(FALSE, TRUE, sizeof(Spent));
+    Work work = {federation, series, due, n_left, spent, .page = page};
+    add_batches(&work);
+    work.before_bits = work.bits;
+    WireCharge *charge = NULL;
+    while ((charge = next_ripe(&work)))
+        add_to_page(&work, charge);
+    gboolean is_end = *n_left > 0;
+    if (page->n > 0 || (is_end && !work.has_batch))
+        close_page(&work, is_end);
+    for (guint i = 0; is_end && i < spent->len; i++)
+        close_minimum(&work, &g_array_index(spent, Spent, i));
+    return is_end;
 }
 
 // --- corrections ---------------------------------------------------------------------------------
@@ -280,7 +363,7 @@ void settle_correct(Federation *federation, WireCharge *charge)
     statement.minimum = correct_minimum(series, old->statement, tariff, page);
     statement.before_bits = old->statement->before_bits;
     old->replaced_by = series->sequence + 1;
-    batch_save(federation, old);
+    batch_mark(federation, old);
     page_finish(federation, series, page, &statement, old->statement->amount);
     settle_tell(federation, series);
 }

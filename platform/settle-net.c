@@ -69,7 +69,7 @@ static void net_batch(Net *net, Platform__State__Batch *batch)
         return;
     }
     batch->is_netted = TRUE;
-    batch_save(federation, batch);
+    batch_mark(federation, batch);
 }
 
 static gboolean net_series(gpointer name, gpointer value, gpointer data)

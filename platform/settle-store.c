@@ -44,12 +44,12 @@ Series *series_open(Federation *federation, const char *seller, const char *buye
 
 Platform__State__Batch *series_find_batch(const Series *series, guint64 sequence)
 {
-    for (guint i = series->batches->len; i > 0; i--) {
-        Platform__State__Batch *batch = series->batches->pdata[i - 1];
-        if (batch->statement->sequence == sequence)
-            return batch;
-    }
-    return NULL;
+    const Platform__State__Batch *first =
+        series->batches->len > 0 ? series->batches->pdata[0] : NULL;
+    if (!first || sequence < first->statement->sequence || sequence > series->sequence)
+        return NULL;
+    // They follow on each other: load_batch() sees to it.
+    return series->batches->pdata[sequence - first->statement->sequence];
 }
 
 char *batch_name(const WireStatement *statement)
@@ -65,6 +65,18 @@ void batch_save(Federation *federation, const Platform__State__Batch *batch)
     store_put_text(federation->store, "batch", key, value);
 }
 
+void batch_mark(Federation *federation, const Platform__State__Batch *batch)
+{
+    Platform__State__Mark mark = PLATFORM__STATE__MARK__INIT;
+    mark.seller_has = batch->seller_has;
+    mark.buyer_has = batch->buyer_has;
+    mark.is_netted = batch->is_netted;
+    mark.replaced_by = batch->replaced_by;
+    g_autofree char *key = batch_name(batch->statement);
+    g_autoptr(GBytes) value = message_pack(&mark.base);
+    store_put_text(federation->store, "mark", key, value);
+}
+
 static gboolean is_done(const Platform__State__Batch *batch)
 {
     return batch->is_netted && batch->seller_has && batch->buyer_has;
@@ -75,6 +87,7 @@ static void drop_oldest(Federation *federation, Series *series)
     const Platform__State__Batch *oldest = series->batches->pdata[0];
     g_autofree char *key = batch_name(oldest->statement);
     store_delete_text(federation->store, "batch", key);
+    store_delete_text(federation->store, "mark", key);
     g_ptr_array_remove_index(series->batches, 0);
 }
 
@@ -100,6 +113,9 @@ void settle_save_period(Federation *federation)
     period.number = federation->accounts->period;
     period.closed_at_us = (guint64)federation->accounts->closed_at_us;
     period.from_us = (guint64)federation->accounts->from_us;
+
+    period.stage = federation->accounts->stage;
+    period.done = federation->accounts->done;
     if (federation->accounts->settled_by)
         period.settled_by = federation->accounts->settled_by;
     g_autoptr(GBytes) value = message_pack(&period.base);
@@ -146,12 +162,42 @@ static void load_batch(gpointer data, GBytes *key, GBytes *value)
     Federation *federation = loading->core;
     g_autofree char *name = record_name(key);
     Platform__State__Batch *batch = record_unpack(&platform__state__batch__descriptor, value);
-    if (batch && batch->statement) {
-        append(series_open(federation, batch->statement->seller, batch->statement->buyer), batch);
+    const WireStatement *statement = batch ? batch->statement : NULL;
+    Series *series =
+        statement ? series_open(federation, statement->seller, statement->buyer) : NULL;
+    if (series && (series->batches->len == 0 || statement->sequence == series->sequence + 1)) {
+        append(series, batch);
         return;
     }
-    record_fail(loading, "batch", name, "is damaged");
+    record_fail(loading, "batch", name,
+                series ? "does not follow on the batch before it" : "is damaged");
     wire_free(batch);
+}
+
+static Platform__State__Batch *find_batch(Federation *federation, const char *name)
+{
+    g_auto(GStrv) words = g_strsplit(name, " ", 4);
+    if (g_strv_length(words) != 3)
+        return NULL;
+    Series *series = series_find(federation, words[0], words[1]);
+    return series ? series_find_batch(series, g_ascii_strtoull(words[2], NULL, 16)) : NULL;
+}
+
+static void load_mark(gpointer data, GBytes *key, GBytes *value)
+{
+    RecordLoading *loading = data;
+    g_autofree char *name = record_name(key);
+    Platform__State__Batch *batch = find_batch(loading->core, name);
+    Platform__State__Mark *mark = record_unpack(&platform__state__mark__descriptor, value);
+    if (batch && mark) {
+        batch->seller_has = mark->seller_has;
+        batch->buyer_has = mark->buyer_has;
+        batch->is_netted = mark->is_netted;
+        batch->replaced_by = mark->replaced_by;
+    } else {
+        record_fail(loading, "mark", name, mark ? "is of no batch" : "is damaged");
+    }
+    wire_free(mark);
 }
 
 static void load_period(gpointer data, GBytes *key, GBytes *value)
@@ -166,6 +212,9 @@ static void load_period(gpointer data, GBytes *key, GBytes *value)
     federation->accounts->closed_at_us = (gint64)period->closed_at_us;
     federation->accounts->from_us = (gint64)period->from_us;
     federation->accounts->settled_by = g_strdup(period->settled_by);
+    federation->accounts->stage = period->stage;
+    g_free(federation->accounts->done);
+    federation->accounts->done = g_strdup(period->done);
     wire_free(period);
 }
 
@@ -181,6 +230,7 @@ static void load_netting(gpointer data, GBytes *key, GBytes *value)
 gboolean settle_load(Federation *federation, GError **error)
 {
     return record_load(federation->store, "batch", load_batch, federation, error) &&
+           record_load(federation->store, "mark", load_mark, federation, error) &&
            record_load(federation->store, "period", load_period, federation, error) &&
            record_load(federation->store, "netting", load_netting, federation, error);
 }

@@ -61,7 +61,7 @@ void settle_tell(Federation *federation, Series *series)
 void settle_on_timer(Federation *federation, TimerId timer, const char *id)
 {
     if (timer == TIMER_PERIOD) {
-        settle_close(federation);
+        settle_continue(federation);
         return;
     }
     Series *series = g_tree_lookup(federation->accounts->series, id);
@@ -82,6 +82,7 @@ static void note_objection(Federation *federation, Platform__State__Batch *batch
     next.objections = objections;
     next.n_objections++;
     batch_save(federation, &next);
+    batch_mark(federation, &next);
     Platform__State__Batch *copy = message_copy(&next.base);
     Platform__State__Batch old = *batch;
     *batch = *copy;
@@ -105,7 +106,7 @@ static void go_back(Federation *federation, Series *series, const char *party, g
         if (batch->statement->sequence < expected || !*answer_of(batch, party))
             continue;
         *answer_of(batch, party) = FALSE;
-        batch_save(federation, batch);
+        batch_mark(federation, batch);
     }
 }
 
@@ -126,7 +127,7 @@ void settle_on_dispute(gpointer data, const Sender *sender, gconstpointer messag
     }
     *has = TRUE;
     if (dispute->status == STATUS_OK || batch->n_objections >= OBJECTIONS_MAX)
-        batch_save(federation, batch);
+        batch_mark(federation, batch);
     else
         note_objection(federation, batch, sender->id, dispute);
     series->repeat_us = 0;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A period closes: by the clock, or because an operator says so. Everything that has come in goes
-// into batches, each pair that ever had one gets one, and all are netted, in one commit.
+// into batches, each pair that ever had one gets one, and all are netted: in as many passes as that
+// takes, each with a commit of its own, so that messages are heard in between and a restart goes on
+// where the last commit was. What comes in meanwhile may be in it or in the next one.
 
 #include "platform/settle.h"
 
@@ -12,36 +14,21 @@
 // Who has not reported by then has lost its claim.
 #define LATE_US (7 * G_TIME_SPAN_DAY)
 
-static gboolean is_own(const WireCharge *charge)
+// So many records are looked at in one pass, and each pair counts for some.
+#define PASS_RECORDS 2000
+#define PAIR_RECORDS 10
+
+#define STAGE(name) PLATFORM__STATE__SETTLE_STAGE__SETTLE_##name
+
+// When its clock was set back, nobody knows how long it has waited.
+gboolean settle_is_ripe(const Federation *federation, const WireCharge *charge)
 {
-    return strcmp(charge->seller, charge->buyer) == 0;
+    gint64 received_us = (gint64)charge->received_at_us;
+    return charge->is_metered || received_us + RIPE_US <= federation->now ||
+           received_us > federation->now;
 }
 
-// The buyer's word is there, or has been waited for.
-static gboolean is_ripe(const Federation *federation, const WireCharge *charge)
-{
-    return charge->is_metered || is_own(charge) ||
-           (gint64)charge->received_at_us + RIPE_US <= federation->now;
-}
-
-// --- what goes into the period -------------------------------------------------------------------
-
-typedef struct {
-    Federation *federation;
-    GHashTable *by_series; // Series → GPtrArray of WireCharge
-    GPtrArray *forgotten;  // record ID
-} Closing;
-
-static void take(Closing *closing, WireCharge *charge)
-{
-    Series *series = series_open(closing->federation, charge->seller, charge->buyer);
-    GPtrArray *charges = g_hash_table_lookup(closing->by_series, series);
-    if (!charges) {
-        charges = g_ptr_array_new();
-        g_hash_table_insert(closing->by_series, series, charges);
-    }
-    g_ptr_array_add(charges, charge);
-}
+// --- what is over --------------------------------------------------------------------------------
 
 // Somebody who took part may still report, and say that it was less.
 static gboolean is_open(const Federation *federation, const WireCharge *charge)
@@ -50,25 +37,87 @@ static gboolean is_open(const Federation *federation, const WireCharge *charge)
     return g_hash_table_contains(federation->accounts->grants, name);
 }
 
+// A seller that does not know yet where its record went may say it again.
+static gboolean is_told(Federation *federation, const WireCharge *charge)
+{
+    const Series *series = series_find(federation, charge->seller, charge->buyer);
+    const Platform__State__Batch *batch =
+        series ? series_find_batch(series, charge->sequence) : NULL;
+    return !batch || batch->seller_has;
+}
+
 // What was settled in an earlier period, and can become no less, is not needed any more: the
 // statements have it. What a provider did for itself nobody pays.
-static gboolean sort_charge(gpointer id, gpointer value, gpointer data)
+static gboolean is_needed(Federation *federation, const WireCharge *charge)
 {
-    Closing *closing = data;
-    WireCharge *charge = value;
-    if (is_own(charge) || (charge->sequence > 0 && !is_open(closing->federation, charge)))
-        g_ptr_array_add(closing->forgotten, id);
-    else if (charge->sequence == 0 && is_ripe(closing->federation, charge))
-        take(closing, charge);
+    return !charge_is_own(charge) && (is_open(federation, charge) || !is_told(federation, charge));
+}
+
+// FALSE: there is more.
+static gboolean forget_some(Federation *federation, guint *n_left)
+{
+    Accounts *accounts = federation->accounts;
+    for (; *n_left > 0; (*n_left)--) {
+        GTreeNode *node = g_tree_upper_bound(accounts->over, accounts->at.record);
+        if (!node)
+            return TRUE;
+        const WireCharge *charge = g_tree_node_value(node);
+        g_strlcpy(accounts->at.record, charge->record, sizeof accounts->at.record);
+        if (!is_needed(federation, charge))
+            charge_forget(federation, accounts->at.record);
+    }
     return FALSE;
 }
 
-static gboolean settle_one(gpointer name, gpointer value, gpointer data)
+// --- what goes into the period -------------------------------------------------------------------
+
+static Series *series_after(const Accounts *accounts, const char *name)
 {
-    Closing *closing = data;
-    g_autoptr(GPtrArray) none = g_ptr_array_new();
-    GPtrArray *charges = g_hash_table_lookup(closing->by_series, value);
-    settle_series(closing->federation, value, charges ? charges : none);
+    GTreeNode *node = g_tree_upper_bound(accounts->series, name);
+    return node ? g_tree_node_value(node) : NULL;
+}
+
+static gboolean has_ripe(const Federation *federation, const Due *due)
+{
+    DuePosition position = {0};
+    WireCharge *charge = due_next(due, &position);
+    while (charge && !settle_is_ripe(federation, charge))
+        charge = due_next(due, &position);
+    return charge != NULL;
+}
+
+// The next pair that has had batches, or gets its first; NULL: there is none.
+static Series *next_series(Federation *federation, const Due **ret_due)
+{
+    const Accounts *accounts = federation->accounts;
+    Series *series = series_after(accounts, accounts->done);
+    const Due *due = due_after(accounts, accounts->done);
+    while (due && (!series || strcmp(due->name, series->name) < 0)) {
+        *ret_due = due;
+        if (has_ripe(federation, due))
+            return series_open(federation, due->seller, due->buyer);
+        due = due_after(accounts, due->name);
+    }
+    *ret_due = due && series && strcmp(due->name, series->name) == 0 ? due : NULL;
+    return series;
+}
+
+// FALSE: there is more.
+static gboolean settle_some(Federation *federation, guint *n_left)
+{
+    Accounts *accounts = federation->accounts;
+    while (*n_left > 0) {
+        const Due *due = NULL;
+        Series *series = next_series(federation, &due);
+        if (!series)
+            return TRUE;
+        if (!settle_series(federation, series, due, n_left))
+            return FALSE;
+        *n_left -= MIN(*n_left, PAIR_RECORDS);
+        g_free(accounts->done);
+        accounts->done = g_strdup(series->name);
+        accounts->at = (DuePosition){0};
+    }
     return FALSE;
 }
 
@@ -108,39 +157,71 @@ static void forget_late(Federation *federation)
 
 // --- closing -------------------------------------------------------------------------------------
 
+// A clock that was set back makes no period longer.
 static void arm_period(Federation *federation)
 {
+    const Accounts *accounts = federation->accounts;
     gint64 period_us = (gint64)federation->config->accounts.period_s * G_USEC_PER_SEC;
-    if (period_us > 0)
+    gint64 since_us = MIN(accounts->closed_at_us, federation->now);
+    if (accounts->stage != STAGE(IDLE))
+        timers_arm(federation->timers, TIMER_PERIOD, "", federation->now + 1);
+    else if (period_us > 0)
         timers_arm(federation->timers, TIMER_PERIOD, "",
-                   MAX(federation->accounts->closed_at_us + period_us, federation->now));
+                   MAX(since_us + period_us, federation->now));
+}
+
+static void enter(Accounts *accounts, Platform__State__SettleStage stage)
+{
+    accounts->stage = stage;
+    accounts->at = (DuePosition){0};
+    g_free(accounts->done);
+    accounts->done = g_strdup("");
+}
+
+static void finish(Federation *federation)
+{
+    Accounts *accounts = federation->accounts;
+    enter(accounts, STAGE(IDLE));
+    accounts->finished_us = federation->now;
+    settle_net(federation, (guint64)accounts->from_us);
+    forget_late(federation);
+    g_tree_foreach(accounts->series, tell_one, federation);
+}
+
+static void step(Federation *federation)
+{
+    Accounts *accounts = federation->accounts;
+    guint n_left = PASS_RECORDS;
+    if (accounts->stage == STAGE(FORGET) && forget_some(federation, &n_left))
+        enter(accounts, STAGE(BATCH));
+    if (accounts->stage == STAGE(BATCH) && settle_some(federation, &n_left))
+        finish(federation);
+    settle_save_period(federation);
+    arm_period(federation);
 }
 
 void settle_close(Federation *federation)
 {
     Accounts *accounts = federation->accounts;
-    Closing closing = {
-        federation,
-        g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref),
-        g_ptr_array_new(),
-    };
+    if (accounts->stage != STAGE(IDLE))
+        return;
     accounts->period++;
-    accounts->from_us = accounts->closed_at_us;
+    accounts->from_us = MIN(accounts->closed_at_us, federation->now);
     accounts->closed_at_us = federation->now;
-    g_tree_foreach(accounts->charges, sort_charge, &closing);
-    g_tree_foreach(accounts->series, settle_one, &closing);
-    settle_net(federation, (guint64)accounts->from_us);
-    for (guint i = 0; i < closing.forgotten->len; i++)
-        charge_forget(federation, closing.forgotten->pdata[i]);
-    forget_late(federation);
-    settle_save_period(federation);
-    g_tree_foreach(accounts->series, tell_one, federation);
-    arm_period(federation);
-    g_hash_table_unref(closing.by_series);
-    g_ptr_array_unref(closing.forgotten);
+    enter(accounts, STAGE(FORGET));
+    step(federation);
 }
 
-// After a restart: what was not answered is said again, and what is due is closed.
+void settle_continue(Federation *federation)
+{
+    if (federation->accounts->stage == STAGE(IDLE))
+        settle_close(federation);
+    else
+        step(federation);
+}
+
+// After a restart: what was not answered is said again, what was closing goes on, and what is due
+// is closed.
 void settle_resume(Federation *federation)
 {
     if (federation->accounts->closed_at_us == 0)

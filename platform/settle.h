@@ -1,8 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// Periods of settlement. Inside the federation core: settle.c closes periods, settle-batch.c makes
-// batches, settle-net.c nets them, settle-tell.c tells the parties, settle-store.c keeps it all.
+// Periods of settlement. Inside the federation core: settle.c closes periods, piece by piece,
+// settle-batch.c makes batches, settle-net.c nets them, settle-tell.c tells the parties,
+// settle-store.c keeps it all.
 
 #include "platform/accounts.h"
 #include "platform/rate.h"
@@ -29,12 +30,17 @@ Platform__State__Batch *series_find_batch(const Series *series, guint64 sequence
 // be freed.
 char *batch_name(const WireStatement *statement);
 void batch_save(Federation *federation, const Platform__State__Batch *batch);
+// Who has it, whether it is netted, and what stands for it have changed, and nothing else.
+void batch_mark(Federation *federation, const Platform__State__Batch *batch);
 // Takes it over: the last of its series from now on.
 void series_add(Federation *federation, Series *series, Platform__State__Batch *batch);
 
-// Of everything that a seller did for a buyer in the period that closes: WireCharge, in any order.
-// What cannot go into a batch yet is left out. Empty: an empty batch.
-void settle_series(Federation *federation, Series *series, GPtrArray *charges);
+// Of what a seller did for a buyer in the period that closes: the next batches, until so many
+// records were looked at. FALSE: there is more. What cannot go into a batch yet is left out; a
+// period without any record has an empty batch. `due` may be NULL.
+gboolean settle_series(Federation *federation, Series *series, const Due *due, guint *n_left);
+// The buyer's word is there, or has been waited for.
+gboolean settle_is_ripe(const Federation *federation, const WireCharge *charge);
 // What was charged in a batch has become less: another one stands for it.
 void settle_correct(Federation *federation, WireCharge *charge);
 

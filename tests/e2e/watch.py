@@ -184,6 +184,16 @@ def test_bench_scales(fed):
     assert "needs no federation" in fed.run("bench", "scale", "x", code=2)
 
 
+def test_bench_accounts(fed):
+    report = json.loads(fed.run("bench", "accounts", "--records", "3000", "--json"))
+    assert [row["records"] for row in report["rows"]] == [30, 300, 3000], report
+    for row in report["rows"]:
+        assert row["take_us"] > 0 and row["close_us"] >= row["longest_us"] > 0, row
+        assert row["batches"] > 0 and row["passes"] > 0, row
+    assert set(report["exponents"]) >= {"take_us", "close_us", "bytes"}, report
+    assert "needs no federation" in fed.run("bench", "accounts", "x", code=2)
+
+
 def test_bench_hands_over(fed):
     description = str(fabric.ROOT / "tools" / "demo" / "published-networks.yaml")
     report = json.loads(fed.run("bench", "handover", description, "--rounds", "20", "--runs", "1",

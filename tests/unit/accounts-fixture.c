@@ -16,7 +16,7 @@ FederationFixture *accounts_fixture_new(void)
     return fixture;
 }
 
-void accounts_set_prices(FederationFixture *fixture, const char *currency_of_b)
+void accounts_set_standing(FederationFixture *fixture, const char *currency_of_b)
 {
     static FederationPrice dear = {.micro_per_key = 5000000}, cheap = {.micro_per_key = 2000000};
     static FederationTariff of_b = {.seller = (char *)"b", .decimals = 2};
@@ -35,9 +35,17 @@ void accounts_set_prices(FederationFixture *fixture, const char *currency_of_b)
     g_ptr_array_add(tariffs, &of_b);
     g_ptr_array_add(tariffs, &of_all);
     FederationAccounts config = {.tariffs = tariffs};
+    tariffs_clear(fixture->federation->accounts);
+    tariffs_init(fixture->federation->accounts, &config);
+}
+
+void accounts_set_prices(FederationFixture *fixture, const char *currency_of_b)
+{
+    FederationAccounts none = {0};
     accounts_free(fixture->federation->accounts);
-    fixture->federation->accounts = accounts_new(&config);
+    fixture->federation->accounts = accounts_new(&none);
     fixture->federation->accounts->closed_at_us = fixture->federation->now;
+    accounts_set_standing(fixture, currency_of_b);
 }
 
 void accounts_grant(FederationFixture *fixture, const Request *request)
@@ -185,4 +193,47 @@ void accounts_answer(FederationFixture *fixture, const char *party, guint64 sequ
     dispute.text = (char *)(status == STATUS_OK ? "" : "no");
     dispute.expected = expected;
     settle_on_dispute(fixture->federation, &(Sender){party, ROLE_AGENT, 1}, &dispute);
+}
+
+static gboolean acknowledge(gpointer name, gpointer value, gpointer federation)
+{
+    const Series *series = value;
+    for (guint i = 0; i < series->batches->len; i++) {
+        const Platform__State__Batch *batch = series->batches->pdata[i];
+        WireDispute dispute = WIRE_DISPUTE_INIT;
+        dispute.seller = series->seller;
+        dispute.buyer = series->buyer;
+        dispute.sequence = batch->statement->sequence;
+        dispute.status = QKDNF__V1__STATUS__STATUS_OK;
+        settle_on_dispute(federation, &(Sender){series->seller, ROLE_AGENT, 1}, &dispute);
+        settle_on_dispute(federation, &(Sender){series->buyer, ROLE_AGENT, 1}, &dispute);
+    }
+    return FALSE;
+}
+
+void accounts_acknowledge(FederationFixture *fixture)
+{
+    g_tree_foreach(fixture->federation->accounts->series, acknowledge, fixture->federation);
+}
+
+void accounts_add_charges(FederationFixture *fixture, guint n, const char *dispute)
+{
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *record = g_strdup_printf("%08x-89ab-4cde-8f01-23456789abcd", i);
+        WireCharge charge = WIRE_CHARGE_INIT;
+        charge.record = record;
+        charge.request = (char *)FEDERATION_UUID;
+        charge.session = (char *)FEDERATION_UUID;
+        charge.seller = (char *)"b";
+        charge.buyer = (char *)"a";
+        charge.purpose = QKDNF__V1__USAGE_PURPOSE__USAGE_PURPOSE_TRANSIT;
+        charge.keys = charge.charged_keys = 1;
+        charge.bits = charge.charged_bits = 256;
+        charge.start_us = charge.end_us = (guint64)fixture->federation->now;
+        charge.charged_us = G_MAXUINT32;
+        charge.is_metered = TRUE;
+        charge.dispute = (char *)dispute;
+        charge_add(fixture->federation, message_copy(&charge.base));
+        charge_save(fixture->federation, charge_find(fixture->federation, record));
+    }
 }

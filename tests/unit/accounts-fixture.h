@@ -11,6 +11,8 @@
 FederationFixture *accounts_fixture_new(void);
 // b asks 5 cents a key, all others 2; everything before is forgotten.
 void accounts_set_prices(FederationFixture *fixture, const char *currency_of_b);
+// After a restart: the same prices, as the settings have them.
+void accounts_set_standing(FederationFixture *fixture, const char *currency_of_b);
 
 // Two keys from a's user to d's, over b; and all three have done it.
 Request *accounts_ask(FederationFixture *fixture);
@@ -42,6 +44,12 @@ const WireStatement *accounts_statement_of(FederationFixture *fixture, const cha
 // What a party says of a batch of b to a.
 void accounts_answer(FederationFixture *fixture, const char *party, guint64 sequence, Status status,
                      guint64 expected);
+
+// All parties have all batches.
+void accounts_acknowledge(FederationFixture *fixture);
+
+// n records of b for a, each of one key; all of the same time and as many bits.
+void accounts_add_charges(FederationFixture *fixture, guint n, const char *dispute);
 
 // Of the last netting: "a:-14 b:10 d:4".
 char *accounts_positions(const FederationFixture *fixture);

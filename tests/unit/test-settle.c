@@ -24,6 +24,7 @@ static void test_settles(void)
     g_assert_cmpint(accounts_statement_of(fixture, "d", 1)->amount, ==, 4);
     accounts_assert_positions(fixture, "a:-14 b:10 d:4");
     // Nothing is settled twice, and an empty period has its number.
+    accounts_acknowledge(fixture);
     settle_close(fixture->federation);
     const WireStatement *second = accounts_statement_of(fixture, "b", 2);
     g_assert_cmpuint(second->n_records, ==, 0);
@@ -201,31 +202,13 @@ static void test_the_buyers_word_counts_late(void)
     g_assert_cmpuint(accounts_statement_of(fixture, "b", 4)->replaces, ==, 1);
     accounts_report(fixture, request, &(AccountsReport){"d", 2, ACCOUNTS_BITS, 0});
     settle_close(fixture->federation);
+    // Who has not its batches yet may say again what is in them.
+    settle_close(fixture->federation);
+    g_assert_cmpint(accounts_report(fixture, request, &(AccountsReport){"b", 2, ACCOUNTS_BITS, 0}),
+                    ==, STATUS_OK);
+    accounts_acknowledge(fixture);
     settle_close(fixture->federation);
     g_assert_cmpint(g_tree_nnodes(fixture->federation->accounts->charges), ==, 0);
-}
-
-// As b reports them; all of the same time and as many bits.
-static void add_charges(FederationFixture *fixture, guint n, const char *dispute)
-{
-    for (guint i = 0; i < n; i++) {
-        g_autofree char *record = g_strdup_printf("%08x-89ab-4cde-8f01-23456789abcd", i);
-        WireCharge charge = WIRE_CHARGE_INIT;
-        charge.record = record;
-        charge.request = (char *)FEDERATION_UUID;
-        charge.session = (char *)FEDERATION_UUID;
-        charge.seller = (char *)"b";
-        charge.buyer = (char *)"a";
-        charge.purpose = QKDNF__V1__USAGE_PURPOSE__USAGE_PURPOSE_TRANSIT;
-        charge.keys = charge.charged_keys = 1;
-        charge.bits = charge.charged_bits = 256;
-        charge.start_us = charge.end_us = (guint64)fixture->federation->now;
-        charge.charged_us = G_MAXUINT32;
-        charge.is_metered = TRUE;
-        charge.dispute = (char *)dispute;
-        charge_add(fixture->federation, message_copy(&charge.base));
-        charge_save(fixture->federation, charge_find(fixture->federation, record));
-    }
 }
 
 // Others were settled at the prices of their time.
@@ -233,7 +216,7 @@ static void test_one_record_is_corrected(void)
 {
     g_autoptr(FederationFixture) fixture = accounts_fixture_new();
     accounts_set_prices(fixture, "EUR");
-    add_charges(fixture, 3, "");
+    accounts_add_charges(fixture, 3, "");
     settle_close(fixture->federation);
     g_assert_cmpint(accounts_statement_of(fixture, "b", 1)->amount, ==, 15);
     WireCharge *charge = charge_find(fixture->federation, "00000001-89ab-4cde-8f01-23456789abcd");
@@ -269,7 +252,7 @@ static void test_a_batch_fits_its_kind(void)
         "%s metered %u keys of %" G_GUINT64_FORMAT " bits, the platform granted %u of %d, %s got "
         "%u of %" G_GUINT64_FORMAT ", %s metered %" G_GUINT64_FORMAT " ms, %s got %d",
         id, G_MAXUINT, G_MAXUINT64, 2u, 512, id, G_MAXUINT, G_MAXUINT64, id, G_MAXUINT64, id, 1);
-    add_charges(fixture, BATCH_RECORDS_MAX + 1, dispute);
+    accounts_add_charges(fixture, BATCH_RECORDS_MAX + 1, dispute);
     settle_close(fixture->federation);
     const WireStatement *statement = accounts_statement_of(fixture, "b", 1);
     g_assert_cmpuint(statement->n_records, ==, BATCH_RECORDS_MAX);
@@ -283,7 +266,7 @@ static void test_keeps_what_is_not_over(void)
 {
     g_autoptr(FederationFixture) fixture = accounts_fixture_new();
     accounts_set_prices(fixture, "NOK");
-    add_charges(fixture, 1, "");
+    accounts_add_charges(fixture, 1, "");
     for (guint i = 0; i < 1010; i++)
         settle_close(fixture->federation);
     Series *series = series_find(fixture->federation, "b", "a");
@@ -308,7 +291,7 @@ static void test_keeps_what_is_not_over(void)
 static void test_objects_for_ever(void)
 {
     g_autoptr(FederationFixture) fixture = accounts_fixture_new();
-    add_charges(fixture, 1, "");
+    accounts_add_charges(fixture, 1, "");
     settle_close(fixture->federation);
     settle_close(fixture->federation);
     guint64 before = outbox_n_added(fixture->federation->outbox, KIND_STATEMENT);

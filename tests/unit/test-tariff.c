@@ -167,6 +167,7 @@ static void test_outlives_its_agreement(void)
     // Nothing needs it any more once all is settled for good.
     accounts_report(fixture, request, &(AccountsReport){"d", 2, ACCOUNTS_BITS, 0});
     settle_close(fixture->federation);
+    accounts_acknowledge(fixture);
     settle_close(fixture->federation);
     g_assert_cmpuint(n_contracts(fixture), ==, 0);
     federation_fixture_restart(fixture, NULL);

@@ -23,6 +23,7 @@ static GPtrArray *list_arguments(const AllMeasure *measure, const char *program,
     append_number(argv, "--runs", settings->n_runs);
     append_number(argv, "--gap-us", settings->gap_us);
     append_number(argv, "--sessions", settings->n_sessions);
+    append_number(argv, "--records", settings->n_records);
     g_ptr_array_add(argv, NULL);
     return argv;
 }

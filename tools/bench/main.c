@@ -2,6 +2,7 @@
 //
 // qkdnf bench: measures, beside the floor, in one run on one machine.
 
+#include "tools/bench/accounts.h"
 #include "tools/bench/all.h"
 #include "tools/bench/authentication.h"
 #include "tools/bench/durability.h"
@@ -24,7 +25,14 @@
 
 #define N_MAX 1000000
 
-enum { OPTION_FEDERATION = 1, OPTION_ROUNDS, OPTION_RUNS, OPTION_GAP, OPTION_SESSIONS };
+enum {
+    OPTION_FEDERATION = 1,
+    OPTION_ROUNDS,
+    OPTION_RUNS,
+    OPTION_GAP,
+    OPTION_SESSIONS,
+    OPTION_RECORDS
+};
 
 typedef json_t *(*MeasureFn)(const char *dir, const BenchSettings *settings, GError **error);
 
@@ -48,6 +56,7 @@ static const Measure measures[] = {
     {"reroute", NULL, bench_reroute, reroute_format_table},
     {"scale", NULL, bench_scale, scale_format_table},
     {"authentication", NULL, bench_authentication, authentication_format_table},
+    {"accounts", NULL, bench_accounts, accounts_format_table},
     {"all", NULL, NULL, NULL}, // the others
 };
 
@@ -67,6 +76,8 @@ static const struct argp_option options[] = {
     {"gap-us", OPTION_GAP, "N", 0, "mean pause between rounds (default: 2000)", 0},
     {"sessions", OPTION_SESSIONS, "N", 0,
      "of reroute: at most so many; of scale: ten times as many (default: 10000)", 0},
+    {"records", OPTION_RECORDS, "N", 0,
+     "of accounts: a hundredth, a tenth and all of so many (default: 1000000)", 0},
     {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };
@@ -94,7 +105,7 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
         argp_error(
             state,
             "expected request, throughput, kme, relay, floor, durability, handover, reroute, "
-            "scale, authentication or all, not '%s'",
+            "scale, authentication, accounts or all, not '%s'",
             value);
 }
 
@@ -134,6 +145,9 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
     case OPTION_SESSIONS:
         parse_number(state, "--sessions", value, &arguments->settings.n_sessions);
         return 0;
+    case OPTION_RECORDS:
+        parse_number(state, "--records", value, &arguments->settings.n_records);
+        return 0;
     case 'j':
         arguments->json = TRUE;
         return 0;
@@ -152,7 +166,7 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_option,
     .args_doc = "request|throughput|kme|relay|floor|durability|handover|all "
-                "FILE\nreroute|scale|authentication",
+                "FILE\nreroute|scale|authentication|accounts",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
@@ -164,8 +178,10 @@ static const struct argp argp = {
         "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
         "to move sessions to another way when a border link fails (reroute), how the platform's "
         "core grows with providers and "
-        "sessions (scale), or what it costs that "
-        "frames are authenticated (authentication). Or all of these, one after the other (all).",
+        "sessions (scale), what it costs that "
+        "frames are authenticated (authentication), or how long it takes to rate, batch and "
+        "reconcile records of usage, and how that grows (accounts). Or all of these, one after the "
+        "other (all).",
 };
 
 static int fail(int exit_code, const GError *error)
@@ -264,8 +280,11 @@ static int measure_described(Arguments *arguments)
 
 int main(int argc, char **argv)
 {
-    Arguments arguments = {
-        .settings = {.n_rounds = 200, .n_runs = 3, .gap_us = 2000, .n_sessions = 10000}};
+    Arguments arguments = {.settings = {.n_rounds = 200,
+                                        .n_runs = 3,
+                                        .gap_us = 2000,
+                                        .n_sessions = 10000,
+                                        .n_records = 1000000}};
     session_prepare_process();
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version = "qkdnf " QKDNF_VERSION;

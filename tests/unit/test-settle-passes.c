@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A period of many records closes in many passes: between any two of them the platform may die, and
+// be asked, told and paid; every record is in one batch.
+
+#include "tests/unit/accounts-fixture.h"
+
+#include <string.h>
+
+#define N_RECORDS 9000
+
+static FederationFixture *fixture_new(guint n_records)
+{
+    FederationFixture *fixture = accounts_fixture_new();
+    accounts_set_prices(fixture, "EUR");
+    accounts_add_charges(fixture, n_records, "");
+    return fixture;
+}
+
+static gboolean is_closing(const FederationFixture *fixture)
+{
+    return fixture->federation->accounts->stage != PLATFORM__STATE__SETTLE_STAGE__SETTLE_IDLE;
+}
+
+static void next_pass(FederationFixture *fixture)
+{
+    federation_tick(fixture->federation, fixture->federation->now + 1);
+}
+
+// Each record once, in a row of batches; their sum.
+static gint64 check_batches(const FederationFixture *fixture, guint n_records)
+{
+    const Series *series = series_find(fixture->federation, "b", "a");
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    gint64 sum = 0;
+    for (guint i = 0; i < series->batches->len; i++) {
+        const WireStatement *statement =
+            ((Platform__State__Batch *)series->batches->pdata[i])->statement;
+        g_assert_cmpuint(statement->sequence, ==, i + 1);
+        for (gsize j = 0; j < statement->n_items; j++)
+            g_assert_true(g_hash_table_add(seen, statement->items[j]->record));
+        sum += statement->amount;
+    }
+    g_assert_cmpuint(g_hash_table_size(seen), ==, n_records);
+    return sum;
+}
+
+static void test_in_pieces(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    guint n_passes = 1;
+    settle_close(fixture->federation);
+    for (; is_closing(fixture); n_passes++) {
+        // It does so already.
+        settle_close(fixture->federation);
+        g_assert_cmpuint(fixture->federation->accounts->period, ==, 1);
+        next_pass(fixture);
+    }
+    g_assert_cmpuint(n_passes, >=, 4);
+    g_assert_cmpint(check_batches(fixture, N_RECORDS), ==, 5 * N_RECORDS);
+    accounts_assert_positions(fixture, "a:-45000 b:45000");
+    // And so they are forgotten.
+    accounts_acknowledge(fixture);
+    settle_close(fixture->federation);
+    for (n_passes = 1; is_closing(fixture); n_passes++)
+        next_pass(fixture);
+    g_assert_cmpuint(n_passes, >=, 4);
+    g_assert_cmpint(g_tree_nnodes(fixture->federation->accounts->charges), ==, 0);
+    g_assert_cmpint(check_batches(fixture, N_RECORDS), ==, 5 * N_RECORDS);
+    accounts_assert_positions(fixture, "a:0 b:0");
+}
+
+// It dies after each commit, and before each.
+static void test_dies_between(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    federation_fixture_restart(fixture, NULL);
+    accounts_set_standing(fixture, "EUR");
+    settle_close(fixture->federation);
+    while (is_closing(fixture)) {
+        federation_fixture_restart(fixture, NULL);
+        accounts_set_standing(fixture, "EUR");
+        g_assert_true(is_closing(fixture));
+        next_pass(fixture);
+        federation_fixture_crash(fixture, NULL);
+        accounts_set_standing(fixture, "EUR");
+        g_assert_true(is_closing(fixture));
+        next_pass(fixture);
+    }
+    g_assert_cmpuint(fixture->federation->accounts->period, ==, 1);
+    g_assert_cmpint(check_batches(fixture, N_RECORDS), ==, 5 * N_RECORDS);
+    accounts_assert_positions(fixture, "a:-45000 b:45000");
+}
+
+// An operator is answered once it is done, and means one period.
+static void test_is_answered_at_the_end(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    WireAccountsCommand command = WIRE_ACCOUNTS_COMMAND_INIT;
+    WireAdmin admin = WIRE_ADMIN_INIT;
+    Federation *federation = fixture->federation;
+    command.action = QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_SETTLE;
+    admin.id = (char *)FEDERATION_UUID;
+    admin.command_case = QKDNF__V1__ADMIN__COMMAND_ACCOUNTS;
+    admin.accounts = &command;
+    guint64 before = outbox_n_added(federation->outbox, KIND_ADMIN_REPLY);
+    accounts_on_command(federation, &(Sender){"op", ROLE_OPERATOR, 1}, &admin);
+    while (is_closing(fixture)) {
+        accounts_on_command(federation, &(Sender){"op", ROLE_OPERATOR, 1}, &admin);
+        g_assert_cmpuint(outbox_n_added(federation->outbox, KIND_ADMIN_REPLY), ==, before);
+        next_pass(fixture);
+    }
+    accounts_on_command(federation, &(Sender){"op", ROLE_OPERATOR, 1}, &admin);
+    g_assert_cmpuint(outbox_n_added(federation->outbox, KIND_ADMIN_REPLY), ==, before + 1);
+    g_assert_cmpuint(federation->accounts->period, ==, 1);
+}
+
+// What comes in meanwhile is in this period or the next one, once.
+static void test_goes_on_meanwhile(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    settle_close(fixture->federation);
+    g_assert_true(is_closing(fixture));
+    Request *request = accounts_ask_as(fixture, "11234567-89ab-4cde-8f01-23456789abcd");
+    accounts_grant(fixture, request);
+    accounts_report_all(fixture, request);
+    while (is_closing(fixture))
+        next_pass(fixture);
+    settle_close(fixture->federation);
+    while (is_closing(fixture))
+        next_pass(fixture);
+    g_assert_cmpint(check_batches(fixture, N_RECORDS + 1), ==, 5 * N_RECORDS + 10);
+    g_assert_cmpint(accounts_statement_of(fixture, "d", 1)->amount, ==, 4);
+}
+
+// A period has its minimum once, whatever passes it took, and in each currency.
+static void test_has_one_minimum(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    WireCharge *charge = charge_find(fixture->federation, "00000000-89ab-4cde-8f01-23456789abcd");
+    WireTariff *tariff = (WireTariff *)tariff_of(fixture->federation, charge);
+    tariff->minimum = 50000;
+    settle_close(fixture->federation);
+    while (is_closing(fixture))
+        next_pass(fixture);
+    g_assert_cmpint(check_batches(fixture, N_RECORDS), ==, 50000);
+    accounts_assert_positions(fixture, "a:-50000 b:50000");
+}
+
+// A clock that is set back makes nothing wait for the time that it had.
+static void test_a_clock_is_set_back(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Federation *federation = fixture->federation;
+    accounts_set_prices(fixture, "EUR");
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    accounts_report(fixture, request, &(AccountsReport){"b", 2, ACCOUNTS_BITS, 0});
+    federation->now -= 365 * G_TIME_SPAN_DAY;
+    settle_close(federation);
+    const WireStatement *statement = accounts_statement_of(fixture, "b", 1);
+    g_assert_cmpint(statement->amount, ==, 10);
+    g_assert_cmpuint(statement->from_us, <=, statement->until_us);
+    g_assert_cmpuint(statement->until_us, ==, (guint64)federation->now);
+    accounts_assert_positions(fixture, "a:-10 b:10");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/settle-passes/in-pieces", test_in_pieces);
+    g_test_add_func("/settle-passes/dies-between", test_dies_between);
+    g_test_add_func("/settle-passes/is-answered-at-the-end", test_is_answered_at_the_end);
+    g_test_add_func("/settle-passes/goes-on-meanwhile", test_goes_on_meanwhile);
+    g_test_add_func("/settle-passes/has-one-minimum", test_has_one_minimum);
+    g_test_add_func("/settle-passes/a-clock-is-set-back", test_a_clock_is_set_back);
+    return g_test_run();
+}
