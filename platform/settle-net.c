@@ -122,6 +122,19 @@ static GPtrArray *make_payments(const GPtrArray *positions)
     }
 }
 
+static void tell_waiting(Federation *federation, const GPtrArray *waiting)
+{
+    if (waiting->len == 0)
+        return;
+    federation_event(federation,
+                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                                  .name = "netting.waits",
+                                  .subject = waiting->pdata[0],
+                                  .cause = "no exchange rate of its currency is valid yet; "
+                                           "expected one in the setting accounts.rates"},
+                     "it and %u more wait for the next period", waiting->len - 1);
+}
+
 void settle_net(Federation *federation, guint64 from_us)
 {
     g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(g_free);
@@ -142,5 +155,6 @@ void settle_net(Federation *federation, guint64 from_us)
     netting.waiting = (char **)waiting->pdata;
     netting.n_waiting = waiting->len;
     netting_add(federation, message_copy(&netting.base), TRUE);
+    tell_waiting(federation, waiting);
     g_tree_unref(net.positions);
 }

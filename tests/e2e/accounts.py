@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A period of the published networks with traffic, a session, a fault, a handover and users away from
-home, and its money computed again by somebody else: from nothing but the raw bus, the published
-contract and the price list."""
+"""A period of the published networks with traffic, an agreement that begins and ends, a session, a
+fault, a handover and users away from home, and its money computed again by somebody else: from
+nothing but the raw bus, the published contract and the price list."""
 
 import collections
 import contextlib
@@ -24,8 +24,10 @@ DELIVER = 1
 # Prices in millionths of a minor unit; most amounts are no whole minor units.
 PRICES = {
     "all": {"currency": "EUR", "key": 1_370_000, "bit": 1_700, "second": 2_500_000},
-    "vienna": {"currency": "NOK", "key": 7_333_333, "bit": 0, "second": 0},
+    "vienna": {"currency": "NOK", "key": 7_333_333, "bit": 0, "second": 0, "minimum": 50_000},
 }
+# What Cambridge asks of Madrid while they have an agreement of their own.
+AGREED = {"currency": "EUR", "key": 4_100_003, "bit": 900, "second": 0}
 # Minor units of a euro for so many of a krone.
 KRONE = (86, 1000)
 ACCOUNTS = """
@@ -33,7 +35,7 @@ ACCOUNTS = """
     currency: EUR
     tariffs:
       - {currency: EUR, prices: [{micro_per_key: 1370000, micro_per_bit: 1700, micro_per_second: 2500000}]}
-      - {seller: vienna, currency: NOK, prices: [{micro_per_key: 7333333}]}
+      - {seller: vienna, currency: NOK, minimum: 50000, prices: [{micro_per_key: 7333333}]}
     rates: [{currency: NOK, numerator: 86, denominator: 1000}]
 """
 # A seller hears later than the buyer that a session's key is granted.
@@ -83,7 +85,12 @@ class Period:
         head = "  operators: [admin]\n"
         description = path.read_text()
         assert head in description
-        self.fed = fabric.Fabric(build, description.replace(head, head + ACCOUNTS.lstrip("\n"), 1))
+        description = description.replace(head, head + ACCOUNTS.lstrip("\n"), 1)
+        for provider in ("madrid", "cambridge"):
+            line = f"  - id: {provider}\n"
+            assert line in description
+            description = description.replace(line, line + "    operators: [admin]\n", 1)
+        self.fed = fabric.Fabric(build, description)
         self.tap = fabric.Tap(self.fed)
         self.delivered = collections.Counter()  # key ID → how often both ends have fetched it
         self.fed.wait_for_key()
@@ -101,6 +108,10 @@ class Period:
 
     def live(self):
         self.traffic()
+        agreement = self.agree()
+        self.request("madrid", "cambridge")
+        self.end(agreement)
+        self.request("madrid", "cambridge")
         session = self.open()
         self.fetch()
         self.fault("inject")
@@ -134,6 +145,32 @@ class Period:
             for target in names:
                 if source != target:
                     self.request(source, target)
+
+    def agreement(self, *words):
+        return self.fed.run("agreement", *words, "--federation", str(self.fed.dir))
+
+    def await_agreement(self, agreement, states, *provider):
+        fabric.wait_until(f"an agreement to be {states}", lambda: any(
+            one["id"] == agreement and one["state"] in states
+            for one in map(json.loads, self.agreement("list", *provider, "--json").splitlines())), 60)
+
+    def agree(self):
+        """Madrid may use Cambridge at prices of their own."""
+        said = self.agreement(
+            "propose", "madrid", "cambridge", "--purposes", "relay,serve-visitor,reroute,share",
+            "--currency", AGREED["currency"], "--micro-per-key", str(AGREED["key"]),
+            "--micro-per-bit", str(AGREED["bit"]), "--json")
+        agreement = json.loads(said)["agreement"]
+        self.await_agreement(agreement, ["PROPOSED"], "cambridge")
+        self.agreement("accept", "cambridge", agreement)
+        for provider in ([], ["madrid"], ["cambridge"]):
+            self.await_agreement(agreement, ["AVAILABLE"], *provider)
+        return agreement
+
+    def end(self, agreement):
+        self.agreement("end", "cambridge", agreement, "--reason", "enough")
+        for provider in ([], ["madrid"], ["cambridge"]):
+            self.await_agreement(agreement, ["ENDED"], *provider)
 
     def open(self):
         report = json.loads(self.fed.run(
@@ -262,9 +299,15 @@ def seconds(period, key, usage):
     return -(-(start + lasted) // 1_000_000) - -(-start // 1_000_000) + has_begun
 
 
+def agreed(period, key):
+    """The agreement with prices of its own under which the record was ordered; empty: none."""
+    name = text(period.orders()[key], 14)
+    return "" if name.startswith("terms-") else name
+
+
 def amount(period, key, usage):
     """In minor units of the seller's currency."""
-    price = PRICES.get(key[2], PRICES["all"])
+    price = AGREED if agreed(period, key) else PRICES.get(key[2], PRICES["all"])
     return rounded(number(usage, 7) * price["key"] + number(usage, 8) * price["bit"] +
                    seconds(period, key, usage) * price["second"], 1_000_000)
 
@@ -323,6 +366,16 @@ def test_amounts_are_those_of_the_price_list(period):
     print(f"# {n_chargeable} amounts")
 
 
+def test_an_agreement_has_its_prices(period):
+    items = period.items()
+    between = {key: usage for key, usage in period.records().items()
+               if (key[2], text(usage, 6)) == ("cambridge", "madrid")}
+    names = {agreed(period, key) for key in between}
+    assert len(names) == 2 and "" in names, names
+    for key, usage in between.items():
+        assert text(items[text(usage, 1)][1], 12) == agreed(period, key), key
+
+
 def test_batches_are_whole_and_chained(period):
     last = {}
     for (seller, buyer, sequence), data in sorted(period.statements().items()):
@@ -335,8 +388,38 @@ def test_batches_are_whole_and_chained(period):
         assert number(statement, 10) == len(items)
         assert number(statement, 11) == sum(number(item, 5) for item in items)
         assert number(statement, 12) == sum(number(item, 6) for item in items)
-        assert signed(number(statement, 14)) == sum(signed(number(item, 10)) for item in items)
+        amount_of_items = sum(signed(number(item, 10)) for item in items)
+        assert signed(number(statement, 14)) == amount_of_items + signed(number(statement, 13))
         last[seller, buyer] = sequence, statement[17][0]
+
+
+def test_a_period_costs_its_minimum(period):
+    costs, missing, corrected = collections.Counter(), collections.Counter(), set()
+    for (seller, buyer, _), data in period.statements().items():
+        statement = observer.fields(data)
+        name = seller, buyer, number(statement, 4)
+        items = children(statement, 9)
+        missing[name] += signed(number(statement, 13))
+        if number(statement, 7):
+            corrected.add((seller, buyer))
+        elif items:
+            costs[name] += sum(signed(number(item, 10)) for item in items)
+    for name in missing:
+        least = PRICES.get(name[0], {}).get("minimum", 0) if name in costs else 0
+        if name[:2] not in corrected:
+            assert missing[name] == max(0, least - costs[name]), name
+    assert any(missing.values()), missing
+
+
+def test_the_lines_of_a_statement_add_up(period):
+    sums = collections.Counter()
+    for row in csv.DictReader(io.StringIO(period.fed.run(
+            "accounts", "statements", "--csv", "--federation", str(period.fed.dir)), newline="")):
+        sums[row["seller"], row["buyer"], int(row["sequence"])] += int(row["amount"])
+    amounts = {name: signed(number(observer.fields(data), 14))
+               for name, data in period.statements().items()}
+    assert {name: n for name, n in sums.items() if n} == {
+        name: n for name, n in amounts.items() if n}
 
 
 def test_netting_agrees_to_the_last_minor_unit(period):

@@ -196,6 +196,51 @@ static void test_overbills(void)
     assert_cheat_is_worst(stage);
 }
 
+// It pays for nothing: of all that its users got it says that nothing came.
+static void deny(Stage *stage)
+{
+    guint n_seen = stage->seen->len;
+    for (guint i = 0; i < n_seen; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        if (seen->kind != KIND_USAGE || strcmp(seen->from, CHEAT) != 0)
+            continue;
+        for (gsize j = 0; j < seen->frame->n_messages; j++) {
+            WireUsage *usage = (WireUsage *)seen->frame->messages[j];
+            for (gsize k = 0; k < usage->n_shares; k++)
+                usage->shares[k]->keys = usage->shares[k]->bits = 0;
+            say(stage, KIND_USAGE, CHEAT, PLATFORM, &usage->base);
+        }
+    }
+}
+
+static guint n_events(const Stage *stage, const char *name)
+{
+    guint n = 0;
+    for (guint i = 0; i < stage->seen->len; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        for (gsize j = 0; seen->kind == KIND_EVENT && j < seen->frame->n_messages; j++)
+            n += strcmp(((const WireEvent *)seen->frame->messages[j])->name, name) == 0;
+    }
+    return n;
+}
+
+// What honest sellers did for others speaks for them; each denial is told to the administrator.
+static void test_disputes_everything(void)
+{
+    g_autoptr(Stage) stage = stage_diamond();
+    stage->loses = loses_usage;
+    for (guint i = 0; i < 6; i++) {
+        stage_await(stage, stage_ask(stage, "sae-b", i % 2 ? "sae-a" : "sae-d", 1, 256));
+        stage_await(stage, stage_ask(stage, "sae-b2", "sae-g", 1, 256));
+    }
+    live(stage);
+    stage->victim = CHEAT;
+    deny(stage);
+    world_run(stage->world, 12 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(n_events(stage, "usage.disputed"), >, 0);
+    assert_cheat_is_worst(stage);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -206,5 +251,6 @@ int main(int argc, char **argv)
     g_test_add_func("/cheats/rates-itself", test_rates_itself);
     g_test_add_func("/cheats/serves-itself", test_serves_itself);
     g_test_add_func("/cheats/overbills", test_overbills);
+    g_test_add_func("/cheats/disputes-everything", test_disputes_everything);
     return g_test_run();
 }

@@ -65,6 +65,7 @@ static void test_waits_for_rate(void)
     const WireNetting *netting = g_queue_peek_tail(&fixture->federation->accounts->nettings);
     g_assert_cmpuint(netting->n_waiting, ==, 1);
     g_assert_cmpstr(netting->waiting[0], ==, "b a 1");
+    g_assert_nonnull(g_tree_lookup(fixture->federation->alarms, "netting.waits"));
     accounts_assert_positions(fixture, "a:-4 d:4");
     FederationAccounts accounts = {.currency = (char *)"EUR", .decimals = 2};
     FederationExchange rate = {

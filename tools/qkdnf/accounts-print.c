@@ -131,6 +131,14 @@ static char *hexadecimal(const ProtobufCBinaryData *bytes)
     return g_string_free(text, FALSE);
 }
 
+static json_t *objections_json(const WireAdminReply *answer)
+{
+    json_t *objections = json_array();
+    for (gsize i = 0; i < answer->n_objections; i++)
+        json_array_append_new(objections, json_string(answer->objections[i]->text));
+    return objections;
+}
+
 static json_t *statement_json(const WireStatement *statement)
 {
     json_t *items = json_array();
@@ -153,8 +161,21 @@ static json_t *statement_json(const WireStatement *statement)
                      digest, "signature", signature, "items", items);
 }
 
+// So that the lines of a statement add up to its amount.
+static void print_minimum_csv(const WireStatement *statement)
+{
+    printf("%s,%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
+           ",,minimum,0,0,%" G_GUINT64_FORMAT ",0,%" G_GINT64_FORMAT
+           ",%s,%u,\"missing to the minimum of the tariff\",\r\n",
+           statement->seller, statement->buyer, statement->sequence, statement->period,
+           statement->replaces, statement->from_us, statement->minimum,
+           code_of(statement->currency), statement->currency ? statement->currency->decimals : 0);
+}
+
 static void print_statement_csv(const WireStatement *statement)
 {
+    if (statement->minimum > 0)
+        print_minimum_csv(statement);
     for (gsize i = 0; i < statement->n_items; i++) {
         const WireStatementItem *item = statement->items[i];
         g_autofree char *remark = quote(item->remark);
@@ -204,11 +225,18 @@ static void print_statement_text(const WireStatement *statement)
     printf("  SHA-256 %s\n\n", digest);
 }
 
+static void print_statement_json(const WireAdminReply *answer, const WireStatement *statement)
+{
+    json_t *object = statement_json(statement);
+    json_object_set_new(object, "objections", objections_json(answer));
+    print_json(object);
+}
+
 char *accounts_print_statements(const WireAdminReply *answer, AccountsFormat format)
 {
     for (gsize i = 0; i < answer->n_statements; i++) {
         if (format == ACCOUNTS_JSON)
-            print_json(statement_json(answer->statements[i]));
+            print_statement_json(answer, answer->statements[i]);
         else if (format == ACCOUNTS_CSV)
             print_statement_csv(answer->statements[i]);
         else
