@@ -145,7 +145,8 @@ void membership_on_timer(Agent *agent);
 void membership_on_rating(gpointer agent, const Sender *sender, gconstpointer message);
 // Whether the platform takes this kind now.
 gboolean membership_allows(const Agent *agent, KindId kind);
-// That the provider is suspended or expelled, and why; NULL when it is neither. Free with g_free().
+// That the provider is suspended or does not take part any more, and why; NULL when it is neither.
+// Free with g_free().
 char *membership_explain(const Agent *agent);
 Status membership_command(Agent *agent, const WireAgentCommand *command, char **ret_text);
 

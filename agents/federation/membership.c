@@ -247,7 +247,7 @@ gboolean membership_allows(const Agent *agent, KindId kind)
 char *membership_explain(const Agent *agent)
 {
     const Membership *membership = &agent->membership;
-    if (membership->state != STATE(SUSPENDED) && membership->state != STATE(EXPELLED))
+    if (membership->state != STATE(SUSPENDED) && !is_out(membership->state))
         return NULL;
     const char *reason = membership->reason ? membership->reason : "";
     return g_strdup_printf("provider '%s' is %s%s%s", agent->config->id,

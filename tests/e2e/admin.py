@@ -26,7 +26,8 @@ providers:
      qkdn: {driver: sim, sim: {nodes: [{id: a}]}}}
   - {id: right, operators: [admin], applications: [{sae: bob, node: b}],
      qkdn: {driver: sim, sim: {nodes: [{id: b}]}}}
-  - {id: upper, operators: [admin], qkdn: {driver: sim, sim: {nodes: [{id: u}]}}}
+  - {id: upper, operators: [admin], applications: [{sae: carol, node: u}],
+     qkdn: {driver: sim, sim: {nodes: [{id: u}]}}}
   - {id: lower, operators: [admin], contact: 'noc@lower.example',
      qkdn: {driver: sim, sim: {nodes: [{id: l}]}}}
 borders:
@@ -265,6 +266,12 @@ def test_withdrawn_by_its_own_operator(fed):
     assert not asking.failed and set(asking.got[n:]) == {"lower"}, (asking.failed, asking.got)
     upper = fed.member("upper")
     assert upper["resource_version"] == 0, upper
+    # Its users are told so.
+    withdrawn = "provider 'upper' is WITHDRAWN"
+    fabric.wait_until("its own KME to say so", lambda: withdrawn in fed.enc_keys("carol", "bob").body, 60)
+    for who in (("carol", "bob"), ("alice", "carol")):
+        err = fed.run("request", "--federation", str(fed.dir), "--as", who[0], "--to", who[1], code=1)
+        assert "UNKNOWN_SAE: no application 'carol'" in err, err
     # Who comes now does not find its resources.
     late = fabric.Tap(fed)
     try:

@@ -164,6 +164,11 @@ def test_how_to_connect_is_not_said(qkdnf):
     for verb in (["tap"], ["topology"], ["fault", "list", "a"], ["request", "--to", "b"],
                  ["bench", "request"], ["dashboard"]):
         code, out, err = qkdnf.run(*verb)
+        if "built without" in err:
+            equal((code, out, verb), (1, "", ["dashboard"]))
+            assert "tools/quickstart" in err, err
+            print("# the dashboard is not asked: " + err.strip())
+            continue
         equal((code, out), (2, ""))
         code, out, err = qkdnf.run(*verb, "--federation", place)
         equal((code, out), (2, ""))

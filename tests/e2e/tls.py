@@ -407,6 +407,18 @@ def is_closed(link):
     return True
 
 
+def test_people_are_told_what_to_do(fed):
+    crt, key = fed.own.issue("old-ops", "ops", "clientAuth", "DNS:ops", "20210101000000Z")
+    for arguments, said in (
+            (["--certificate", str(crt), "--key", str(key)],
+             f"our certificate is refused: {crt} has expired on 2021-01-01; have it renewed"),
+            (["--ca", str(fed.foreign.certificate)],
+             f"that of the broker is not of an authority in {fed.foreign.certificate}"),
+            (["--broker", "mqtts://nowhere.invalid:8883"], "check the host in the broker's URL")):
+        err = fed.run("tap", "--count", "1", "--federation", str(fed.dir), *arguments, code=1)
+        assert said in err and err.count("\n") == 1, (said, err)
+
+
 def test_half_open_connections_are_in_nobodys_way(fed):
     with half_open(fed.broker, N_HALF_OPEN, client_context(MODERN, fed.alice)):
         fed.serves()

@@ -2,6 +2,7 @@
 
 #include "topics/mqtt/client.h"
 
+#include "topics/mqtt/advice.h"
 #include "topics/mqtt/credentials-file.h"
 
 #include <MQTTClient.h>
@@ -326,20 +327,17 @@ static char *explain_failure(const Client *client, gint64 took_us)
     char *unreachable = peer_probe(&client->peer, PROBE_TIMEOUT_S);
     if (unreachable)
         return unreachable;
-    return g_strdup(took_us >= CONNECT_TIMEOUT_S * G_USEC_PER_SEC
-                        ? "it takes connections, but does not answer in time"
-                        : "it hangs up, as if our certificate is refused");
+    if (took_us >= CONNECT_TIMEOUT_S * G_USEC_PER_SEC)
+        return g_strdup("it takes connections, but does not answer in time");
+    return advice_on_refusal(client->certificate, g_get_real_time() / G_USEC_PER_SEC);
 }
 
 static char *connect_failure(Client *client, int reason, gint64 took_us)
 {
-    g_autofree char *text = client_take_tls_error(client);
-    if (reason > 0) {
-        g_free(text);
-        text = g_strdup(MQTTReasonCode_toString(reason));
-    }
-    if (!text)
-        text = explain_failure(client, took_us);
+    g_autofree char *tls_error = client_take_tls_error(client);
+    g_autofree char *text = reason > 0  ? g_strdup(MQTTReasonCode_toString(reason))
+                            : tls_error ? advice_on_tls(tls_error, client->ca, client->peer.host)
+                                        : explain_failure(client, took_us);
     return g_strdup_printf("cannot connect to %s port %s: %s", client->peer.host, client->peer.port,
                            text);
 }

@@ -64,7 +64,8 @@ char *peer_probe(const Peer *peer, guint timeout_s)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
     int unknown = getaddrinfo(peer->host, peer->port, &hints, &addresses);
     if (unknown != 0)
-        return g_strdup(gai_strerror(unknown));
+        return g_strdup_printf("%s; check the host in the broker's URL, and this machine's DNS",
+                               gai_strerror(unknown));
     int failure = 0;
     for (const struct addrinfo *a = addresses; a; a = a->ai_next) {
         failure = probe_address(a, timeout_s);
