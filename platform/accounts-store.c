@@ -27,6 +27,7 @@ void accounts_free(Accounts *accounts)
     g_hash_table_unref(accounts->grants);
     g_hash_table_unref(accounts->known);
     due_clear(accounts);
+    g_clear_pointer(&accounts->spent, g_array_unref);
     g_tree_unref(accounts->charges);
     g_tree_unref(accounts->series);
     tariffs_clear(accounts);
@@ -165,7 +166,10 @@ static void load_charge(gpointer data, GBytes *key, GBytes *value)
         charge_add(federation, charge);
         return;
     }
-    record_fail(loading, "charge", name, "is damaged");
+    record_fail(loading, "charge", name,
+                charge && !tariff_is_kept(federation, charge->agreement)
+                    ? "names an agreement whose tariff is lost"
+                    : "is damaged");
     wire_free(charge);
 }
 

@@ -3,7 +3,7 @@
 // By what records are rated. An agreement may have prices of its own: these are kept from the first
 // grant under it until the last record of it is settled for good, whatever has become of the
 // agreement. All else costs what its seller asks of everybody, by the settings. Who ordered when
-// decides, not a record's times: these are the seller's word.
+// decides about them, not a record's times: these are the seller's word.
 
 #include "platform/agreement.h"
 #include "platform/prices.h"
@@ -84,6 +84,25 @@ const WireTariff *tariff_of(const Federation *federation, const WireCharge *char
         return contract->tariff;
     const WireTariff *own = find_standing(accounts, charge->seller, (gint64)charge->start_us);
     return own ? own : find_standing(accounts, "all", (gint64)charge->start_us);
+}
+
+// What cannot be netted would be owed for ever.
+static gboolean can_be_netted(const Accounts *accounts, const WireCurrency *currency)
+{
+    gboolean can = strcmp(currency->code, accounts->currency->code) == 0;
+    for (guint i = 0; i < accounts->rates->len; i++)
+        can |=
+            currency_equal(((const WireExchangeRate *)accounts->rates->pdata[i])->from, currency);
+    return can;
+}
+
+const char *tariff_fault(const Federation *federation, const WireTariff *tariff)
+{
+    const char *fault = rate_check_tariff(tariff);
+    if (!fault && !can_be_netted(federation->accounts, tariff->currency))
+        fault = "its currency, with these decimals, is neither that in which the federation "
+                "settles nor one of which it has an exchange rate";
+    return fault;
 }
 
 // --- prices of agreements ------------------------------------------------------------------------

@@ -50,6 +50,7 @@ struct Accounts {
     Platform__State__SettleStage stage;
     char *done;         // "seller buyer" that has its batches; ""
     DuePosition at;     // in what is due of the next
+    GArray *spent;      // Spent: what its batches cost so far; NULL: not counted yet
     gint64 finished_us; // when the last one was done, in this life
 };
 
@@ -64,6 +65,8 @@ const WireTariff *tariff_of(const Federation *federation, const WireCharge *char
 // The ID when the agreement has a tariff of its own, which is kept from now on; else "".
 const char *tariff_keep(Federation *federation, const char *agreement);
 gboolean tariff_is_kept(const Federation *federation, const char *agreement);
+// NULL, or why nobody can agree on it.
+const char *tariff_fault(const Federation *federation, const WireTariff *tariff);
 // A grant or charge names it, or does not any more.
 void tariff_use(Federation *federation, const char *agreement);
 void tariff_release(Federation *federation, const char *agreement);

@@ -3,6 +3,7 @@
 // Agreements as they are kept.
 
 #include "platform/agreement.h"
+#include "platform/rate.h"
 #include "platform/state.pb-c.h"
 #include "topics/base/id.h"
 #include "topics/record.h"
@@ -27,6 +28,7 @@ static gboolean is_whole(const Platform__State__Agreement *state, const char *id
 {
     const WireAgreement *wire = state ? state->agreement : NULL;
     return wire && wire->terms && strcmp(wire->id, id) == 0 &&
+           (!wire->terms->tariff || !rate_check_tariff(wire->terms->tariff)) &&
            wire->state > AGREEMENT(UNSPECIFIED) && wire->state <= AGREEMENT(FAILED);
 }
 

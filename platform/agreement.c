@@ -4,8 +4,8 @@
 // refuses, the buyer takes or leaves that; and the platform tells both how it stands until they
 // have acknowledged it. Whoever repeats what it has said is told how it stands.
 
+#include "platform/accounts.h"
 #include "platform/agreement.h"
-#include "platform/rate.h"
 #include "topics/base/id.h"
 
 #include <string.h>
@@ -136,11 +136,11 @@ static gboolean count_one(gpointer key, gpointer value, gpointer data)
     return FALSE;
 }
 
-static char *find_terms_fault(const WireAgreementTerms *terms)
+static char *find_terms_fault(const Federation *federation, const WireAgreementTerms *terms)
 {
     if (!terms || terms->version != 0)
         return g_strdup("expected terms between these two providers");
-    const char *fault = terms->tariff ? rate_check_tariff(terms->tariff) : NULL;
+    const char *fault = terms->tariff ? tariff_fault(federation, terms->tariff) : NULL;
     if (!fault && terms->tariff && terms->tariff->valid_from_us > terms->valid_from_us)
         fault = "it begins after the terms that it is of";
     return fault ? g_strdup_printf("the tariff: %s", fault) : agreement_terms_fault(terms);
@@ -154,6 +154,8 @@ static char *find_proposal_fault(const Federation *federation, const Provider *b
     g_tree_foreach(federation->agreements, count_one, &count);
     if (!uuid_is_valid(said->id))
         return g_strdup("id is no UUID in lower case");
+    if (tariff_is_kept(federation, said->id))
+        return g_strdup("id is that of an earlier agreement, by which records are still rated");
     if (strcmp(said->buyer, buyer->id) != 0 || strcmp(said->seller, buyer->id) == 0)
         return g_strdup("expected the sender as the buyer, and another provider as the seller");
     if (!seller || seller->state != MEMBER(ACTIVE))
@@ -161,8 +163,8 @@ static char *find_proposal_fault(const Federation *federation, const Provider *b
     if (count.n >= KEPT_MAX)
         return g_strdup_printf("%u agreements are remembered already; expected less than %d",
                                count.n, KEPT_MAX);
-    char *fault = find_terms_fault(said->terms);
-    return fault || !said->least ? fault : find_terms_fault(said->least);
+    char *fault = find_terms_fault(federation, said->terms);
+    return fault || !said->least ? fault : find_terms_fault(federation, said->least);
 }
 
 static char *cut_reason(const char *text, const char *otherwise)
@@ -205,7 +207,7 @@ static void change(Federation *federation, Agreement *agreement, const Provider 
 static void offer(Federation *federation, Agreement *agreement, const Provider *party,
                   const WireAgreement *said)
 {
-    g_autofree char *fault = find_terms_fault(said->terms);
+    g_autofree char *fault = find_terms_fault(federation, said->terms);
     if (fault) {
         agreement_enter(federation, agreement,
                         &(AgreementChange){AGREEMENT(FAILED), party->id, "offer", fault});

@@ -146,10 +146,9 @@ static gint64 sum_of(const Page *page)
     return sum;
 }
 
-// What a period has cost so far, in one currency.
+// What a period has cost so far by one tariff; NULL: without one.
 typedef struct {
-    const WireCurrency *currency;
-    const WireTariff *tariff; // of its last record
+    const WireTariff *tariff;
     gsize n_records;
     gint64 minor;
     gboolean has_minimum; // what was missing is in a batch
@@ -164,50 +163,80 @@ typedef struct {
     guint64 bits;
     gboolean has_batch;
     Page *page;
-    const WireTariff *tariff; // of the page
-    guint64 before_bits;      // of it
+    const WireTariff *tariff; // of the last record of the page
+    guint64 before_bits;      // of the page
 } Work;
 
-static Spent *spent_in(Work *work, const WireCurrency *currency)
+static Spent *spent_by(Work *work, const WireTariff *tariff)
 {
     for (guint i = 0; i < work->spent->len; i++) {
         Spent *spent = &g_array_index(work->spent, Spent, i);
-        if (currency_equal(spent->currency, currency))
+        if (spent->tariff == tariff)
             return spent;
     }
-    Spent none = {.currency = currency};
+    Spent none = {.tariff = tariff};
     g_array_append_val(work->spent, none);
     return &g_array_index(work->spent, Spent, work->spent->len - 1);
 }
 
-static void add_batch(Work *work, const WireStatement *statement)
+static void spend(Work *work, const WireTariff *tariff, gint64 minor)
 {
-    Spent *spent = spent_in(work, statement->currency);
-    work->has_batch = TRUE;
-    work->bits += statement->bits;
-    spent->n_records += statement->n_records;
-    spent->minor += statement->amount - statement->minimum;
-    spent->has_minimum |= statement->minimum > 0;
-    if (statement->n_items > 0) {
-        const char *last = statement->items[statement->n_items - 1]->record;
-        const WireCharge *charge = charge_find(work->federation, last);
-        spent->tariff = charge ? tariff_of(work->federation, charge) : spent->tariff;
+    Spent *spent = spent_by(work, tariff);
+    spent->n_records++;
+    if (__builtin_add_overflow(spent->minor, minor, &spent->minor))
+        spent->minor = G_MAXINT64;
+}
+
+// Of an earlier life: what is in its batches.
+static void spend_again(Work *work, const WireStatement *statement)
+{
+    for (gsize i = 0; i < statement->n_items; i++) {
+        const WireCharge *charge = charge_find(work->federation, statement->items[i]->record);
+        if (charge)
+            spend(work, tariff_of(work->federation, charge), statement->items[i]->amount);
     }
+}
+
+static const WireStatement *statement_at(const Series *series, guint i)
+{
+    return ((const Platform__State__Batch *)series->batches->pdata[i])->statement;
 }
 
 // What earlier passes made of this period. Corrections are of what was settled before.
 static void add_batches(Work *work)
 {
-    const GPtrArray *batches = work->series->batches;
-    guint first = batches->len;
-    while (first > 0 && ((Platform__State__Batch *)batches->pdata[first - 1])->statement->period ==
-                            work->federation->accounts->period)
+    Accounts *accounts = work->federation->accounts;
+    gboolean is_counted = accounts->spent != NULL;
+    guint first = work->series->batches->len;
+    if (!is_counted)
+        accounts->spent = g_array_new(FALSE, TRUE, sizeof(Spent));
+    work->spent = accounts->spent;
+    while (first > 0 && statement_at(work->series, first - 1)->period == accounts->period)
         first--;
-    for (guint i = first; i < batches->len; i++) {
-        const WireStatement *statement = ((Platform__State__Batch *)batches->pdata[i])->statement;
-        if (statement->replaces == 0)
-            add_batch(work, statement);
+    for (guint i = first; i < work->series->batches->len; i++) {
+        const WireStatement *statement = statement_at(work->series, i);
+        if (statement->replaces > 0)
+            continue;
+        work->has_batch = TRUE;
+        work->bits += statement->bits;
+        if (!is_counted)
+            spend_again(work, statement);
     }
+}
+
+// What is missing to the minimum of each tariff in that currency; once.
+static gint64 take_minimum(Work *work, const WireCurrency *currency)
+{
+    gint64 missing = 0;
+    for (guint i = 0; i < work->spent->len; i++) {
+        Spent *spent = &g_array_index(work->spent, Spent, i);
+        if (spent->has_minimum || !spent->tariff ||
+            !currency_equal(spent->tariff->currency, currency))
+            continue;
+        missing += rate_missing_to_minimum(spent->tariff, spent->n_records, spent->minor);
+        spent->has_minimum = TRUE;
+    }
+    return missing;
 }
 
 static void close_page(Work *work, gboolean is_last)
@@ -215,30 +244,22 @@ static void close_page(Work *work, gboolean is_last)
     WireStatement statement = WIRE_STATEMENT_INIT;
     statement.currency = currency_of(work->federation, work->tariff);
     statement.before_bits = work->before_bits;
-    Spent *spent = spent_in(work, statement.currency);
-    spent->tariff = work->tariff;
-    spent->n_records += work->page->n;
-    spent->minor += sum_of(work->page);
-    if (is_last && spent->tariff)
-        statement.minimum = rate_missing_to_minimum(spent->tariff, spent->n_records, spent->minor);
-    spent->has_minimum |= statement.minimum > 0;
+    if (is_last)
+        statement.minimum = take_minimum(work, statement.currency);
     work->has_batch = TRUE;
     page_finish(work->federation, work->series, work->page, &statement, 0);
     work->before_bits = work->bits;
 }
 
 // What a currency costs at least where its last batch did not know that it was the last.
-static void close_minimum(Work *work, const Spent *spent)
+static void close_minimum(Work *work, const WireTariff *tariff)
 {
     WireStatement statement = WIRE_STATEMENT_INIT;
-    statement.minimum = spent->tariff && !spent->has_minimum
-                            ? rate_missing_to_minimum(spent->tariff, spent->n_records, spent->minor)
-                            : 0;
-    if (statement.minimum == 0)
-        return;
-    statement.currency = currency_of(work->federation, spent->tariff);
+    statement.currency = currency_of(work->federation, tariff);
+    statement.minimum = take_minimum(work, statement.currency);
     statement.before_bits = work->bits;
-    page_finish(work->federation, work->series, work->page, &statement, 0);
+    if (statement.minimum > 0)
+        page_finish(work->federation, work->series, work->page, &statement, 0);
 }
 
 static WireCharge *next_ripe(Work *work)
@@ -263,14 +284,14 @@ static void add_to_page(Work *work, WireCharge *charge)
         close_page(work, FALSE);
     work->tariff = tariff;
     page_add(work->page, charge, tariff, work->bits);
+    spend(work, tariff, work->page->items[work->page->n - 1].amount);
     work->bits += charge->charged_bits;
 }
 
 gboolean settle_series(Federation *federation, Series *series, const Due *due, guint *n_left)
 {
     g_autofree Page *page = g_new0(Page, 1);
-    g_autoptr(GArray) spent = g_array_new(FALSE, TRUE, sizeof(Spent));
-    Work work = {federation, series, due, n_left, spent, .page = page};
+    Work work = {federation, series, due, n_left, .page = page};
     add_batches(&work);
     work.before_bits = work.bits;
     WireCharge *charge = NULL;
@@ -279,8 +300,8 @@ gboolean settle_series(Federation *federation, Series *series, const Due *due, g
     gboolean is_end = *n_left > 0;
     if (page->n > 0 || (is_end && !work.has_batch))
         close_page(&work, is_end);
-    for (guint i = 0; is_end && i < spent->len; i++)
-        close_minimum(&work, &g_array_index(spent, Spent, i));
+    for (guint i = 0; is_end && i < work.spent->len; i++)
+        close_minimum(&work, g_array_index(work.spent, Spent, i).tariff);
     return is_end;
 }
 
@@ -334,16 +355,26 @@ static gboolean is_whole_period(const Series *series, const WireStatement *state
     return TRUE;
 }
 
+static gboolean is_by_one_tariff(const WireStatement *statement)
+{
+    for (gsize i = 1; i < statement->n_items; i++) {
+        if (strcmp(statement->items[i]->agreement, statement->items[0]->agreement) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
 // Where the period cost its minimum, it still does; where it cost more, and all of it is in this
-// batch, it may now be below.
+// batch, it may now be below. Nothing becomes dearer by it.
 static gint64 correct_minimum(const Series *series, const WireStatement *old,
                               const WireTariff *tariff, const Page *page)
 {
     gint64 sum = sum_of(page);
     if (old->minimum > 0)
         return old->amount - sum;
-    return tariff && is_whole_period(series, old) ? rate_missing_to_minimum(tariff, page->n, sum)
-                                                  : 0;
+    if (!tariff || !is_whole_period(series, old) || !is_by_one_tariff(old))
+        return 0;
+    return MIN(rate_missing_to_minimum(tariff, page->n, sum), old->amount - sum);
 }
 
 void settle_correct(Federation *federation, WireCharge *charge)

@@ -117,6 +117,7 @@ static gboolean settle_some(Federation *federation, guint *n_left)
         g_free(accounts->done);
         accounts->done = g_strdup(series->name);
         accounts->at = (DuePosition){0};
+        g_clear_pointer(&accounts->spent, g_array_unref);
     }
     return FALSE;
 }
@@ -174,6 +175,7 @@ static void enter(Accounts *accounts, Platform__State__SettleStage stage)
 {
     accounts->stage = stage;
     accounts->at = (DuePosition){0};
+    g_clear_pointer(&accounts->spent, g_array_unref);
     g_free(accounts->done);
     accounts->done = g_strdup("");
 }

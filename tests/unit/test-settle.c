@@ -243,6 +243,20 @@ static void test_one_record_is_corrected(void)
     g_assert_cmpint(corrected->items[2]->amount, ==, 5);
 }
 
+// Whatever the tariff asks for meanwhile.
+static void test_a_correction_makes_nothing_dearer(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    accounts_set_prices(fixture, "EUR");
+    accounts_add_charges(fixture, 3, "");
+    settle_close(fixture->federation);
+    WireCharge *charge = charge_find(fixture->federation, "00000001-89ab-4cde-8f01-23456789abcd");
+    ((WireTariff *)tariff_of(fixture->federation, charge))->minimum = 1000;
+    charge->charged_keys = 0;
+    settle_correct(fixture->federation, charge);
+    g_assert_cmpint(accounts_statement_of(fixture, "b", 2)->amount, ==, 15);
+}
+
 // With the longest IDs and remarks.
 static void test_a_batch_fits_its_kind(void)
 {
@@ -254,6 +268,9 @@ static void test_a_batch_fits_its_kind(void)
         "%u of %" G_GUINT64_FORMAT ", %s metered %" G_GUINT64_FORMAT " ms, %s got %d",
         id, G_MAXUINT, G_MAXUINT64, 2u, 512, id, G_MAXUINT, G_MAXUINT64, id, G_MAXUINT64, id, 1);
     accounts_add_charges(fixture, BATCH_RECORDS_MAX + 1, dispute);
+    for (GTreeNode *node = g_tree_node_first(fixture->federation->accounts->charges); node;
+         node = g_tree_node_next(node))
+        ((WireCharge *)g_tree_node_value(node))->agreement = g_strdup(FEDERATION_UUID);
     settle_close(fixture->federation);
     const WireStatement *statement = accounts_statement_of(fixture, "b", 1);
     g_assert_cmpuint(statement->n_records, ==, BATCH_RECORDS_MAX);
@@ -321,6 +338,8 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/fewer-keys", test_fewer_keys);
     g_test_add_func("/settle/the-buyers-word-counts-late", test_the_buyers_word_counts_late);
     g_test_add_func("/settle/one-record-is-corrected", test_one_record_is_corrected);
+    g_test_add_func("/settle/a-correction-makes-nothing-dearer",
+                    test_a_correction_makes_nothing_dearer);
     g_test_add_func("/settle/a-batch-fits-its-kind", test_a_batch_fits_its_kind);
     g_test_add_func("/settle/keeps-what-is-not-over", test_keeps_what_is_not_over);
     g_test_add_func("/settle/objects-for-ever", test_objects_for_ever);

@@ -55,13 +55,19 @@ static void say(FederationFixture *fixture, const char *from, const Deal *deal,
     agreement_on_agreement(fixture->federation, &(Sender){from, ROLE_AGENT, 1}, &said);
 }
 
-static void agree(FederationFixture *fixture, const char *id, guint64 cents)
+static void agree_for(FederationFixture *fixture, const char *id, guint64 cents, guint64 minimum)
 {
     Deal deal;
     deal_init(&deal, id, cents);
+    deal.tariff.minimum = minimum;
     say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
     say(fixture, "b", &deal, AGREEMENT_ACTION(ACCEPT));
     g_assert_cmpint(agreement_find(fixture->federation, id)->wire->state, ==, AGREEMENT(AVAILABLE));
+}
+
+static void agree(FederationFixture *fixture, const char *id, guint64 cents)
+{
+    agree_for(fixture, id, cents, 0);
 }
 
 static void end(FederationFixture *fixture, const char *id)
@@ -183,6 +189,10 @@ static void test_bad_tariffs(void)
     deal.currency.code = (char *)"eur";
     say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
     g_assert_null(agreement_find(fixture->federation, AGREEMENT_ID));
+    // Nobody could ever net it.
+    deal.currency.code = (char *)"XXX";
+    say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
+    g_assert_null(agreement_find(fixture->federation, AGREEMENT_ID));
     deal_init(&deal, AGREEMENT_ID, 7);
     deal.tariff.valid_from_us = 1;
     say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
@@ -192,18 +202,111 @@ static void test_bad_tariffs(void)
     g_assert_nonnull(agreement_find(fixture->federation, AGREEMENT_ID));
 }
 
-// Money is not guessed.
-static void test_a_tariff_is_lost(void)
+// What is rated by an agreement is not rated by another one of its name.
+static void test_an_id_used_again(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
-    g_autoptr(GError) error = NULL;
+    Deal deal;
     agree(fixture, AGREEMENT_ID, 7);
-    accounts_grant(fixture, accounts_ask(fixture));
-    store_delete_text(fixture->store, "tariff", AGREEMENT_ID);
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    agreement_forget(fixture->federation, agreement_find(fixture->federation, AGREEMENT_ID));
+    deal_init(&deal, AGREEMENT_ID, 11);
+    say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
+    g_assert_null(agreement_find(fixture->federation, AGREEMENT_ID));
+}
+
+// Each tariff by which anything was used in a period costs its minimum, once.
+static void test_two_minimums(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree_for(fixture, AGREEMENT_ID, 7, 100);
+    Request *first = accounts_ask(fixture);
+    accounts_grant(fixture, first);
+    accounts_report_all(fixture, first);
+    agree_for(fixture, SECOND_ID, 11, 30);
+    fixture->federation->now += G_USEC_PER_SEC;
+    Request *second = accounts_ask_as(fixture, SECOND_UUID);
+    accounts_grant(fixture, second);
+    accounts_report_all(fixture, second);
+    settle_close(fixture->federation);
+    const WireStatement *statement = accounts_statement_of(fixture, "b", 1);
+    g_assert_cmpint(item_of(fixture, 1, 0)->amount + item_of(fixture, 1, 1)->amount, ==, 14 + 22);
+    g_assert_cmpint(statement->minimum, ==, 100 - 14 + 30 - 22);
+}
+
+// However often the currency changes from one record to the next.
+static void test_a_minimum_in_each_currency(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    const WireStatement *statement = NULL;
+    gint64 sums[2] = {0};
+    accounts_set_prices(fixture, "NOK");
+    agree_for(fixture, AGREEMENT_ID, 7, 100);
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    accounts_report_all(fixture, request);
+    accounts_add_charges(fixture, 5, "");
+    for (guint i = 0; i < 5; i++) {
+        g_autofree char *record = g_strdup_printf("%08x-89ab-4cde-8f01-23456789abcd", i);
+        WireCharge *charge = charge_find(fixture->federation, record);
+        due_unlist(fixture->federation->accounts, charge);
+        charge->start_us += i;
+        charge->agreement = g_strdup(i % 2 ? AGREEMENT_ID : "");
+        tariff_use(fixture->federation, charge->agreement);
+        due_list(fixture->federation->accounts, charge);
+    }
+    settle_close(fixture->federation);
+    for (guint64 i = 1; i <= series_find(fixture->federation, "b", "a")->sequence; i++) {
+        statement = accounts_statement_of(fixture, "b", i);
+        sums[strcmp(statement->currency->code, "EUR") == 0] += statement->amount;
+    }
+    g_assert_cmpint(sums[0], ==, 3 * 5);
+    g_assert_cmpint(sums[1], ==, 100);
+}
+
+// --- what is damaged -----------------------------------------------------------------------------
+
+static void assert_does_not_start(FederationFixture *fixture, const char *what, const char *why)
+{
+    g_autoptr(GError) error = NULL;
     federation_fixture_restart(fixture, &error);
     g_assert_nonnull(error);
-    g_assert_nonnull(strstr(error->message, "grant"));
-    g_assert_nonnull(strstr(error->message, "names an agreement whose tariff is lost"));
+    g_assert_nonnull(strstr(error->message, what));
+    g_assert_nonnull(strstr(error->message, why));
+}
+
+// Money is not guessed.
+static void test_a_tariff_is_lost(gconstpointer what)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree(fixture, AGREEMENT_ID, 7);
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    if (strcmp(what, "charge") == 0)
+        accounts_report_all(fixture, request);
+    store_delete_text(fixture->store, "tariff", AGREEMENT_ID);
+    assert_does_not_start(fixture, what, "names an agreement whose tariff is lost");
+}
+
+static void test_a_tariff_is_damaged(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    g_autoptr(GBytes) empty = g_bytes_new(NULL, 0);
+    agree(fixture, AGREEMENT_ID, 7);
+    accounts_grant(fixture, accounts_ask(fixture));
+    store_put_text(fixture->store, "tariff", AGREEMENT_ID, empty);
+    assert_does_not_start(fixture, "tariff of agreement", "its currency is not");
+}
+
+static void test_terms_are_damaged(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree(fixture, AGREEMENT_ID, 7);
+    Agreement *agreement = agreement_find(fixture->federation, AGREEMENT_ID);
+    agreement->wire->terms->tariff->currency->decimals = 10;
+    agreement_save(fixture->federation, agreement);
+    assert_does_not_start(fixture, AGREEMENT_ID, "is damaged");
 }
 
 int main(int argc, char **argv)
@@ -214,6 +317,12 @@ int main(int argc, char **argv)
     g_test_add_func("/tariff/falls-to-standing-prices", test_falls_to_standing_prices);
     g_test_add_func("/tariff/outlives-its-agreement", test_outlives_its_agreement);
     g_test_add_func("/tariff/bad-tariffs", test_bad_tariffs);
-    g_test_add_func("/tariff/a-tariff-is-lost", test_a_tariff_is_lost);
+    g_test_add_func("/tariff/an-id-used-again", test_an_id_used_again);
+    g_test_add_func("/tariff/two-minimums", test_two_minimums);
+    g_test_add_func("/tariff/a-minimum-in-each-currency", test_a_minimum_in_each_currency);
+    g_test_add_data_func("/tariff/a-tariff-of-a-grant-is-lost", "grant", test_a_tariff_is_lost);
+    g_test_add_data_func("/tariff/a-tariff-of-a-charge-is-lost", "charge", test_a_tariff_is_lost);
+    g_test_add_func("/tariff/a-tariff-is-damaged", test_a_tariff_is_damaged);
+    g_test_add_func("/tariff/terms-are-damaged", test_terms_are_damaged);
     return g_test_run();
 }
