@@ -2,6 +2,7 @@
 
 #include "agents/application/application.h"
 
+#include "schemas/status.h"
 #include "topics/base/timers.h"
 #include "topics/presence.h"
 
@@ -10,6 +11,10 @@
 // The first pause before a question is repeated; each is twice the one before, up to the longest.
 #define PAUSE_US         (500 * G_TIME_SPAN_MILLISECOND)
 #define LONGEST_PAUSE_US (8 * G_TIME_SPAN_SECOND)
+
+// Key requests that may be open at a time. What is asked beyond is answered BUSY: it would wait
+// until nobody waits for it any more, and its repetitions would hold up those that can be served.
+#define REQUESTS_MAX 1024
 
 enum { TIMER_REPEAT, TIMER_DEADLINE };
 
@@ -21,6 +26,7 @@ struct Application {
     Timers *timers;
     GHashTable *open;       // ID → Open, owned
     GQueue order;           // Open, oldest first
+    guint n_requests;       // of them that are key requests and were sent
     PresenceState presence; // of the platform; its incarnation is 0 until it is heard of
     ApplicationMovedFn moved;
     gpointer moved_data;
@@ -34,7 +40,8 @@ typedef struct {
     KindId kind;
     ProtobufCMessage *message;
     gint64 pause_us;
-    int phase; // of a handover, the last that was told
+    int phase;           // of a handover, the last that was told
+    gboolean is_refused; // was not sent, and is answered BUSY
     ApplicationAnswerFn answer;
     gpointer data;
     GDestroyNotify free_data;
@@ -51,6 +58,11 @@ static void open_free(gpointer data)
     g_free(open);
 }
 
+static gboolean counts(const Open *open)
+{
+    return open->kind == KIND_REQUEST && !open->is_refused;
+}
+
 // Out of everything, the caller's from here on; NULL when it is not open.
 static Open *take_open(Application *application, const char *id)
 {
@@ -61,6 +73,7 @@ static Open *take_open(Application *application, const char *id)
     g_queue_unlink(&application->order, &open->link);
     timers_disarm(application->timers, TIMER_REPEAT, open->id);
     timers_disarm(application->timers, TIMER_DEADLINE, open->id);
+    application->n_requests -= counts(open);
     return open;
 }
 
@@ -71,6 +84,17 @@ static void finish(Application *application, const char *id, const ProtobufCMess
         return;
     open->answer(open->data, open->id, answer);
     open_free(open);
+}
+
+// Its time is up, or it was refused.
+static void give_up(Application *application, const char *id)
+{
+    const Open *open = g_hash_table_lookup(application->open, id);
+    WireReply busy = WIRE_REPLY_INIT;
+    busy.id = (char *)id;
+    busy.status = STATUS_BUSY;
+    busy.text = (char *)"too many requests of this application are under way";
+    finish(application, id, open && open->is_refused ? &busy.base : NULL);
 }
 
 static void send_open(Application *application, Open *open, gint64 now_us)
@@ -242,10 +266,14 @@ void application_ask(Application *application, const Question *question, gint64 
     open->data = question->data;
     open->free_data = question->free_data;
     open->link.data = open;
+    open->is_refused = open->kind == KIND_REQUEST && application->n_requests >= REQUESTS_MAX;
+    application->n_requests += counts(open);
     g_hash_table_insert(application->open, open->id, open);
     g_queue_push_tail_link(&application->order, &open->link);
-    timers_arm(application->timers, TIMER_DEADLINE, open->id, question->deadline_us);
-    send_open(application, open, now_us);
+    timers_arm(application->timers, TIMER_DEADLINE, open->id,
+               open->is_refused ? now_us : question->deadline_us);
+    if (!open->is_refused)
+        send_open(application, open, now_us);
 }
 
 gboolean application_cancel(Application *application, const char *id)
@@ -278,7 +306,7 @@ gint64 application_tick(Application *application, gint64 now_us)
         g_autofree char *id = due;
         Open *open = g_hash_table_lookup(application->open, id);
         if (what == TIMER_DEADLINE)
-            finish(application, id, NULL);
+            give_up(application, id);
         else if (open)
             send_open(application, open, now_us);
     }
@@ -294,6 +322,8 @@ void application_connected(Application *application, gint64 now_us)
 {
     for (GList *link = application->order.head; link; link = link->next) {
         Open *open = link->data;
+        if (open->is_refused)
+            continue;
         open->pause_us = PAUSE_US;
         send_open(application, open, now_us);
     }

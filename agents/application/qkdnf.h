@@ -159,7 +159,8 @@ typedef void (*qkdnf_reply_fn)(void *data, const struct qkdnf_reply *reply);
 
 // Asks the platform for keys. The request is repeated, with the same ID and growing pauses, until
 // it is answered; a second after its time the library itself answers QKDNF_EXPIRED, or
-// QKDNF_UNREACHABLE when there is no bus. The callback comes once, never from within this call.
+// QKDNF_UNREACHABLE when there is no bus. While 1024 requests of this handle are under way, more
+// are answered QKDNF_BUSY and not sent. The callback comes once, never from within this call.
 // `ret_id`, which may be NULL, gets the request's ID. Returns QKDNF_OK, or QKDNF_BAD_REQUEST when
 // the request cannot be sent as it is; then there is no callback.
 QKDNF_API enum qkdnf_status qkdnf_request_keys(struct qkdnf *q, const struct qkdnf_request *request,

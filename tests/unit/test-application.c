@@ -295,6 +295,39 @@ static void test_data_is_freed_without_an_answer(Fixture *f, gconstpointer data)
     g_assert_cmpuint(n_freed, ==, 2);
 }
 
+static void ask_many(Fixture *f, guint first, guint n)
+{
+    for (guint i = first; i < first + n; i++) {
+        g_autofree char *id = g_strdup_printf("%u", i);
+        ask(f, id, START + 60 * SECOND, START);
+    }
+}
+
+// Others wait for nothing but their answers.
+static void test_too_many_requests(Fixture *f, gconstpointer data)
+{
+    ask_many(f, 0, 1024);
+    g_assert_cmpuint(sent(f, START), ==, 1024);
+    ask(f, "excess", START + 60 * SECOND, START);
+    g_assert_cmpint(application_next(f->core), ==, START);
+    g_assert_cmpuint(f->n_answered, ==, 0);
+    application_connected(f->core, START);
+    g_assert_cmpuint(sent(f, START), ==, 1024);
+    application_tick(f->core, START);
+    g_assert_cmpuint(sent(f, START), ==, 0);
+    g_assert_cmpuint(f->n_answered, ==, 1);
+    g_assert_cmpstr(f->last_answer, ==,
+                    "excess too many requests of this application are under way");
+    // Each that ends makes room for one, however it ends; what was refused made none.
+    reply(f, "platform", "0");
+    application_cancel(f->core, "1");
+    ask_many(f, 2000, 3);
+    g_assert_cmpuint(sent(f, START), ==, 2);
+    application_cancel(f->core, "2002");
+    ask(f, "more", START + 60 * SECOND, START);
+    g_assert_cmpuint(sent(f, START), ==, 0);
+}
+
 static void add(const char *name, void (*test)(Fixture *, gconstpointer))
 {
     g_test_add(name, Fixture, NULL, set_up, test, tear_down);
@@ -314,6 +347,7 @@ int main(int argc, char **argv)
     add("/application/handovers-that-others-ask-for", test_handovers_that_others_ask_for);
     add("/application/cancelled", test_cancelled);
     add("/application/asks-from-a-callback", test_asks_from_a_callback);
+    add("/application/too-many-requests", test_too_many_requests);
     add("/application/data-is-freed-without-an-answer", test_data_is_freed_without_an_answer);
     return g_test_run();
 }
