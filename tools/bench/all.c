@@ -24,6 +24,7 @@ static GPtrArray *list_arguments(const AllMeasure *measure, const char *program,
     append_number(argv, "--gap-us", settings->gap_us);
     append_number(argv, "--sessions", settings->n_sessions);
     append_number(argv, "--records", settings->n_records);
+    append_number(argv, "--seconds", settings->n_seconds);
     g_ptr_array_add(argv, NULL);
     return argv;
 }

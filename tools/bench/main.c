@@ -8,6 +8,8 @@
 #include "tools/bench/durability.h"
 #include "tools/bench/handover.h"
 #include "tools/bench/kme.h"
+#include "tools/bench/overload.h"
+#include "tools/bench/recovery.h"
 #include "tools/bench/relay.h"
 #include "tools/bench/reroute.h"
 #include "tools/bench/scale.h"
@@ -31,7 +33,8 @@ enum {
     OPTION_RUNS,
     OPTION_GAP,
     OPTION_SESSIONS,
-    OPTION_RECORDS
+    OPTION_RECORDS,
+    OPTION_SECONDS
 };
 
 typedef json_t *(*MeasureFn)(const char *dir, const BenchSettings *settings, GError **error);
@@ -50,6 +53,8 @@ static const Measure measures[] = {
     {"throughput", bench_throughput, NULL, throughput_format_table},
     {"kme", bench_kme, NULL, kme_format_table},
     {"relay", bench_relay, NULL, relay_format_table},
+    {"overload", bench_overload, NULL, overload_format_table},
+    {"recovery", bench_recovery, NULL, recovery_format_table},
     {"floor", bench_floor, NULL, bench_format_table},
     {"durability", NULL, NULL, durability_format_table},
     {"handover", bench_handover, NULL, handover_format_table},
@@ -78,6 +83,7 @@ static const struct argp_option options[] = {
      "of reroute: at most so many; of scale: ten times as many (default: 10000)", 0},
     {"records", OPTION_RECORDS, "N", 0,
      "of accounts: a hundredth, a tenth and all of so many (default: 1000000)", 0},
+    {"seconds", OPTION_SECONDS, "N", 0, "of overload: how long (default: 10)", 0},
     {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };
@@ -102,11 +108,11 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
             arguments->measure = &measures[i];
     }
     if (!arguments->measure)
-        argp_error(
-            state,
-            "expected request, throughput, kme, relay, floor, durability, handover, reroute, "
-            "scale, authentication, accounts or all, not '%s'",
-            value);
+        argp_error(state,
+                   "expected request, throughput, kme, relay, overload, recovery, floor, "
+                   "durability, handover, reroute, scale, authentication, accounts or all, not "
+                   "'%s'",
+                   value);
 }
 
 static void check_arguments(struct argp_state *state, Arguments *arguments)
@@ -148,6 +154,9 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
     case OPTION_RECORDS:
         parse_number(state, "--records", value, &arguments->settings.n_records);
         return 0;
+    case OPTION_SECONDS:
+        parse_number(state, "--seconds", value, &arguments->settings.n_seconds);
+        return 0;
     case 'j':
         arguments->json = TRUE;
         return 0;
@@ -165,14 +174,18 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|throughput|kme|relay|floor|durability|handover|all "
-                "FILE\nreroute|scale|authentication|accounts",
+    .args_doc = "request|throughput|kme|relay|overload|recovery FILE\n"
+                "floor|durability|handover|all FILE\n"
+                "reroute|scale|authentication|accounts",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
         "describes or that runs; how many a second are granted when many are under way "
         "(throughput); how many ETSI GS QKD 014 calls a second an agent answers (kme); how much "
-        "key is relayed in large requests (relay); how long an "
+        "key is relayed in large requests (relay); what becomes of requests when three times as "
+        "many "
+        "come as can be granted (overload); how long it takes until keys are granted again when a "
+        "process was killed (recovery); how long an "
         "application takes to move to another provider and "
         "what its user notices (handover); what it costs that every promise is on disk before it "
         "is made (durability), on the disk of $TMPDIR; or, without a federation, how long it takes "
@@ -284,7 +297,8 @@ int main(int argc, char **argv)
                                         .n_runs = 3,
                                         .gap_us = 2000,
                                         .n_sessions = 10000,
-                                        .n_records = 1000000}};
+                                        .n_records = 1000000,
+                                        .n_seconds = 10}};
     session_prepare_process();
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version = "qkdnf " QKDNF_VERSION;

@@ -127,7 +127,7 @@ static gboolean fetch_as_target(Exchange *exchange, const json_t *federation, co
     return is_equal;
 }
 
-static void fetch_all(Exchange *exchange, const json_t *federation)
+void exchange_fetch(Exchange *exchange, const json_t *federation)
 {
     const struct qkdnf_reply *reply = exchange->reply;
     const struct qkdnf_delivery *initiator = &reply->deliveries[0];
@@ -162,7 +162,7 @@ void exchange_run(struct qkdnf *application, const json_t *federation,
     ret_exchange->reply = qkdnf_request_keys_wait(application, request);
     ret_exchange->duration_us = g_get_monotonic_time() - start_us;
     if (fetch && ret_exchange->reply->status == QKDNF_OK && ret_exchange->reply->n_deliveries > 1)
-        fetch_all(ret_exchange, federation);
+        exchange_fetch(ret_exchange, federation);
 }
 
 void exchange_clear(Exchange *exchange)

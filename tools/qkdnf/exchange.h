@@ -25,6 +25,8 @@ gboolean exchange_warm_up(struct qkdnf *application, const char *sae, unsigned t
 // and with the certificate that the federation's description names for it.
 void exchange_run(struct qkdnf *application, const json_t *federation,
                   const struct qkdnf_request *request, gboolean fetch, Exchange *ret_exchange);
+// Fetches later what was granted without.
+void exchange_fetch(Exchange *exchange, const json_t *federation);
 void exchange_clear(Exchange *exchange);
 
 // `{"request", "status", "text", "key_ids", "size_bits", "paths": [{"target", "providers"}],
