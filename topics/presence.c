@@ -4,9 +4,9 @@
 
 guint64 presence_draw_incarnation(gint64 now_us, const Random *random)
 {
-    guint16 less_us;
+    guint32 less_us;
     random_fill(random, (guint8 *)&less_us, sizeof less_us);
-    return (guint64)now_us - less_us;
+    return (guint64)now_us - less_us % G_USEC_PER_SEC;
 }
 
 static gsize sign(gpointer data, const WireFrame *frame, guint8 ret_tag[FRAME_TAG_MAX_BYTES])

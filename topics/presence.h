@@ -18,7 +18,7 @@ typedef struct {
 } Identity;
 
 // The incarnation of a program that may have others beside it under its ID: the time of its start,
-// less up to 66 ms. Programs started by one script do start within the same microsecond.
+// less up to a second. Programs started by one script do start within the same microsecond.
 guint64 presence_draw_incarnation(gint64 now_us, const Random *random);
 
 // A packed presence frame, ready to be published or to serve as the MQTT will. `connection` counts

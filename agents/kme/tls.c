@@ -9,12 +9,15 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-// A resumed session is not verified again, so this bounds how long a client that lost its right to
-// connect can go on connecting.
+// A client that comes back within this time is not verified again, nor when it comes back again
+// within it: its chain was right when the settings were read last, and its own certificate is
+// looked at with each request (listener_trusts()).
 #define SESSION_LIFETIME_S 300
 
-// So many sessions can be resumed at a time, of some 10 KiB each.
-#define SESSIONS_MAX 1024
+// So many sessions of all clients can be resumed at a time. Each holds the client's chain, of which
+// a handshake takes no more than the second.
+#define SESSIONS_MAX    1024
+#define CHAIN_MAX_BYTES (16 * 1024)
 
 // TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing else.
 #define CIPHERS_OF_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -84,6 +87,7 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
     SSL_CTX_sess_set_cache_size(context, SESSIONS_MAX);
     SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_max_cert_list(context, CHAIN_MAX_BYTES);
     if (!load_authority(context, settings->ca, error) ||
         (settings->crl && !load_revocations(context, settings->crl, error)) ||
         !load_identity(context, settings, error))

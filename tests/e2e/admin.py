@@ -129,12 +129,12 @@ def test_only_configured_operators_may(fed):
 
 
 def test_refused_and_applying_only_when_something_changed(fed):
-    # What others see of it does not steer their terminals.
-    fed.admin("refuse", "lower", "--reason", "no\x1b]0;contract\x07")
-    assert fed.member("lower")["reason"] == "no\x1b]0;contract\x07"
+    # What others see of it neither steers their terminals nor looks like a line of its own.
+    fed.admin("refuse", "lower", "--reason", "no\x1b]0;contract\x07\nupper")
+    assert fed.member("lower")["reason"] == "no\x1b]0;contract\x07\nupper"
     for words in ("members", "audit"):
         said = fed.admin(words)
-        assert "no?]0;contract?" in said and "\x1b" not in said, said
+        assert "no?]0;contract??upper" in said and "\x1b" not in said, said
     version = fed.member("lower")["application"]["version"]
     fed.admin("apply", "lower")
     assert fed.state("lower") == "REFUSED"

@@ -23,6 +23,21 @@ static char *make_certificates(void)
     return dir;
 }
 
+static char *read_file(const char *dir, const char *name)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+    char *text = NULL;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    return text;
+}
+
+static void write_file(const char *dir, const char *name, const char *suffix, const char *text)
+{
+    g_autofree char *file = g_strconcat(name, suffix, NULL);
+    g_autofree char *path = g_build_filename(dir, file, NULL);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
 // What the agent compares with what a home provider states.
 static void test_the_certificate_is_passed_on(KmeFixture *f, gconstpointer dir)
 {
@@ -181,6 +196,30 @@ static void test_who_is_refused(KmeFixture *f, gconstpointer dir)
                      (long)(CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2));
     exchange_run(f, good);
     g_assert_cmpint(good->code, ==, 200);
+}
+
+// NAME.crt of bank-a with so many certificates after it, and its key.
+static void make_chain(const char *dir, const char *name, guint n_more)
+{
+    g_autofree char *own = read_file(dir, "bank-a.crt");
+    g_autofree char *more = read_file(dir, "foreign.crt");
+    g_autofree char *key = read_file(dir, "bank-a.key");
+    g_autoptr(GString) chain = g_string_new(own);
+    for (guint i = 0; i < n_more; i++)
+        g_string_append(chain, more);
+    write_file(dir, name, ".crt", chain->str);
+    write_file(dir, name, ".key", key);
+}
+
+// It is kept for as long as the session can be resumed.
+static void test_a_long_chain(KmeFixture *f, gconstpointer dir)
+{
+    make_chain(dir, "short-chain", 3);
+    make_chain(dir, "long-chain", 60);
+    g_autoptr(Exchange) good = kme_get(f, "short-chain", "/api/v1/keys/bank-b/status");
+    g_assert_cmpint(good->code, ==, 200);
+    g_autoptr(Exchange) refused = kme_get(f, "long-chain", "/api/v1/keys/bank-b/status");
+    g_assert_cmpint(refused->result, !=, CURLE_OK);
 }
 
 static void test_answers_wait_for_the_flush(KmeFixture *f, gconstpointer dir)
@@ -397,6 +436,7 @@ int main(int argc, char **argv)
     add("/kme-server/unauthorized-has-no-body", dir, test_unauthorized_has_no_body);
     add("/kme-server/connections-are-kept", dir, test_connections_are_kept);
     add("/kme-server/who-is-refused", dir, test_who_is_refused);
+    add("/kme-server/a-long-chain", dir, test_a_long_chain);
     add("/kme-server/answers-wait-for-the-flush", dir, test_answers_wait_for_the_flush);
     add("/kme-server/client-vanishes", dir, test_client_vanishes);
     add("/kme-server/client-vanishes-after-the-answer", dir, test_client_vanishes_after_the_answer);

@@ -42,24 +42,32 @@ static const Verb verbs[] = {
     {"check-config", verb_check_config, "find every error in a configuration file"},
 };
 
+static void print_safely(FILE *file, const char *text, gboolean is_line)
+{
+    g_autoptr(GString) printable = g_string_new(NULL);
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
+        gunichar c = g_utf8_get_char(at);
+        gboolean is_end = c == '\n' && (!is_line || !at[1]);
+        g_string_append_unichar(printable, is_end || g_unichar_isprint(c) ? c : '?');
+    }
+    fputs(printable->str, file);
+}
+
 void verb_print(FILE *file, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_autoptr(GString) printable = g_string_new(NULL);
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
-        gunichar c = g_utf8_get_char(at);
-        g_string_append_unichar(printable, c == '\n' || g_unichar_isprint(c) ? c : '?');
-    }
-    fputs(printable->str, file);
+    print_safely(file, text, TRUE);
 }
 
+// Errors in a configuration show the line that they are in.
 int verb_fail(const char *verb, int exit_code, const GError *error)
 {
-    verb_print(stderr, "%s: %s\n", verb, error->message);
+    g_autofree char *text = g_strdup_printf("%s: %s\n", verb, error->message);
+    print_safely(stderr, text, FALSE);
     return exit_code;
 }
 

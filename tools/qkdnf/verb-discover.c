@@ -79,8 +79,8 @@ static void print_lines(const WireServices *answer)
 {
     for (gsize i = 0; i < answer->n_services; i++) {
         const WireService *one = answer->services[i];
-        printf("%-24s %-16s %-16s %-8s %s\n", one->sae, one->service, one->provider, one->region,
-               one->kme_url);
+        verb_print(stdout, "%-24s %-16s %-16s %-8s %s\n", one->sae, one->service, one->provider,
+                   one->region, one->kme_url);
     }
 }
 
@@ -95,7 +95,7 @@ static int report(const Arguments *arguments, const WireServices *answer, const 
     }
     if (answer->status == STATUS_OK)
         return EXIT_DONE;
-    fprintf(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status),
+    verb_print(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status),
             *answer->text ? answer->text : status_text((Status)answer->status));
     return EXIT_REFUSED;
 }

@@ -45,7 +45,7 @@ int verb_fail(const char *verb, int exit_code, const GError *error);
 // With the exit code of whose mistake it was: how to connect was said wrongly, or it failed.
 int verb_fail_on_bus(const char *verb, const GError *error);
 
-// For people; what members have said in it cannot steer the terminal.
+// A line for people; what members have said in it can neither steer the terminal nor begin another.
 void verb_print(FILE *file, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 // On standard output, in one line.
