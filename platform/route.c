@@ -32,6 +32,9 @@ typedef struct {
 
 // --- what is next --------------------------------------------------------------------------------
 
+// GLib has no heap; with a GTree in its place a search takes 1.8 times the instructions (callgrind,
+// in qkdnf bench scale).
+
 static gboolean is_before(const Visit *a, const Visit *b)
 {
     return a->cost != b->cost ? a->cost < b->cost : a->state < b->state;
