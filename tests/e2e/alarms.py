@@ -24,11 +24,17 @@ import terminal
 WAIT_S = 60
 CHEAT = "vienna"
 
-# In four-in-a-row.yaml, what crosses vienna is changed on the way.
+# In four-in-a-row.yaml, what crosses vienna is changed on the way; and vienna says that it did more
+# than it did. Whose key was wrong once is rated low.
+PLATFORM = """
+platform:
+  operators: [admin]
+  rating: {floor: 999}
+"""
 WRAPPER = """\
 #!/bin/sh
 case "$*" in
-*/{cheat}/agent.yaml) QKDNF_TAMPER=flip exec {tamper} "$@" ;;
+*/{cheat}/agent.yaml) QKDNF_TAMPER=flip QKDNF_OVERCHARGE=yes exec {tamper} "$@" ;;
 esac
 exec {agent} "$@"
 """
@@ -53,8 +59,9 @@ class Watched(fabric.Fabric):
     def __init__(self, build):
         self.place = tempfile.TemporaryDirectory(prefix="qkdnf-")
         place = pathlib.Path(self.place.name)
-        super().__init__(make_build(pathlib.Path(build), place / "build"),
-                         fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml", place)
+        description = (fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml").read_text()
+        assert "\nplatform:" not in description
+        super().__init__(make_build(pathlib.Path(build), place / "build"), description + PLATFORM, place)
         self.platform = self.info["platform"]["id"]
         self.exporters = {member["id"]: member["metrics"]
                           for member in [self.info["platform"], *self.info["qkdns"]]}
@@ -172,9 +179,24 @@ def test_what_the_platform_refuses(fed):
 
 
 def test_what_was_changed_on_the_way(fed):
-    fed.expect("relay.tag_mismatch", lambda: fed.do(
-        "request", "--as", fed.user("madrid"), "--to", fed.user("cambridge"), "--timeout", "30", code=1),
-        sender="cambridge")
+    def use_it():
+        fed.expect("relay.tag_mismatch", lambda: fed.do(
+            "request", "--as", fed.user("madrid"), "--to", fed.user("cambridge"), "--timeout", "30", code=1),
+            sender="cambridge")
+
+    fed.expect("rating.low", use_it)
+
+
+def test_who_charges_for_more_than_was_done(fed):
+    fed.expect("usage.disputed", lambda: fed.do(
+        "request", "--as", fed.user("madrid"), "--to", fed.user("vienna"), "--timeout", "30"))
+
+
+def test_an_agreement_that_is_suspended(fed):
+    agreement = "terms-1/all/tokyo"
+    fed.expect("agreement.state", lambda: fed.do("agreement", "suspend", agreement, "--reason", "drill"),
+               subject=agreement)
+    fed.do("agreement", "resume", agreement)
 
 
 def drill(fed, *arguments, **expected):
@@ -215,7 +237,7 @@ def test_how_long_it_took(fed):
             f"{times[view]:9.3f}" if view in times else f"{'-':>9}" for view in views))
     print(f"# at most {max(max(times.values()) for times in fed.seen.values()):.3f} s; "
           "meant to be below 2 s", flush=True)
-    assert len(fed.seen) >= 9, fed.seen
+    assert len(fed.seen) >= 12, fed.seen
     if fed.browser:
         assert fed.browser.do("troubles") == []
 

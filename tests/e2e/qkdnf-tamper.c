@@ -2,7 +2,8 @@
 //
 // A provider that cheats: the agent as it ships, linked so that what it puts into its outbox passes
 // through here (ld --wrap). Of the relay values that it publishes as transit it flips a bit, cuts
-// off a byte, swaps those of two requests, or keeps them back, as QKDNF_TAMPER says.
+// off a byte, swaps those of two requests, or keeps them back, as QKDNF_TAMPER says. With
+// QKDNF_OVERCHARGE it says of each order that it did one key more.
 
 #include "topics/outbox.h"
 
@@ -52,8 +53,20 @@ static void tamper(Outbox *outbox, const char *to, WireRelay *relay)
     }
 }
 
+// It says that it did more than it did.
+static void overcharge(Outbox *outbox, const char *to, const ProtobufCMessage *message)
+{
+    WireUsage usage = *(const WireUsage *)message;
+    usage.keys++;
+    __real_outbox_add(outbox, KIND_USAGE, to, &usage.base);
+}
+
 void __wrap_outbox_add(Outbox *outbox, KindId kind, const char *to, const ProtobufCMessage *message)
 {
+    if (kind == KIND_USAGE && g_getenv("QKDNF_OVERCHARGE")) {
+        overcharge(outbox, to, message);
+        return;
+    }
     if (kind != KIND_RELAY || ((const WireRelay *)message)->place == 0) {
         __real_outbox_add(outbox, kind, to, message);
         return;
