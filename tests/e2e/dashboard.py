@@ -244,13 +244,21 @@ def cells(page, selector):
                     ".map(row => [...row.children].map(cell => cell.textContent))")
 
 
+def hear(page, *messages, to="all"):
+    """As if that had been on the bus: (kind, sender, message)."""
+    for kind, sender, message in messages:
+        heard = json.dumps({"kind": kind, "from": sender, "to": to, "header": {"sent_at_us": 1}, "messages": [message]})
+        page.ask(f"import('/main.js').then(({{ page }}) => page).then((shown) => {{"
+                 f" shown.model.take({heard}, 1); shown.draw(); }})")
+
+
 def test_who_did_how_much_for_whom_is_as_the_tap_says(fed):
     page = opened_browser(fed)
     request = fed.request("--as", fed.user("vienna"), "--to", fed.user("madrid"), "--number", "3")["request"]
 
     def is_told():
         """That of all who took part in this request; of each record, who says it, and what."""
-        said = {usage["record"]: (seller, usage) for seller, usage in fed.tap.messages("usage")}
+        said = {f"{seller}/{usage['record']}": (seller, usage) for seller, usage in fed.tap.messages("usage")}
         ours = {record for record, (_, usage) in said.items() if usage["request"] == request}
         known = page.ask("import('/main.js').then(({ page }) => page).then(({ model }) =>"
                          " [...model.dealings.answered])")
@@ -266,6 +274,12 @@ def test_who_did_how_much_for_whom_is_as_the_tap_says(fed):
                 pair[i] += n
     expected = [[*pair, *map(str, sums[pair])] for pair in sorted(sums)]
     fed.wait_for("the same on the page", lambda: cells(page, "#usage") == expected)
+    # What another one says of the same record is nobody's business.
+    hear(page, ("usage", "vienna", {"record": "r", "buyer": "nobody", "keys": 1, "bits": 8}),
+         ("usage", "tokyo", {"record": "r", "buyer": "nobody", "keys": 99, "bits": 99}),
+         ("usage-state", "platform", {"record": "r", "status": "STATUS_OK"}), to="vienna")
+    fed.wait_for("what the seller said", lambda: [row for row in cells(page, "#usage") if row[1] == "nobody"] ==
+                 [["vienna", "nobody", "1", "1", "8"]])
 
 
 def test_accounts_are_those_of_the_tap(fed):
@@ -286,6 +300,10 @@ def test_accounts_are_those_of_the_tap(fed):
                        str(said["keys"]), str(said["bits"]), f"{said['amount'] / 100:.2f} EUR", "accepted by both"]
                 for name, (said, _) in on_tap().items()}
     assert any(said["amount"] > 0 for said, _ in on_tap().values()), expected
+    said = next(iter(on_tap().values()))[0]
+    outsider = next(id for id in fed.qkdns if id not in (said["seller"], said["buyer"]))
+    hear(page, ("dispute", outsider, {key: said[key] for key in ("seller", "buyer", "sequence")} |
+                {"status": "STATUS_BAD_REQUEST", "text": "forged"}))
     fed.wait_for("the same on the page", lambda: {
         name: row[1:] for name, row in zip(page.data("#statements tbody tr", "statement"),
                                            cells(page, "#statements"))} == expected)
@@ -302,6 +320,11 @@ def test_agreements_are_those_of_the_tap(fed):
         return said and said[-1] == f"AGREEMENT_STATE_{state}" and page.data(
             f"#agreements tr[data-agreement='{agreement}']", "state") == [state]
 
+    # A party does not say how it stands, and what a later version may say is not the end of the page.
+    forged = {"id": agreement, "buyer": "all", "seller": provider, "version": 2 ** 50, "action":
+              "AGREEMENT_ACTION_UNSPECIFIED", "state": "AGREEMENT_STATE_ENDED", "terms": {"purposes": [77]}}
+    hear(page, ("agreement", provider, forged), ("agreement", "platform", forged | {"id": "other"}))
+    fed.wait_for("the other", lambda: page.data("#agreements tr[data-agreement=other]", "state") == ["ENDED"])
     fed.do("agreement", "suspend", agreement, "--reason", "drill")
     fed.wait_for("it suspended", lambda: is_shown("LOCKED"))
     fed.do("agreement", "resume", agreement)
@@ -391,6 +414,7 @@ def test_a_handover_is_followed_as_the_tap_follows_it(fed):
     keep(fed, "handover")
 
 
+# The user that has moved in the last test.
 def test_a_user_on_a_visit_fetches_where_it_is_served(fed):
     report = fed.request("--as", fed.user("tokyo"), "--to", fed.user("madrid"), "--fetch")
     assert report["keys_equal"] and report["paths"][0]["providers"][0] == "vienna", report

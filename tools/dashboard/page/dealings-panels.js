@@ -2,8 +2,9 @@
 //
 // Tables of what providers have agreed, did, owe, and are worth.
 
+import { without } from './bounds.js';
 import { judge } from './dealings.js';
-import { Table, bitRate, byId, clock, html } from './dom.js';
+import { Table, bitRate, byId, clock, html, setText } from './dom.js';
 
 const NEWS = 'since this page was opened';
 const PURPOSES = ['RELAY', 'SERVE_VISITOR', 'REROUTE', 'SHARE'];
@@ -34,7 +35,7 @@ const ratingTable = () => new Table(byId('ratings'), 'service ratings', [
 'nobody was rated yet: that takes ten seconds');
 
 function purposesOf({ purposes = [] } = {}) {
-  const names = purposes.map((purpose) => purpose.replace('PURPOSE_', ''));
+  const names = purposes.map((purpose) => without('PURPOSE_', purpose));
   return names.length === PURPOSES.length ? 'everything' : names.map((name) => name.toLowerCase().replace('_', ' ')).join(', ');
 }
 
@@ -83,7 +84,10 @@ export class DealingsPanels {
     this.statements = statementTable();
   }
 
-  show({ ratings, agreements, pairs, statements }) {
+  show({ ratings, agreements, pairs, statements, nForgotten }) {
+    const note = byId('dealings-note');
+    note.hidden = nForgotten === 0;
+    setText(note, `only the latest are shown: ${nForgotten} were forgotten`);
     this.ratings.show(byKey(ratings));
     this.agreements.show(byKey(agreements));
     this.pairs.show(byKey(pairs));

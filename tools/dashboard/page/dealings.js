@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What providers grant each other, do for each other and owe for it, and how they serve, as the
-// platform says it. No page and no clock in here; everything that grows with the bus is bounded.
+// platform says it: whatever others say of it does not count. No page and no clock in here; everything
+// that grows with the bus is bounded, and what had to be forgotten is counted.
 
 import { shrink, without } from './bounds.js';
 
@@ -17,8 +18,9 @@ export class Dealings {
     this.agreements = new Map(); // ID → Agreement
     this.statements = new Map(); // "seller/buyer/number" → Statement with what both say of it
     this.pairs = new Map(); // "seller/buyer" → {seller, buyer, records, keys, bits}
-    this.reported = new Map(); // record → {seller, buyer, keys, bits}, until it is answered
-    this.answered = new Set(); // records
+    this.reported = new Map(); // "seller/record" → {seller, buyer, keys, bits}, until it is answered
+    this.answered = new Set(); // "seller/record"
+    this.nForgotten = 0; // agreements and pairs
   }
 
   takeRating(rating) {
@@ -29,38 +31,48 @@ export class Dealings {
     shrink(this.ratings, RATINGS_MAX);
   }
 
+  // As the newest, so that what is used is not what is forgotten.
+  keep(map, max, key, value) {
+    map.delete(key);
+    map.set(key, value);
+    this.nForgotten += Math.max(0, map.size - max);
+    shrink(map, max);
+  }
+
   // What parties say is what they would like.
-  takeAgreement(agreement) {
+  takeAgreement(agreement, { isPlatform }) {
     const known = this.agreements.get(agreement.id);
-    if (agreement.action !== 'AGREEMENT_ACTION_UNSPECIFIED' || known?.version > agreement.version)
+    if (!isPlatform || known?.version > agreement.version)
       return;
-    this.agreements.set(agreement.id, { ...agreement, state: without('AGREEMENT_STATE_', agreement.state) });
-    shrink(this.agreements, AGREEMENTS_MAX);
+    this.keep(this.agreements, AGREEMENTS_MAX, agreement.id,
+      { ...agreement, state: without('AGREEMENT_STATE_', agreement.state) });
   }
 
   // A record counts once it is in the platform's accounts, however often it is told.
   takeUsage({ record, buyer, keys, bits }, { from }) {
-    if (this.answered.has(record))
+    const key = `${from}/${record}`;
+    if (this.answered.has(key))
       return;
-    this.reported.set(record, { seller: from, buyer, keys, bits });
+    this.reported.set(key, { seller: from, buyer, keys, bits });
     shrink(this.reported, RECORDS_MAX);
   }
 
-  takeUsageState({ record, status }) {
-    const usage = this.reported.get(record);
+  takeUsageState({ record, status }, { to }) {
+    const key = `${to}/${record}`;
+    const usage = this.reported.get(key);
     if (!usage)
       return;
-    this.reported.delete(record);
-    this.answered.add(record);
+    this.reported.delete(key);
+    this.answered.add(key);
     shrink(this.answered, RECORDS_MAX);
     if (status === 'STATUS_OK')
       this.count(usage);
   }
 
   count({ seller, buyer, keys, bits }) {
-    const pair = this.pairs.get(`${seller}/${buyer}`) ?? { seller, buyer, records: 0, keys: 0, bits: 0 };
-    this.pairs.set(`${seller}/${buyer}`, pair);
-    shrink(this.pairs, PAIRS_MAX);
+    const key = `${seller}/${buyer}`;
+    const pair = this.pairs.get(key) ?? { seller, buyer, records: 0, keys: 0, bits: 0 };
+    this.keep(this.pairs, PAIRS_MAX, key, pair);
     pair.records++;
     pair.keys += keys;
     pair.bits += bits;
@@ -76,6 +88,8 @@ export class Dealings {
   }
 
   takeDispute({ seller, buyer, sequence, status, text }, { from }) {
+    if (from !== seller && from !== buyer)
+      return;
     this.statements.get(`${seller}/${buyer}/${sequence}`)?.answers.set(from, { status, text });
   }
 }

@@ -53,6 +53,7 @@ function isNewer(presence, known) {
 export class Model {
   constructor() {
     this.members = new Map(); // ID → Presence
+    this.platform = null; // its ID
     this.states = new Map(); // provider → name of its state of membership
     this.resources = new Map(); // provider → Resource
     this.stocks = new Map(); // provider → link → LinkStock
@@ -71,8 +72,9 @@ export class Model {
 
   take({ kind, from, to, header, messages }, atMs) {
     const taker = TAKERS[kind];
+    const isPlatform = from === this.platform;
     for (const message of messages)
-      taker?.call(this, message, { from, to, header, atMs });
+      taker?.call(this, message, { from, to, header, atMs, isPlatform });
   }
 
   // --- who and what there is ---------------------------------------------------------------------
@@ -82,7 +84,9 @@ export class Model {
       this.members.set(from, presence);
   }
 
-  takeMember(member, { to }) {
+  // Only the platform may say this: the broker sees to it.
+  takeMember(member, { from, to }) {
+    this.platform = from;
     this.states.set(to, without('MEMBER_STATE_', member.state));
   }
 
