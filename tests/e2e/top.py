@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`qkdnf top` in a terminal: what its panes show is what the tap says of the same time."""
+"""`qkdnf top` in a terminal: what its panes show is what the tap says of the same time. Captured panes
+stay in the build directory, in top/."""
 
 import contextlib
 import json
@@ -23,6 +24,11 @@ class Watched(fabric.Fabric):
     def wait_for(self, pattern):
         return fabric.wait_until(f"{pattern} on\n" + "\n".join(self.terminal.lines()),
                                  lambda: self.terminal.shows(pattern))
+
+    def keep(self, name):
+        place = self.build / "top"
+        place.mkdir(exist_ok=True)
+        (place / f"{name}.txt").write_text("\n".join(self.terminal.lines()) + "\n")
 
     def close(self):
         self.terminal.close()
@@ -65,6 +71,7 @@ def test_a_fault_is_shown_while_it_lasts(fed):
     fed.wait_for(r"faults [12] ")
     fed.terminal.press("PageDown")
     fed.wait_for(rf"^\w+ +BORDER +{link} ")
+    fed.keep("fault")
     said = [message for _, message in fed.tap.messages("fault") if message["subject"] == link]
     assert said and not said[-1]["cleared"], said
     fed.run("fault", "clear", "--federation", str(fed.dir), provider, "border", link)
@@ -82,6 +89,7 @@ def test_ratings_are_those_of_the_tap(fed):
 
     fed.terminal.resize(120, 60)
     fabric.wait_until("ratings", are_shown, 60)
+    fed.keep("ratings")
     ratings = json.loads(fed.run("top", "--json", "--federation", str(fed.dir)))["ratings"]
     assert [rating["provider"] for rating in ratings] == sorted(fed.qkdns), ratings
 
@@ -92,6 +100,7 @@ def test_it_fills_any_terminal_with_its_keys_at_the_bottom(fed):
         fabric.wait_until(f"{columns}x{rows}", lambda rows=rows: len(fed.terminal.lines()) == rows and
                           fed.terminal.lines()[-1].startswith("q quit   up down PgUp PgDn"))
         fed.wait_for(r"^qkdnf top ")
+        fed.keep(f"{columns}x{rows}")
         lines = fed.terminal.lines()
         assert max(map(len, lines)) <= columns, lines
 
