@@ -18,8 +18,8 @@ typedef void (*ApplicationAnswerFn)(gpointer data, const char *id, const Protobu
 // Somebody else lets this application move: each phase that is heard of, once.
 typedef void (*ApplicationMovedFn)(gpointer data, const WireHandoverState *state);
 
-// No two programs of an application have the same `incarnation`. `platform` is who is asked, and the only
-// one who may answer.
+// No two programs of an application have the same `incarnation`. `platform` is who is asked, and
+// the only one who may answer.
 Application *application_new(const char *id, const char *platform, guint64 incarnation);
 // What is open is dropped, unanswered; takes NULL.
 void application_free(Application *application);

@@ -22,7 +22,8 @@ gboolean exchange_warm_up(struct qkdnf *application, const char *sae, unsigned t
                           GError **error);
 
 // Asks and, with `fetch`, fetches at the initiator and at every target: at home where the
-// federation's description says, on a visit where the answer says; and with the certificate that the federation's description names for it.
+// federation's description says, on a visit where the answer says; and with the certificate that
+// the federation's description names for it.
 void exchange_run(struct qkdnf *application, const json_t *federation,
                   const struct qkdnf_request *request, gboolean fetch, Exchange *ret_exchange);
 // Fetches later what was granted without.

@@ -96,7 +96,7 @@ static int report(const Arguments *arguments, const WireServices *answer, const 
     if (answer->status == STATUS_OK)
         return EXIT_DONE;
     verb_print(stderr, "%s: %s: %s\n", verb, status_name((Status)answer->status),
-            *answer->text ? answer->text : status_text((Status)answer->status));
+               *answer->text ? answer->text : status_text((Status)answer->status));
     return EXIT_REFUSED;
 }
 
