@@ -81,11 +81,6 @@ MALFORMED = [
 ]
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def snapshot(path):
     """Every file under a path, with when it changed."""
     return {str(file): file.stat().st_mtime_ns for file in [path, *path.rglob("*")]}
@@ -172,7 +167,7 @@ class Daemon:
         directory = pathlib.Path(tempfile.mkdtemp(dir=fed.path))
         defaults = {r"store: .*": f"store: {directory}/store.db",
                     r"metrics:\n(  .*\n)+": "",
-                    r"listen: .*": f"listen: 127.0.0.1:{free_port()}"}
+                    r"listen: .*": f"listen: 127.0.0.1:{fabric.free_port()}"}
         for old, new in {**defaults, **changes}.items():
             text = re.sub(old, new, text, count=1)
         config = directory / f"{name}.yaml"
@@ -308,7 +303,7 @@ ASKERS = [["tap"], ["topology"], ["fault", "list", "left"], ["discover"],
 
 def test_no_broker(fed):
     with Counter(hangs_up=False) as mute, concurrent.futures.ThreadPoolExecutor(8) as pool:
-        places = [fed.elsewhere("closed", f"mqtts://127.0.0.1:{free_port()}"),
+        places = [fed.elsewhere("closed", f"mqtts://127.0.0.1:{fabric.free_port()}"),
                   fed.elsewhere("mute", f"mqtts://127.0.0.1:{mute.port}")]
         text = r"cannot connect to 127\.0\.0\.1 port \d+|not connected yet"
         for failing in [pool.submit(fed.fails, 1, text, *asker, federation=place)
@@ -317,7 +312,7 @@ def test_no_broker(fed):
 
 
 def test_a_request_ends_in_its_time_and_tells_people(fed):
-    place = fed.elsewhere("silent", f"mqtts://127.0.0.1:{free_port()}")
+    place = fed.elsewhere("silent", f"mqtts://127.0.0.1:{fabric.free_port()}")
     ours, theirs = pty.openpty()
     begun = time.monotonic()
     done = subprocess.run([fed.qkdnf, "request", "--federation", place, "--as", "alice", "--to",

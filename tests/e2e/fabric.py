@@ -3,11 +3,14 @@
 mosquitto_sub as an outside monitor. What is used of it is what DIR/federation.json says."""
 
 import base64
+import contextlib
 import ctypes
 import json
 import os
 import pathlib
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -39,6 +42,15 @@ PROXIED = {**os.environ, "https_proxy": "http://127.0.0.1:9", "no_proxy": "*"}
 
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_port():
+    """One that no outgoing connection is given meanwhile."""
+    while True:
+        port = random.randrange(12000, 32768)
+        with socket.socket() as server, contextlib.suppress(OSError):
+            server.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(what, condition, seconds=30):

@@ -3,6 +3,7 @@
 #include "tests/unit/live-broker.h"
 
 #include "tests/unit/scratch.h"
+#include "tools/qkdnf/ports.h"
 
 #include <netinet/in.h>
 #include <signal.h>
@@ -21,13 +22,11 @@ static struct sockaddr_in loopback(guint16 port)
 
 guint16 live_free_port(void)
 {
-    struct sockaddr_in address = loopback(0);
-    socklen_t n_bytes = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof address), ==, 0);
-    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&address, &n_bytes), ==, 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Ports) ports = ports_new();
+    guint16 port = ports_take(ports, 0, &error);
+    g_assert_no_error(error);
+    return port;
 }
 
 static gboolean is_listening(guint16 port)
