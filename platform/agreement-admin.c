@@ -58,8 +58,8 @@ static AdminResult refuse(Status status, char *text)
     return (AdminResult){status, text};
 }
 
-static AdminResult check(const Command *command, const Agreement *agreement,
-                         const WireAgreementCommand *wire)
+static AdminResult check(const Federation *federation, const Command *command,
+                         const Agreement *agreement, const WireAgreementCommand *wire)
 {
     if (!agreement)
         return refuse(STATUS_BAD_REQUEST,
@@ -74,7 +74,11 @@ static AdminResult check(const Command *command, const Agreement *agreement,
                       g_strdup_printf("agreement %s is %s: the federation cannot %s it now",
                                       agreement->wire->id,
                                       agreement_state_name(agreement->wire->state), command->name));
-    return refuse(STATUS_OK, NULL);
+    // What it had reserved may have gone to others.
+    Verdict verdict = {STATUS_OK, NULL};
+    if (command->to == AGREEMENT(AVAILABLE) && agreement->wire->state == AGREEMENT(LOCKED))
+        verdict = agreement_check_booking(federation, agreement);
+    return refuse(verdict.status, verdict.text);
 }
 
 AdminResult agreement_command(Federation *federation, const Sender *sender,
@@ -85,7 +89,7 @@ AdminResult agreement_command(Federation *federation, const Sender *sender,
         return refuse(STATUS_BAD_REQUEST, g_strdup("the federation decides no such thing; expected "
                                                    "suspend, resume or end"));
     Agreement *agreement = find_or_single_out(federation, wire->agreement);
-    AdminResult verdict = check(command, agreement, wire);
+    AdminResult verdict = check(federation, command, agreement, wire);
     if (verdict.status != STATUS_OK)
         return verdict;
     if (command->from & (1u << agreement->wire->state))

@@ -110,6 +110,7 @@ void agreement_enter(Federation *federation, Agreement *agreement, const Agreeme
     audit(federation, agreement, from, change->command);
     say(federation, agreement, from);
     agreement_save(federation, agreement);
+    agreement_book(federation, agreement);
     agreement_review(federation, agreement->buyer, agreement->seller, change->reason);
     agreement_tell(federation, agreement);
     timers_arm(federation->timers, TIMER_TERM, wire->id, federation->now);
@@ -128,6 +129,8 @@ static void enter(Federation *federation, Agreement *agreement, AgreementState s
 static gboolean is_in_use(const Federation *federation, const Agreement *agreement)
 {
     const char *seller = agreement->seller->id;
+    if (agreement_terms_reserve(agreement->wire->terms))
+        return FALSE;
     return request_is_under(federation, seller, agreement->buyer) ||
            stream_is_under(federation, seller, agreement->buyer);
 }

@@ -48,6 +48,7 @@ static void restore(Federation *federation, const Platform__State__Agreement *st
     agreement->used_bits = state->used_bits;
     agreement->period = state->period;
     agreement->repeat_us = G_TIME_SPAN_SECOND;
+    agreement_book(federation, agreement);
     federation->agreement_version = MAX(federation->agreement_version, wire->version);
     timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, federation->now);
     timers_arm(federation->timers, TIMER_TELL, agreement->wire->id, federation->now);

@@ -4,7 +4,6 @@
 // refuses, the buyer takes or leaves that; and the platform tells both how it stands until they
 // have acknowledged it. Whoever repeats what it has said is told how it stands.
 
-#include "platform/accounts.h"
 #include "platform/agreement.h"
 #include "topics/base/id.h"
 
@@ -18,8 +17,7 @@
 
 #define REASON_MAX 256
 
-// Of one buyer, with those that are over; and how long it may be negotiated.
-#define KEPT_MAX       1000
+// How long it may be negotiated.
 #define NEGOTIATION_US (7 * G_TIME_SPAN_DAY)
 
 // --- one agreement -------------------------------------------------------------------------------
@@ -65,6 +63,7 @@ void agreement_forget(Federation *federation, Agreement *agreement)
     timers_disarm(federation->timers, TIMER_TERM, agreement->wire->id);
     timers_disarm(federation->timers, TIMER_TELL, agreement->wire->id);
     store_delete_text(federation->store, "agreement", agreement->wire->id);
+    agreement_unbook(federation, agreement);
     g_tree_remove(federation->agreements, agreement->wire->id);
     agreement_review(federation, buyer, seller, "an agreement is forgotten");
 }
@@ -109,7 +108,7 @@ static void acknowledge(Federation *federation, Agreement *agreement, const Prov
 // --- what a party says ---------------------------------------------------------------------------
 
 static void refuse(Federation *federation, const Provider *sender, const WireAgreement *said,
-                   const char *why)
+                   const Verdict *verdict)
 {
     WireAgreement wire = WIRE_AGREEMENT_INIT;
     wire.id = said->id;
@@ -119,52 +118,10 @@ static void refuse(Federation *federation, const Provider *sender, const WireAgr
     wire.state = AGREEMENT(FAILED);
     wire.version = (guint64)federation->now;
     wire.since_us = (guint64)federation->now;
-    wire.reason = (char *)why;
+    wire.reason = verdict->text;
+    wire.status = (Qkdnf__V1__Status)verdict->status;
     wire.actor = federation->config->id;
     federation_send(federation, KIND_AGREEMENT, sender->id, &wire.base);
-}
-
-typedef struct {
-    const Provider *buyer;
-    guint n;
-} Count;
-
-static gboolean count_one(gpointer key, gpointer value, gpointer data)
-{
-    Count *count = data;
-    count->n += ((const Agreement *)value)->buyer == count->buyer;
-    return FALSE;
-}
-
-static char *find_terms_fault(const Federation *federation, const WireAgreementTerms *terms)
-{
-    if (!terms || terms->version != 0)
-        return g_strdup("expected terms between these two providers");
-    const char *fault = terms->tariff ? tariff_fault(federation, terms->tariff) : NULL;
-    if (!fault && terms->tariff && terms->tariff->valid_from_us > terms->valid_from_us)
-        fault = "it begins after the terms that it is of";
-    return fault ? g_strdup_printf("the tariff: %s", fault) : agreement_terms_fault(terms);
-}
-
-static char *find_proposal_fault(const Federation *federation, const Provider *buyer,
-                                 const WireAgreement *said)
-{
-    const Member *seller = member_find(federation, said->seller);
-    Count count = {buyer, 0};
-    g_tree_foreach(federation->agreements, count_one, &count);
-    if (!uuid_is_valid(said->id))
-        return g_strdup("id is no UUID in lower case");
-    if (tariff_is_kept(federation, said->id))
-        return g_strdup("id is that of an earlier agreement, by which records are still rated");
-    if (strcmp(said->buyer, buyer->id) != 0 || strcmp(said->seller, buyer->id) == 0)
-        return g_strdup("expected the sender as the buyer, and another provider as the seller");
-    if (!seller || seller->state != MEMBER(ACTIVE))
-        return g_strdup_printf("'%.64s' does not take part", said->seller);
-    if (count.n >= KEPT_MAX)
-        return g_strdup_printf("%u agreements are remembered already; expected less than %d",
-                               count.n, KEPT_MAX);
-    char *fault = find_terms_fault(federation, said->terms);
-    return fault || !said->least ? fault : find_terms_fault(federation, said->least);
 }
 
 static char *cut_reason(const char *text, const char *otherwise)
@@ -173,22 +130,45 @@ static char *cut_reason(const char *text, const char *otherwise)
     return g_utf8_make_valid(cut, -1);
 }
 
-static void propose(Federation *federation, Provider *buyer, const WireAgreement *said)
+// What is free of a link is known only when everybody has reported: until then, who repeats itself
+// is heard later.
+static gboolean is_too_early(const Federation *federation, const WireAgreementTerms *terms)
 {
-    g_autofree char *fault = find_proposal_fault(federation, buyer, said);
-    if (fault) {
-        refuse(federation, buyer, said, fault);
-        return;
-    }
-    g_autofree char *reason = cut_reason(said->reason, "it is proposed");
+    return terms && agreement_terms_reserve(terms) && federation_is_settling(federation);
+}
+
+static void add_proposal(Federation *federation, Provider *buyer, const WireAgreement *said,
+                         guint64 rate_bps)
+{
+    const char *otherwise =
+        rate_bps < said->terms->rate_bps ? "so much of what is proposed is free" : "it is proposed";
+    g_autofree char *reason = cut_reason(said->reason, otherwise);
     guint64 latest_us = (guint64)(federation->now + NEGOTIATION_US);
+    WireAgreementTerms terms = *said->terms;
+    terms.rate_bps = rate_bps;
     WireAgreement wire = *said;
+    wire.base.n_unknown_fields = 0;
+    wire.terms = &terms;
     wire.state = AGREEMENT(UNSPECIFIED);
+    wire.status = QKDNF__V1__STATUS__STATUS_UNSPECIFIED;
     wire.deadline_us = said->deadline_us > 0 ? MIN(said->deadline_us, latest_us) : latest_us;
     Agreement *agreement =
         agreement_new(federation, &wire, buyer, topology_find(federation->topology, said->seller));
     agreement_enter(federation, agreement,
                     &(AgreementChange){AGREEMENT(PROPOSED), buyer->id, "propose", reason});
+}
+
+static void propose(Federation *federation, Provider *buyer, const WireAgreement *said)
+{
+    guint64 rate_bps;
+    if (is_too_early(federation, said->terms))
+        return;
+    Verdict verdict = agreement_check_proposal(federation, buyer, said, &rate_bps);
+    if (verdict.status == STATUS_OK)
+        add_proposal(federation, buyer, said, rate_bps);
+    else
+        refuse(federation, buyer, said, &verdict);
+    g_free(verdict.text);
 }
 
 static gboolean has_the_word(const Agreement *agreement, const Provider *party)
@@ -203,14 +183,23 @@ static void change(Federation *federation, Agreement *agreement, const Provider 
     agreement_enter(federation, agreement, &(AgreementChange){state, party->id, command, reason});
 }
 
+static void fail(Federation *federation, Agreement *agreement, const Provider *party,
+                 const char *command, const Verdict *verdict)
+{
+    agreement->wire->status = (Qkdnf__V1__Status)verdict->status;
+    agreement_enter(federation, agreement,
+                    &(AgreementChange){AGREEMENT(FAILED), party->id, command, verdict->text});
+}
+
 // What can never be agreed ends the negotiation: whoever offers it is answered.
 static void offer(Federation *federation, Agreement *agreement, const Provider *party,
                   const WireAgreement *said)
 {
-    g_autofree char *fault = find_terms_fault(federation, said->terms);
+    g_autofree char *fault = agreement_find_terms_fault(federation, said->terms);
+    if (!fault && strcmp(said->terms->link, agreement->wire->terms->link) != 0)
+        fault = g_strdup("what is offered is of another border link than what is asked for");
     if (fault) {
-        agreement_enter(federation, agreement,
-                        &(AgreementChange){AGREEMENT(FAILED), party->id, "offer", fault});
+        fail(federation, agreement, party, "offer", &(Verdict){STATUS_BAD_REQUEST, fault});
         return;
     }
     WireAgreementTerms *terms = message_copy(&said->terms->base);
@@ -227,6 +216,7 @@ static gboolean list_replaced(gpointer key, gpointer value, gpointer data)
     const Agreement *agreement = replaced->pdata[0];
     if (other != agreement && other->buyer == agreement->buyer &&
         other->seller == agreement->seller && !agreement_is_standing(other) &&
+        !agreement_terms_reserve(other->wire->terms) &&
         agreement_can_enter(other->wire->state, AGREEMENT(ENDING)))
         g_ptr_array_add(replaced, other);
     return FALSE;
@@ -236,7 +226,7 @@ void agreement_replace_others(Federation *federation, Agreement *agreement)
 {
     g_autoptr(GPtrArray) replaced = g_ptr_array_new();
     g_ptr_array_add(replaced, agreement);
-    if (!agreement_is_standing(agreement))
+    if (!agreement_is_standing(agreement) && !agreement_terms_reserve(agreement->wire->terms))
         g_tree_foreach(federation->agreements, list_replaced, replaced);
     for (guint i = 1; i < replaced->len; i++)
         agreement_enter(federation, replaced->pdata[i],
@@ -247,7 +237,14 @@ void agreement_replace_others(Federation *federation, Agreement *agreement)
 static void accept(Federation *federation, Agreement *agreement, const Provider *party,
                    const WireAgreement *said)
 {
-    change(federation, agreement, party, said, AGREEMENT(ACCEPTED), "accept");
+    if (is_too_early(federation, agreement->wire->terms))
+        return;
+    Verdict verdict = agreement_check_booking(federation, agreement);
+    if (verdict.status == STATUS_OK)
+        change(federation, agreement, party, said, AGREEMENT(ACCEPTED), "accept");
+    else
+        fail(federation, agreement, party, "accept", &verdict);
+    g_free(verdict.text);
     agreement_follow_time(federation, agreement);
 }
 
@@ -301,7 +298,8 @@ void agreement_on_agreement(gpointer data, const Sender *sender, gconstpointer m
     else if (!agreement && said->action == AGREEMENT_ACTION(PROPOSE))
         propose(federation, party, said);
     else if (said->action != AGREEMENT_ACTION(ACKNOWLEDGE))
-        refuse(federation, party, said, "the two have no such agreement");
+        refuse(federation, party, said,
+               &(Verdict){STATUS_NO_AGREEMENT, (char *)"the two have no such agreement"});
 }
 
 // --- members and time ----------------------------------------------------------------------------

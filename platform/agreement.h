@@ -4,13 +4,15 @@
 // Agreements between members. Inside the federation core: agreement-state.c holds the table of
 // states and is the only one that changes them, agreement.c is the conversation with the parties,
 // agreement-standing.c the federation's own standing terms, agreement-right.c the index that routes
-// are looked up in, agreement-admin.c what operators do, agreement-store.c keeps them.
+// are looked up in, agreement-check.c says what cannot be agreed, agreement-capacity.c keeps what
+// is reserved, agreement-admin.c is what operators do, agreement-store.c keeps them all.
 //
 // One agreement at a time decides what a buyer may use of a seller: the latest of those that the
 // two made between them, while it is in force or suspended; else what the federation's standing
 // terms say, if both have accepted them.
 
 #include "platform/admin.h"
+#include "platform/request.h"
 #include "schemas/agreement.h"
 
 typedef struct Agreement {
@@ -58,6 +60,24 @@ void agreement_tell(Federation *federation, Agreement *agreement);
 AdminResult agreement_command(Federation *federation, const Sender *sender,
                               const WireAgreementCommand *wire);
 void agreement_list(Federation *federation, const Sender *sender, const WireAdmin *admin);
+
+// agreement-check.c
+// To be freed.
+char *agreement_find_terms_fault(const Federation *federation, const WireAgreementTerms *terms);
+// The capacity that it can have, if it reserves some, is what it asks for or less.
+Verdict agreement_check_proposal(const Federation *federation, const Provider *buyer,
+                                 const WireAgreement *said, guint64 *ret_bps);
+
+// agreement-capacity.c
+// Whether the capacity is there that the terms reserve, if they do; how much of it.
+Verdict agreement_check_capacity(const Federation *federation, const Provider *buyer,
+                                 const Provider *seller, const WireAgreementTerms *terms,
+                                 guint64 least_bps, guint64 *ret_bps);
+// Whether all that an agreement reserves is there, before it holds.
+Verdict agreement_check_booking(const Federation *federation, const Agreement *agreement);
+// What it reserves is kept from now on, or not any more, by the state that it is in.
+void agreement_book(Federation *federation, const Agreement *agreement);
+void agreement_unbook(Federation *federation, const Agreement *agreement);
 
 // agreement-standing.c
 // The member takes part: the federation's standing terms are offered to it, unless they have been.

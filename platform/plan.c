@@ -99,6 +99,8 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
         .excluded_links = request->excluded_links,
         .planned = plan->planned,
         .leaves_reserve = !request->session,
+        .begins_us = (guint64)federation->now,
+        .ends_us = (guint64)federation->now,
     };
     roaming_lead_home(&query, from, to);
     return query;
@@ -435,10 +437,9 @@ static gboolean has_routes_for(Federation *federation, const Request *request, g
     return find_all_routes(federation, &smaller, FALSE, &plan) == STATUS_OK;
 }
 
-static guint64 link_wait_ms(const Plan *plan, const Link *link)
+static guint64 link_wait_ms(const RouteQuery *query, const Link *link)
 {
-    gpointer planned = g_hash_table_lookup(plan->planned, link);
-    guint64 needed = GPOINTER_TO_SIZE(planned) + link->reserved_slots;
+    guint64 needed = route_slots_taken(query, link);
     guint64 available = link_n_available(link), bps = link_fill_bps(link);
     if (available >= needed || bps == 0)
         return 1;
@@ -455,10 +456,11 @@ static guint64 plan_wait_ms(Federation *federation, const Request *request)
     guint64 wait_ms = 1;
     for (guint target = 0; target < plan.routes->len; target++) {
         const GPtrArray *routes = plan.routes->pdata[target];
+        RouteQuery query = query_for(federation, request, target, &plan);
         for (guint path = 0; path < routes->len; path++) {
             const Route *route = routes->pdata[path];
             for (guint i = 0; i < route->len; i++)
-                wait_ms = MAX(wait_ms, link_wait_ms(&plan, route->pdata[i]));
+                wait_ms = MAX(wait_ms, link_wait_ms(&query, route->pdata[i]));
         }
     }
     return wait_ms;

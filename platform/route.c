@@ -2,6 +2,8 @@
 
 #include "platform/route.h"
 
+#include "platform/booking.h"
+
 #include <string.h>
 
 // A crossing costs this much, plus as much again when it takes all that the link has in stock; the
@@ -74,17 +76,29 @@ static Visit pop(GArray *queue)
 
 // --- links ---------------------------------------------------------------------------------------
 
-// What of the stock is for others.
-static guint64 taken_from(const RouteQuery *query, const Link *link)
+guint64 route_slots_taken(const RouteQuery *query, const Link *link)
 {
     gpointer planned = query->planned ? g_hash_table_lookup(query->planned, link) : NULL;
-    return GPOINTER_TO_SIZE(planned) + (query->leaves_reserve ? link->reserved_slots : 0);
+    guint64 kept =
+        query->leaves_reserve
+            ? link->reserved_slots + booking_kept_slots(link, query->buyer, query->begins_us)
+            : 0;
+    return GPOINTER_TO_SIZE(planned) + kept;
+}
+
+static gboolean has_rate(const RouteQuery *query, const Link *link)
+{
+    const Span span = {query->begins_us, query->ends_us};
+    guint64 spare = link_spare_bps(link);
+    return query->rate_bps == 0 ||
+           (spare >= query->rate_bps &&
+            spare - query->rate_bps >= booking_kept_bps(link, query->buyer, &span));
 }
 
 static guint64 available_to(const RouteQuery *query, const Link *link)
 {
     guint64 available = link_n_available(link);
-    return available - MIN(available, taken_from(query, link));
+    return available - MIN(available, route_slots_taken(query, link));
 }
 
 static gboolean is_excluded(GHashTable *set, const char *id)
@@ -97,7 +111,7 @@ static gboolean will_have(const RouteQuery *query, Link *link)
 {
     guint64 capacity = link_capacity(link);
     return link_fill_bps(link) > 0 &&
-           (capacity == 0 || taken_from(query, link) + query->n_slots <= capacity);
+           (capacity == 0 || route_slots_taken(query, link) + query->n_slots <= capacity);
 }
 
 #define SLOT_BITS 256
@@ -138,8 +152,7 @@ gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *fr
     const Provider *to = link_end_beyond(link, from)->provider;
     return link_is_up(link) && to && to->is_usable && route_may_use(query, to) &&
            !is_excluded(query->excluded_providers, to->id) &&
-           !is_excluded(query->excluded_links, link->id) &&
-           (query->rate_bps == 0 || link_spare_bps(link) >= query->rate_bps) &&
+           !is_excluded(query->excluded_links, link->id) && has_rate(query, link) &&
            (query->ignores_stock || available_to(query, link) >= query->n_slots ||
             (query->can_wait && will_have(query, link)));
 }

@@ -19,7 +19,10 @@ typedef struct {
     gboolean is_leaving;     // what is moved away from where it may not stay
     guint64 n_slots;         // needed on every link
     guint64 rate_bps;        // needed on every link beside what is reserved there; 0: none
-    gboolean leaves_reserve; // what is in stock for the next blocks of sessions is not for it
+    gboolean leaves_reserve; // what is in stock for sessions and bookings is not for it
+    // When it needs the capacity: what is booked for others then is not for it. 0: bookings do not
+    // matter.
+    guint64 begins_us, ends_us;
     gboolean ignores_stock;
     gboolean can_wait;              // where more key arrives, a link may be short of stock
     GHashTable *excluded_providers; // set of IDs, or NULL
@@ -58,3 +61,5 @@ Purposes route_purposes(const RouteQuery *query, const Provider *provider);
 // Whether the key may cross the link from this provider, and what that costs.
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from);
 guint64 route_cost(const RouteQuery *query, const Link *link);
+// What of the link's stock is not for the query: for others, or for an earlier part of its plan.
+guint64 route_slots_taken(const RouteQuery *query, const Link *link);

@@ -55,6 +55,7 @@ static GPtrArray *list_ways(const Stream *stream)
         state->n_providers = g_strv_length(way->providers);
         state->providers = way->providers;
         state->is_spare = way->is_spare;
+        state->buyer = way->buyer;
         g_ptr_array_add(list, state);
     }
     return list;
@@ -113,10 +114,11 @@ static void restore_parts(Federation *federation, Stream *stream,
     }
     for (gsize i = 0; i < state->n_ways; i++) {
         const Platform__State__SessionWay *from = state->ways[i];
-        stream_add_way(federation, stream,
-                       stream_way_new(from->target, take_texts(from->links, from->n_links),
-                                      take_texts(from->providers, from->n_providers),
-                                      from->is_spare));
+        StreamWay *way =
+            stream_way_new(from->target, take_texts(from->links, from->n_links),
+                           take_texts(from->providers, from->n_providers), from->is_spare);
+        way->buyer = g_strdup(from->buyer);
+        stream_add_way(federation, stream, way);
     }
     for (gsize i = 0; i < state->n_left_links; i++)
         stream_leave_link(federation, stream, state->left_links[i]);

@@ -32,7 +32,7 @@ guint64 stream_rate_bps(const FederationConfig *config, const WireSessionQos *qo
 StreamWay *stream_way_new(guint target, char **links, char **providers, gboolean is_spare)
 {
     StreamWay *way = g_new(StreamWay, 1);
-    *way = (StreamWay){target, links, providers, is_spare};
+    *way = (StreamWay){target, links, providers, NULL, is_spare};
     return way;
 }
 
@@ -41,6 +41,7 @@ void stream_way_free(gpointer data)
     StreamWay *way = data;
     g_strfreev(way->links);
     g_strfreev(way->providers);
+    g_free(way->buyer);
     g_free(way);
 }
 
@@ -90,10 +91,13 @@ static Reserve reserve_of(const FederationConfig *config, const WireSessionQos *
 
 void stream_add_way(Federation *federation, Stream *stream, StreamWay *way)
 {
+    const Application *initiator = directory_find(federation, stream->open->initiator);
+    if (!way->buyer)
+        way->buyer = g_strdup(initiator ? initiator->home->id : "");
     g_ptr_array_add(stream->ways, way);
     Reserve reserve = reserve_of(federation->config, stream->qos);
     for (char **link = way->links; *link; link++)
-        topology_reserve(federation->topology, *link, &reserve);
+        topology_reserve(federation->topology, *link, way->buyer, &reserve);
     note_way(federation, stream, way, affected_add);
 }
 
@@ -101,7 +105,7 @@ void stream_drop_way(Federation *federation, Stream *stream, StreamWay *way)
 {
     Reserve reserve = reserve_of(federation->config, stream->qos);
     for (char **link = way->links; *link; link++)
-        topology_give_back(federation->topology, *link, &reserve);
+        topology_give_back(federation->topology, *link, way->buyer, &reserve);
     note_way(federation, stream, way, affected_remove);
     g_ptr_array_remove(stream->ways, way);
 }
@@ -124,8 +128,11 @@ gboolean stream_query(const Federation *federation, const WireSessionOpen *open,
     const Application *to = directory_find(federation, open->targets[target]);
     if (!from || !to)
         return FALSE;
+    guint64 now = (guint64)federation->now, life_ms = open->qos->lifetime_ms;
     *ret_query = (RouteQuery){
         .buyer = from->home,
+        .begins_us = now,
+        .ends_us = life_ms > 0 ? now + life_ms * G_TIME_SPAN_MILLISECOND : G_MAXUINT64,
         .is_reroute = TRUE,
         .from = attachment_provider(from),
         .from_node = attachment_node(from),

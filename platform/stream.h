@@ -54,6 +54,7 @@ typedef struct {
     guint target;
     char **links;     // IDs, in the order in which the key crosses them; empty within one provider
     char **providers; // IDs, first to last
+    char *buyer;      // whose user the initiator is, while it is one of the session's ways
     gboolean is_spare;
 } StreamWay;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "platform/topology.h"
+#include "platform/booking.h"
 
 #include "topics/base/id.h"
 
@@ -52,6 +52,9 @@ Topology *topology_new(void)
     topology->links_by_id = g_hash_table_new(g_str_hash, g_str_equal);
     topology->given_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     topology->reserved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    topology->drawn = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    topology->bookings =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     return topology;
 }
 
@@ -63,6 +66,8 @@ void topology_free(Topology *topology)
     g_hash_table_unref(topology->links_by_id);
     g_hash_table_unref(topology->given_out);
     g_hash_table_unref(topology->reserved);
+    g_hash_table_unref(topology->drawn);
+    g_hash_table_unref(topology->bookings);
     g_ptr_array_unref(topology->links);
     g_ptr_array_unref(topology->providers);
     g_free(topology);
@@ -134,6 +139,7 @@ static Link *link_find_or_add(Topology *topology, const char *id)
     link->next = take_given_out(topology, id);
     Reserve reserve = find_reserve(topology, id);
     link_set_reserve(link, &reserve);
+    link->bookings = g_hash_table_lookup(topology->bookings, id);
     link->index = topology->links->len;
     g_ptr_array_add(topology->links, link);
     g_hash_table_insert(topology->links_by_id, link->id, link);
@@ -370,21 +376,41 @@ static void set_reserve(Topology *topology, const char *id, const Reserve *reser
         link_set_reserve(link, reserve);
 }
 
-void topology_reserve(Topology *topology, const char *id, const Reserve *reserve)
+guint64 topology_drawn_bps(const Topology *topology, const char *id, const char *buyer)
+{
+    g_autofree char *name = g_strdup_printf("%s %s", id, buyer);
+    const guint64 *bps = g_hash_table_lookup(topology->drawn, name);
+    return bps ? *bps : 0;
+}
+
+static void set_drawn(Topology *topology, const char *id, const char *buyer, guint64 bps)
+{
+    g_autofree char *name = g_strdup_printf("%s %s", id, buyer);
+    if (bps > 0)
+        g_hash_table_insert(topology->drawn, g_steal_pointer(&name), g_memdup2(&bps, sizeof bps));
+    else
+        g_hash_table_remove(topology->drawn, name);
+    booking_set_drawn(topology, id, buyer, bps);
+}
+
+void topology_reserve(Topology *topology, const char *id, const char *buyer, const Reserve *reserve)
 {
     Reserve all = find_reserve(topology, id);
     all.bps += reserve->bps;
     all.n_slots += reserve->n_slots;
     set_reserve(topology, id, &all);
+    set_drawn(topology, id, buyer, topology_drawn_bps(topology, id, buyer) + reserve->bps);
 }
 
-void topology_give_back(Topology *topology, const char *id, const Reserve *reserve)
+void topology_give_back(Topology *topology, const char *id, const char *buyer,
+                        const Reserve *reserve)
 {
     Reserve all = find_reserve(topology, id);
     g_assert(all.bps >= reserve->bps && all.n_slots >= reserve->n_slots);
     all.bps -= reserve->bps;
     all.n_slots -= reserve->n_slots;
     set_reserve(topology, id, &all);
+    set_drawn(topology, id, buyer, topology_drawn_bps(topology, id, buyer) - reserve->bps);
 }
 
 gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock)

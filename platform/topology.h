@@ -50,6 +50,7 @@ struct Link {
     guint64 next;           // the first slot that was not given out
     guint64 reserved_bps;   // of what arrives, for sessions
     guint64 reserved_slots; // of what is in stock, for their next blocks
+    GPtrArray *bookings;    // Booking (booking.h), which is the topology's; NULL: none
     guint index;            // in topology->links
 };
 
@@ -66,6 +67,8 @@ typedef struct {
     GHashTable *links_by_id;
     GHashTable *given_out; // ID of a link that has no end now → what its `next` was
     GHashTable *reserved;  // link ID → Reserve, whether the link is there or not
+    GHashTable *drawn;     // "link buyer" → bit/s of that, for sessions of the buyer's users
+    GHashTable *bookings;  // link ID → GPtrArray of Booking, whether it is there or not
 } Topology;
 
 Topology *topology_new(void);
@@ -89,10 +92,14 @@ void topology_register(Topology *topology, Provider *provider, WireResource *res
 // What was given out of a link's slots before a restart, known before its ends register again.
 void topology_restore_link(Topology *topology, const char *link, guint64 next);
 
-// Sets so much of a link's capacity and stock aside, whether it is registered now or not; and gives
-// back what was.
-void topology_reserve(Topology *topology, const char *link, const Reserve *reserve);
-void topology_give_back(Topology *topology, const char *link, const Reserve *reserve);
+// Sets so much of a link's capacity and stock aside for a session of the buyer's users, whether it
+// is registered now or not; and gives back what was.
+void topology_reserve(Topology *topology, const char *link, const char *buyer,
+                      const Reserve *reserve);
+void topology_give_back(Topology *topology, const char *link, const char *buyer,
+                        const Reserve *reserve);
+// What sessions of the buyer's users have of it.
+guint64 topology_drawn_bps(const Topology *topology, const char *link, const char *buyer);
 
 // Takes in a stock report. FALSE when the provider has no such link.
 gboolean topology_report(Topology *topology, const Provider *provider, const WireLinkStock *stock);

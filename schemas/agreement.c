@@ -6,6 +6,12 @@
 
 #define STATE_PREFIX "AGREEMENT_STATE_"
 
+// As IDs on the bus.
+#define LINK_MAX 64
+
+// Packed: of two of them and all else, what is said of an agreement fits into a frame.
+#define TERMS_MAX_BYTES 4096
+
 const char *agreement_state_name(AgreementState state)
 {
     const ProtobufCEnumValue *value =
@@ -21,6 +27,11 @@ char *agreement_standing_id(guint64 version, const char *buyer, const char *sell
 Purposes agreement_terms_purposes(const WireAgreementTerms *terms)
 {
     return purposes_of(terms->purposes, terms->n_purposes);
+}
+
+gboolean agreement_terms_reserve(const WireAgreementTerms *terms)
+{
+    return terms->link[0] != 0;
 }
 
 static gboolean is_same_tariff(const Qkdnf__V1__Tariff *a, const Qkdnf__V1__Tariff *b)
@@ -40,7 +51,8 @@ gboolean agreement_terms_equal(const WireAgreementTerms *a, const WireAgreementT
     return a->version == b->version && agreement_terms_purposes(a) == agreement_terms_purposes(b) &&
            a->quota_bits == b->quota_bits && a->period_s == b->period_s &&
            a->rate_bps == b->rate_bps && a->valid_from_us == b->valid_from_us &&
-           a->valid_until_us == b->valid_until_us && is_same_tariff(a->tariff, b->tariff);
+           a->valid_until_us == b->valid_until_us && strcmp(a->link, b->link) == 0 &&
+           is_same_tariff(a->tariff, b->tariff);
 }
 
 // 0 is no limit, and so more than any.
@@ -58,17 +70,35 @@ gboolean agreement_terms_cover(const WireAgreementTerms *offered, const WireAgre
            is_quota_enough && is_enough(offered->rate_bps, wanted->rate_bps) &&
            offered->valid_from_us <= wanted->valid_from_us &&
            is_enough(offered->valid_until_us, wanted->valid_until_us) &&
+           strcmp(offered->link, wanted->link) == 0 &&
            is_same_tariff(offered->tariff, wanted->tariff);
+}
+
+static const char *find_reservation_fault(const WireAgreementTerms *terms)
+{
+    if (strlen(terms->link) > LINK_MAX)
+        return "the terms name a border link whose ID is too long";
+    if (terms->n_purposes > 0 || terms->quota_bits > 0 || terms->tariff)
+        return "a reservation has neither purposes nor quota nor tariff";
+    return terms->rate_bps == 0 || terms->valid_until_us == 0
+               ? "a reservation needs a rate, and a time at which it ends"
+               : NULL;
 }
 
 char *agreement_terms_fault(const WireAgreementTerms *terms)
 {
+    gsize n_bytes = protobuf_c_message_get_packed_size(&terms->base);
+    if (n_bytes > TERMS_MAX_BYTES)
+        return g_strdup_printf("the terms have %" G_GSIZE_FORMAT " bytes; expected at most %d",
+                               n_bytes, TERMS_MAX_BYTES);
+    if (terms->valid_until_us > 0 && terms->valid_until_us <= terms->valid_from_us)
+        return g_strdup("the terms end before they begin");
+    if (agreement_terms_reserve(terms))
+        return g_strdup(find_reservation_fault(terms));
     if (terms->n_purposes > PURPOSES_MAX || agreement_terms_purposes(terms) == 0)
         return g_strdup("the terms name no purpose that there is; expected " PURPOSES_EXPECTED);
     if (terms->quota_bits > 0 && terms->period_s == 0)
         return g_strdup("the terms have a quota without a period");
-    if (terms->valid_until_us > 0 && terms->valid_until_us <= terms->valid_from_us)
-        return g_strdup("the terms end before they begin");
     return NULL;
 }
 

@@ -29,6 +29,8 @@ char *agreement_standing_id(guint64 version, const char *buyer, const char *sell
 gboolean agreement_terms_equal(const WireAgreementTerms *a, const WireAgreementTerms *b);
 // Whether what is offered is at least what is wanted, not for a shorter time, and at its tariff.
 gboolean agreement_terms_cover(const WireAgreementTerms *offered, const WireAgreementTerms *wanted);
+// Nothing but capacity of a border link.
+gboolean agreement_terms_reserve(const WireAgreementTerms *terms);
 Purposes agreement_terms_purposes(const WireAgreementTerms *terms);
 // NULL, or what about them can never be agreed; to be freed.
 char *agreement_terms_fault(const WireAgreementTerms *terms);

@@ -5,6 +5,7 @@ an agreement between them is in force. Argument: the build directory."""
 import contextlib
 import json
 import sys
+import time
 
 import fabric
 
@@ -87,6 +88,36 @@ def test_the_federation_suspends_and_resumes(fed):
     fed.await_state("AVAILABLE", "right")
     fed.await_answer("a key", is_granted)
     assert fed.id in fed.run("admin", "agreements", "--federation", str(fed.dir))
+
+
+def test_capacity_is_reserved(fed):
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    wish = ["--link", "left-right", "--valid-until", until, "--json"]
+    used, fed.id = fed.id, None
+
+    def is_proposed():
+        said = fed.say("propose", "right", "left", "--rate-bps", "900000", "--least-rate-bps",
+                       "1000", *wish)
+        fed.id = json.loads(said)["agreement"]
+        fabric.wait_until("the answer", lambda: fed.agreements("right")[fed.id]["version"], 60)
+        one = fed.agreements("right")[fed.id]
+        # Before both ends have said how much arrives, there is nothing that is free.
+        return one["state"] == "PROPOSED" and one["terms"]
+
+    terms = fabric.wait_until("the proposal", is_proposed, 60)
+    assert 1000 <= terms["rate_bps"] < 900000 and terms["link"] == "left-right"
+    fed.await_state("PROPOSED", "left")
+    fed.say("accept", "left", fed.id)
+    for knows in ([], ["left"], ["right"]):
+        fed.await_state("AVAILABLE", *knows)
+    # All that arrives is reserved for users of the right.
+    said = fed.run("session", "open", "--federation", str(fed.dir), "--as", "alice", "--to", "bob",
+                   "--rate", "1", code=1)
+    assert "INSUFFICIENT_KEY" in said, said
+    assert "bit/s of left-right until" in fed.say("list")
+    fed.say("end", "right", fed.id)
+    fed.await_state("ENDED")
+    fed.id = used
 
 
 def test_a_party_ends_it(fed):

@@ -154,6 +154,17 @@ static void await_state(Stage *stage, guint number, AgreementState state)
     g_error("agreement %u never became %s", number, agreement_state_name(state));
 }
 
+static const WireAgreement *await_known(Stage *stage, const char *member, guint number)
+{
+    const WireAgreement *known = known_to(stage, member, number);
+    for (guint i = 0; !known && i < PATIENCE_S; i++) {
+        world_run(stage->world, G_TIME_SPAN_SECOND);
+        known = known_to(stage, member, number);
+    }
+    g_assert_nonnull(known);
+    return known;
+}
+
 static void agree(Stage *stage, guint number, const char *seller)
 {
     g_assert_cmpint(propose(stage, number, seller, 0, 0), ==, STATUS_OK);
@@ -288,6 +299,55 @@ static void test_an_end_is_not_overtaken(void)
     await_state(stage, 0, AGREEMENT(ENDED));
 }
 
+static gboolean loses_half(Stage *stage, const BrokerLeg *leg)
+{
+    Topic topic;
+    guint *n = stage->data;
+    return topic_parse(leg->topic, &topic) && topic.kind == KIND_AGREEMENT && (*n)++ % 4 < 2;
+}
+
+static Status propose_capacity(Stage *stage, guint number, guint64 rate_bps, guint64 least_bps)
+{
+    WireAgreementTerms terms = WIRE_AGREEMENT_TERMS_INIT;
+    terms.link = (char *)"alpha-beta";
+    terms.rate_bps = rate_bps;
+    terms.valid_until_us = (guint64)(world_now(stage->world) + 2 * G_TIME_SPAN_MINUTE);
+    WireAgreementTerms least = terms;
+    least.rate_bps = least_bps;
+    WireAgreementCommand wire = WIRE_AGREEMENT_COMMAND_INIT;
+    wire.action = AGREEMENT_ACTION(PROPOSE);
+    wire.agreement = (char *)ids[number];
+    wire.seller = (char *)"beta";
+    wire.terms = &terms;
+    wire.least = &least;
+    return command(stage, "alpha", &wire);
+}
+
+// Capacity is reserved as anything else is agreed: cut down to what is there, by processes that
+// die, over a bus that loses half of what is said; until its time is over.
+static void test_capacity(void)
+{
+    const guint64 more_than_there_is = G_GUINT64_CONSTANT(1000000000000);
+    guint n = 0;
+    g_autoptr(Stage) stage = stage_without_terms();
+    stage->data = &n;
+    stage->loses = loses_half;
+    g_assert_cmpint(propose_capacity(stage, 0, more_than_there_is, 1), ==, STATUS_OK);
+    restart(stage, PLATFORM);
+    await_state(stage, 0, AGREEMENT(PROPOSED));
+    guint64 reserved_bps = await_known(stage, "beta", 0)->terms->rate_bps;
+    g_assert_cmpuint(reserved_bps, >, 0);
+    g_assert_cmpuint(reserved_bps, <, more_than_there_is);
+    g_assert_cmpint(decide(stage, "beta", 0, AGREEMENT_ACTION(ACCEPT), NULL), ==, STATUS_OK);
+    restart(stage, PLATFORM);
+    restart(stage, "beta");
+    await_state(stage, 0, AGREEMENT(AVAILABLE));
+    g_assert_cmpuint(known_to(stage, "alpha", 0)->terms->rate_bps, ==, reserved_bps);
+    // It grants nothing.
+    refused(stage, "expected an agreement");
+    await_state(stage, 0, AGREEMENT(ENDED));
+}
+
 // Every proposal is answered, also one of somebody who does not take part.
 static void test_nobody_to_agree_with(void)
 {
@@ -307,6 +367,7 @@ int main(int argc, char **argv)
     g_test_add_func("/negotiation/replaced", test_the_later_replaces_the_earlier);
     g_test_add_func("/negotiation/durable", test_what_was_answered_is_not_lost);
     g_test_add_func("/negotiation/overtaken", test_an_end_is_not_overtaken);
+    g_test_add_func("/negotiation/capacity", test_capacity);
     g_test_add_func("/negotiation/nobody", test_nobody_to_agree_with);
     return g_test_run();
 }

@@ -18,6 +18,7 @@ typedef struct {
     guint64 rate_bps, least_rate_bps;
     guint64 period_s;
     guint64 valid_from_us, valid_until_us;
+    const char *link;
     const char *currency;
     guint64 micro_per_key, micro_per_bit, micro_per_second, minimum;
 } Terms;
@@ -40,6 +41,7 @@ enum {
     OPTION_LEAST_RATE,
     OPTION_FROM,
     OPTION_UNTIL,
+    OPTION_LINK,
     OPTION_CURRENCY,
     OPTION_PER_KEY,
     OPTION_PER_BIT,
@@ -56,11 +58,15 @@ static const struct argp_option options[] = {
      "propose: what would do, if that much is not to be had", 0},
     {"period-s", OPTION_PERIOD, "SECONDS", 0, "the period of the quota; 86400 if it is not given",
      0},
-    {"rate-bps", OPTION_RATE, "N", 0, "the highest rate of one session; 0, the default: no limit",
-     0},
+    {"rate-bps", OPTION_RATE, "N", 0,
+     "the highest rate of one session; 0, the default: no limit; with --link: what is reserved", 0},
     {"least-rate-bps", OPTION_LEAST_RATE, "N", 0, "propose: what would do", 0},
     {"valid-from", OPTION_FROM, "TIME", 0, "when it begins: " AGREEMENT_TIME_EXPECTED, 0},
     {"valid-until", OPTION_UNTIL, "TIME", 0, "when it ends", 0},
+    {"link", OPTION_LINK, "BORDER", 0,
+     "instead of --purposes: reserve --rate-bps of what arrives on this border link of the seller, "
+     "until --valid-until",
+     0},
     {"currency", OPTION_CURRENCY, "CODE", 0, "of the prices: three capital letters of ISO 4217", 0},
     {"micro-per-key", OPTION_PER_KEY, "N", 0, "millionths of a cent for a key", 0},
     {"micro-per-bit", OPTION_PER_BIT, "N", 0, "millionths of a cent for a bit of key", 0},
@@ -144,10 +150,11 @@ static void fill_terms(Terms *terms, TermsMessage *ret_message)
     wire->purposes = terms->purposes;
     wire->n_purposes = terms->n_purposes;
     wire->quota_bits = terms->quota_bits;
-    wire->period_s = (guint32)terms->period_s;
+    wire->period_s = terms->link ? 0 : (guint32)terms->period_s;
     wire->rate_bps = terms->rate_bps;
     wire->valid_from_us = terms->valid_from_us;
     wire->valid_until_us = terms->valid_until_us;
+    wire->link = (char *)(terms->link ? terms->link : "");
     if (terms->currency)
         fill_tariff(terms, ret_message);
 }
@@ -246,6 +253,9 @@ static error_t parse_terms(Terms *terms, int key, const char *value, struct argp
     case OPTION_UNTIL:
         parse_time(&terms->valid_until_us, "valid-until", value, state);
         return 0;
+    case OPTION_LINK:
+        terms->link = value;
+        return 0;
     case OPTION_CURRENCY:
         terms->currency = value;
         return 0;
@@ -278,9 +288,13 @@ static void check_words(const Arguments *arguments, struct argp_state *state)
                    arguments->n_words > 0 ? arguments->words[0] : "");
     if (!find_action(arguments, TRUE))
         argp_error(state, "%s: expected %s", action->name, action->expected);
-    if (action->has_terms != (terms->n_purposes > 0))
-        argp_error(state, action->has_terms ? "%s needs --purposes" : "%s takes no terms",
-                   action->name);
+    guint n_subjects = (terms->n_purposes > 0) + (terms->link != NULL);
+    if (action->has_terms && n_subjects != 1)
+        argp_error(state, "%s needs --purposes or --link, and not both", action->name);
+    if (!action->has_terms && n_subjects > 0)
+        argp_error(state, "%s takes no terms", action->name);
+    if (terms->link && (terms->rate_bps == 0 || terms->valid_until_us == 0))
+        argp_error(state, "--link needs --rate-bps and --valid-until");
     if (!terms->currency &&
         terms->micro_per_key + terms->micro_per_bit + terms->micro_per_second + terms->minimum > 0)
         argp_error(state, "prices need a --currency");
@@ -318,13 +332,20 @@ static const struct argp argp = {
     .parser = parse_option,
     .args_doc = "list [PROVIDER]\n"
                 "propose BUYER SELLER --purposes=PURPOSE,…\n"
+                "propose BUYER SELLER --link=BORDER --rate-bps=N --valid-until=TIME\n"
                 "offer PROVIDER AGREEMENT --purposes=PURPOSE,…\n"
+                "offer PROVIDER AGREEMENT --link=BORDER --rate-bps=N --valid-until=TIME\n"
                 "accept|refuse|end PROVIDER AGREEMENT\n"
                 "suspend|resume|end AGREEMENT",
     .children = children,
     .doc =
         "Agreements: what one provider may use of another. A buyer proposes; the seller accepts, "
-        "offers other terms or refuses; the buyer accepts that or refuses. What names a provider "
+        "offers other terms or refuses; the buyer accepts that or refuses. With --link, capacity "
+        "of "
+        "a border link is reserved for the buyer's sessions: if not all of it is free, the "
+        "platform "
+        "cuts the proposal down to no less than --least-rate-bps, or refuses it and says what is "
+        "free. What names a provider "
         "is for its operators, and goes to its agent; the rest is for operators of the "
         "federation. What runs under an agreement that ends is moved, or has a while to end.",
 };
