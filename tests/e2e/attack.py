@@ -36,6 +36,9 @@ KIND, FROM, TO, INCARNATION, SEQUENCE, RECEIVER = 1, 2, 3, 4, 5, 8
 
 N_FLOOD = 20000
 
+# Keys may be delivered to the users of all, and visitors served; nobody carries others' keys.
+TERMS = "platform: {terms: {version: 1, purposes: [serve-visitor]}}\n"
+
 
 def varint(value):
     out = b""
@@ -127,7 +130,7 @@ class Federation(fabric.Fabric):
         place = pathlib.Path(self.place.name)
         self.real_build = pathlib.Path(build)
         description = place / "federation.yaml"
-        description.write_text(fabric.BESIDE_MALLORY)
+        description.write_text(fabric.BESIDE_MALLORY + TERMS)
         super().__init__(self._make_build(place / "build"), description, place)
         self.heard = []     # (topic, payload) of what others say, in the order of the broker
         self.said = set()   # of what the attacker says
@@ -273,6 +276,35 @@ def test_orders_of_those_who_may_not_order(fed):
     fed.exchange()
     assert not any(request.encode() in payload for topic, payload in fed.heard
                    if topic.split("/")[2] in ("outcome", "relay"))
+
+
+def transit(request, agreement):
+    """From mallory over left to right, for mallory's user."""
+    slots = [pack({1: [link], 2: [first], 3: [2]}) for link, first in (("left-mallory", 40),
+                                                                      ("left-right", 40))]
+    branch = {1: [2], 4: ["right"], 5: ["mallory", "left", "right"], 6: [slots[0]], 7: [slots[1]],
+              8: ["a"], 9: ["a"], 10: [1]}
+    return {1: [request], 3: ["eve"], 4: ["mallory"], 5: ["bob"], 6: [1], 7: [256],
+            8: [pack(branch)], 9: [4000], 12: ["mallory"], 13: [1], 14: [agreement]}
+
+
+def test_a_platform_that_orders_what_is_not_agreed(fed):
+    """It is the platform itself, or has its certificate: no provider does more for it than it has
+    agreed to."""
+    start = len(fed.heard)
+    false_one = Forger(fed, "platform", "platform")
+    fed.say("presence/platform/all", false_one.birth())
+    for agreement, why in (("terms-1/mallory/left", b"terms-1/all/left does not cover"),
+                           ("terms-1/right/left", b"has no agreement"), ("", b"has no agreement")):
+        request = str(uuid.uuid4())
+        fed.say("order/platform/left", false_one.say("order", "left", transit(request, agreement)))
+        fabric.wait_until(f"left to refuse an order under '{agreement}'", lambda: any(
+            topic.endswith("/event/left/all") and b"order.uncovered" in said and why in said and
+            request.encode() in said for topic, said in fed.heard[start:]), 60)
+        assert not any(topic.split("/")[2] == "relay" and request.encode() in said
+                       for topic, said in fed.heard[start:])
+    fed.restart("platform")
+    fed.exchange()
 
 
 def test_said_again(fed):
