@@ -20,6 +20,7 @@ check_packages=(
     clang:clang clang-format:clang-format libclang-rt-dev python3:python3
     mosquitto_sub:mosquitto-clients nm:binutils shellcheck:shellcheck git:git tmux:tmux
     chromium:chromium mandoc:mandoc man:man-db ip:iproute2 libigraph-dev
+    promtool:prometheus
 )
 
 package_packages=(debhelper lintian:lintian dpkg-buildpackage:dpkg-dev fakeroot:fakeroot systemd-analyze:systemd)

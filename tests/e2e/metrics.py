@@ -41,7 +41,10 @@ def get(url, method="GET"):
 
 
 def check(text):
-    """What `promtool check metrics` checks; the values by name and label."""
+    """By Prometheus' own rules and by stricter ones; the values by name and label."""
+    promtool = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                              capture_output=True)
+    assert (promtool.returncode, promtool.stdout + promtool.stderr) == (0, ""), promtool
     assert text.endswith("\n")
     values, types, name = {}, {}, None
     lines = text.splitlines()
