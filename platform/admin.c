@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define REASON_MAX 256
-
 typedef struct {
     const char *name;
     States from;

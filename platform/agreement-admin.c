@@ -7,11 +7,6 @@
 
 #include <string.h>
 
-#define REASON_MAX 256
-
-// With the longest tariffs, a page is below what an answer may hold.
-#define PER_PAGE 15
-
 #define IN(state) AGREEMENT_BIT(state)
 
 typedef struct {
@@ -102,11 +97,11 @@ AdminResult agreement_command(Federation *federation, const Sender *sender,
 
 void agreement_list(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
-    WireAgreement *pointers[PER_PAGE];
+    WireAgreement *pointers[AGREEMENTS_PER_PAGE];
     WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
     GTreeNode *node = g_tree_upper_bound(federation->agreements, admin->agreements->after);
     reply.agreements = pointers;
-    for (; node && reply.n_agreements < PER_PAGE; node = g_tree_node_next(node))
+    for (; node && reply.n_agreements < AGREEMENTS_PER_PAGE; node = g_tree_node_next(node))
         pointers[reply.n_agreements++] = ((Agreement *)g_tree_node_value(node))->wire;
     reply.more = node != NULL;
     admin_answer(federation, sender, admin, &reply);

@@ -30,12 +30,12 @@ gboolean agreement_can_enter(AgreementState from, AgreementState to)
 
 gboolean agreement_is_final(const Agreement *agreement)
 {
-    return (AGREEMENT_BIT(ENDED) | AGREEMENT_BIT(FAILED)) & (1u << agreement->wire->state);
+    return agreement_state_is_final(agreement->wire->state);
 }
 
 gboolean agreement_is_standing(const Agreement *agreement)
 {
-    return agreement->wire->terms->version > 0;
+    return agreement_terms_are_standing(agreement->wire->terms);
 }
 
 // --- the change ----------------------------------------------------------------------------------

@@ -12,11 +12,6 @@
 #define REPEAT_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
 #define REPEAT_MAX_US   (30 * G_TIME_SPAN_SECOND)
 
-// What is over is remembered so long, for those who still ask and for people.
-#define KEEP_US (7 * G_TIME_SPAN_DAY)
-
-#define REASON_MAX 256
-
 // How long it may be negotiated.
 #define NEGOTIATION_US (7 * G_TIME_SPAN_DAY)
 
@@ -371,7 +366,7 @@ void agreement_on_member_gone(Federation *federation, const Provider *member)
 // Its last words; then the memory of it goes.
 static void follow_end(Federation *federation, Agreement *agreement)
 {
-    gint64 forget_us = (gint64)agreement->wire->since_us + KEEP_US;
+    gint64 forget_us = (gint64)agreement->wire->since_us + AGREEMENT_KEEP_US;
     // What a pair has ended stays ended for as long as the terms are offered.
     gboolean is_kept = agreement_is_standing(agreement) && agreement->buyer &&
                        agreement->wire->terms->version == federation->config->terms.version;

@@ -37,9 +37,9 @@ gboolean agreement_can_enter(AgreementState from, AgreementState to);
 // The only place where the state changes, along an edge of the table: durable, audited, told to
 // the parties; what follows from it for routes, sessions and visitors is done.
 void agreement_enter(Federation *federation, Agreement *agreement, const AgreementChange *change);
-// It is in the state that it has because of what both said; time and presence may say another.
 // Of the same two, by one that is in force now.
 void agreement_replace_others(Federation *federation, Agreement *agreement);
+// It is in the state that it has because of what both said; time and presence may say another.
 void agreement_follow_time(Federation *federation, Agreement *agreement);
 gboolean agreement_is_final(const Agreement *agreement);
 // Its terms are those of the federation.

@@ -2,12 +2,13 @@
 
 #include "platform/booking.h"
 
+#include "schemas/slot.h"
+
 #include <string.h>
 
 // As much of the stock as arrives for a booking in this time is left for it, for a session that
 // opens needs its first buffer at once; but no greater share than it has of what arrives.
-#define STOCK_S   10
-#define SLOT_BITS 256
+#define STOCK_S 10
 
 static void booking_free(gpointer data)
 {

@@ -4,12 +4,12 @@
 // each is judged once; whoever repeats one is told what became of it.
 
 #include "platform/member.h"
+#include "schemas/membership.h"
 
 #include <stdarg.h>
 #include <string.h>
 
 #define CONTACT_MAX  256
-#define REASON_MAX   256
 #define SHA256_BYTES 32
 
 // Applications of providers that are not listed, which an administrator has not decided on.

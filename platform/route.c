@@ -3,6 +3,7 @@
 #include "platform/route.h"
 
 #include "platform/booking.h"
+#include "schemas/slot.h"
 
 #include <string.h>
 
@@ -113,8 +114,6 @@ static gboolean will_have(const RouteQuery *query, Link *link)
     return link_fill_bps(link) > 0 &&
            (capacity == 0 || route_slots_taken(query, link) + query->n_slots <= capacity);
 }
-
-#define SLOT_BITS 256
 
 Purposes route_wanted_purposes(const RouteQuery *query, const Provider *provider)
 {

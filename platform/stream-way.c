@@ -6,10 +6,9 @@
 
 #include "platform/handover.h"
 #include "platform/stream.h"
+#include "schemas/slot.h"
 
 #include <string.h>
-
-#define SLOT_BITS 256
 
 // --- what it takes -------------------------------------------------------------------------------
 

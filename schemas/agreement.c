@@ -29,6 +29,16 @@ Purposes agreement_terms_purposes(const WireAgreementTerms *terms)
     return purposes_of(terms->purposes, terms->n_purposes);
 }
 
+gboolean agreement_state_is_final(AgreementState state)
+{
+    return (AGREEMENT_BIT(ENDED) | AGREEMENT_BIT(FAILED)) & (1u << state);
+}
+
+gboolean agreement_terms_are_standing(const WireAgreementTerms *terms)
+{
+    return terms->version > 0;
+}
+
 gboolean agreement_terms_reserve(const WireAgreementTerms *terms)
 {
     return terms->link[0] != 0;

@@ -19,7 +19,14 @@ typedef Qkdnf__V1__AgreementAction AgreementAction;
 // A key is delivered to the seller's own users under any agreement, whatever its purposes.
 #define PURPOSES_ANY G_MAXUINT
 
+// What is over is remembered so long, for those who still ask and for people.
+#define AGREEMENT_KEEP_US (7 * G_TIME_SPAN_DAY)
+// With the longest tariffs, a page is below what an answer may hold.
+#define AGREEMENTS_PER_PAGE 15
+
 const char *agreement_state_name(AgreementState state);
+// No change leads out of it.
+gboolean agreement_state_is_final(AgreementState state);
 
 // Of the agreement that two members have under the same standing terms; `all` as the buyer: that
 // of the seller with the federation. To be freed.
@@ -29,6 +36,8 @@ char *agreement_standing_id(guint64 version, const char *buyer, const char *sell
 gboolean agreement_terms_equal(const WireAgreementTerms *a, const WireAgreementTerms *b);
 // Whether what is offered is at least what is wanted, not for a shorter time, and at its tariff.
 gboolean agreement_terms_cover(const WireAgreementTerms *offered, const WireAgreementTerms *wanted);
+// They are those of the federation.
+gboolean agreement_terms_are_standing(const WireAgreementTerms *terms);
 // Nothing but capacity of a border link.
 gboolean agreement_terms_reserve(const WireAgreementTerms *terms);
 Purposes agreement_terms_purposes(const WireAgreementTerms *terms);

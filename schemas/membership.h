@@ -8,6 +8,9 @@
 // "ACTIVE"; "NONE" for a provider that has never applied.
 const char *member_state_name(Qkdnf__V1__MemberState state);
 
+// The longest reason of a command, in bytes.
+#define REASON_MAX 256
+
 // A set of purposes, as bits.
 typedef guint Purposes;
 #define PURPOSE_BIT(purpose) (1u << (purpose))

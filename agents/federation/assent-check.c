@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define SLOT_BITS 256
-
 // Frames are under way for a while, and clocks differ.
 #define GRACE_US G_TIME_SPAN_MINUTE
 

@@ -9,11 +9,6 @@
 
 #include <string.h>
 
-#define REASON_MAX 256
-
-// With the longest tariffs, a page is below what an answer may hold.
-#define PER_PAGE 15
-
 #define IN(state) AGREEMENT_BIT(state)
 
 typedef struct {
@@ -173,11 +168,11 @@ Status assent_command(Agent *agent, const WireAgreementCommand *command, char **
 
 void assent_list(Agent *agent, const char *asker, const WireAdmin *admin)
 {
-    WireAgreement *pointers[PER_PAGE];
+    WireAgreement *pointers[AGREEMENTS_PER_PAGE];
     WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
     GTreeNode *node = g_tree_upper_bound(agent->agreements, admin->agreements->after);
     reply.agreements = pointers;
-    for (; node && reply.n_agreements < PER_PAGE; node = g_tree_node_next(node))
+    for (; node && reply.n_agreements < AGREEMENTS_PER_PAGE; node = g_tree_node_next(node))
         pointers[reply.n_agreements++] = ((Assent *)g_tree_node_value(node))->wire;
     reply.id = admin->id;
     reply.status = QKDNF__V1__STATUS__STATUS_OK;

@@ -11,14 +11,6 @@
 
 #define REPEAT_MAX_US (30 * G_TIME_SPAN_SECOND)
 
-// What is over is remembered so long, for those who still ask and for people.
-#define KEEP_US (7 * G_TIME_SPAN_DAY)
-
-static gboolean is_standing(const WireAgreement *wire)
-{
-    return wire->terms->version > 0;
-}
-
 // --- what is answered ----------------------------------------------------------------------------
 
 static void reply(Agent *agent, const WireAgreement *wire, AgreementAction action,
@@ -39,11 +31,6 @@ void assent_agree(Assent *agreement, const WireAgreementTerms *terms)
     WireAgreementTerms *copy = message_copy(&terms->base);
     wire_free(agreement->agreed);
     agreement->agreed = copy;
-}
-
-static gboolean is_over(const WireAgreement *wire)
-{
-    return (AGREEMENT_BIT(ENDED) | AGREEMENT_BIT(FAILED)) & (1u << wire->state);
 }
 
 static void send_said(Agent *agent, Assent *agreement)
@@ -74,12 +61,12 @@ void assent_on_timer(Agent *agent, const char *id)
     Assent *agreement = assent_find(agent, id);
     if (!agreement)
         return;
-    gint64 forget_us = (gint64)agreement->wire->since_us + KEEP_US;
+    gint64 forget_us = (gint64)agreement->wire->since_us + AGREEMENT_KEEP_US;
     if (agreement->said)
         send_said(agent, agreement);
-    else if (is_over(agreement->wire) && agent->now >= forget_us)
+    else if (agreement_state_is_final(agreement->wire->state) && agent->now >= forget_us)
         assent_drop(agent, agreement);
-    else if (is_over(agreement->wire))
+    else if (agreement_state_is_final(agreement->wire->state))
         timers_arm(agent->timers, TIMER_ASSENT, id, forget_us);
 }
 
@@ -97,7 +84,7 @@ static void inherit(Agent *agent, Assent *agreement)
 static gboolean pass_on(gpointer id, gpointer value, gpointer agent)
 {
     Assent *agreement = value;
-    if (agreement->agreed || !is_standing(agreement->wire))
+    if (agreement->agreed || !agreement_terms_are_standing(agreement->wire->terms))
         return FALSE;
     inherit(agent, agreement);
     if (agreement->agreed)
@@ -139,7 +126,7 @@ static void agree_again(Agent *agent, Assent *agreement)
 {
     const WireAgreement *wire = agreement->wire;
     gboolean is_with_all = strcmp(wire->buyer, ID_ALL) == 0;
-    if (agreement->agreed || !is_with_all || !is_standing(wire) ||
+    if (agreement->agreed || !is_with_all || !agreement_terms_are_standing(wire->terms) ||
         wire->terms->version != agent->config->agreements.terms)
         return;
     agree_with_all(agent, agreement);
@@ -149,7 +136,8 @@ static void agree_again(Agent *agent, Assent *agreement)
 static gboolean is_welcome(const Agent *agent, const Assent *agreement)
 {
     const WireAgreement *wire = agreement->wire;
-    return !is_standing(wire) && assent_can_say(agent, wire, AGREEMENT_ACTION(ACCEPT)) &&
+    return !agreement_terms_are_standing(wire->terms) &&
+           assent_can_say(agent, wire, AGREEMENT_ACTION(ACCEPT)) &&
            strcmp(wire->buyer, agent->config->id) == 0 && agreement->agreed &&
            agreement_terms_cover(wire->terms, agreement->agreed);
 }
@@ -160,7 +148,7 @@ static void answer(Agent *agent, Assent *agreement)
     const WireAgreement *wire = agreement->wire;
     if (wire->state != AGREEMENT(OFFERED))
         agree_again(agent, agreement);
-    if (wire->state == AGREEMENT(OFFERED) && is_standing(wire))
+    if (wire->state == AGREEMENT(OFFERED) && agreement_terms_are_standing(wire->terms))
         answer_standing(agent, agreement);
     else if (agreement->said)
         send_said(agent, agreement);
@@ -195,10 +183,10 @@ static void take_over(Agent *agent, Assent *agreement, const WireAgreement *wire
     WireAgreement *copy = message_copy(&wire->base);
     wire_free(agreement->wire);
     agreement->wire = copy;
-    if (is_standing(wire))
+    if (agreement_terms_are_standing(wire->terms))
         inherit(agent, agreement);
     review_said(agent, agreement);
-    if (agreement->said || is_over(wire))
+    if (agreement->said || agreement_state_is_final(wire->state))
         timers_arm(agent->timers, TIMER_ASSENT, agreement->id, agent->now);
     else
         timers_disarm(agent->timers, TIMER_ASSENT, agreement->id);

@@ -14,8 +14,6 @@
 #define REPEAT_FIRST_US (1 * G_TIME_SPAN_SECOND)
 #define REPEAT_MAX_US   (30 * G_TIME_SPAN_SECOND)
 
-#define REASON_MAX 256
-
 #define STATE(name) QKDNF__V1__MEMBER_STATE__MEMBER_STATE_##name
 
 // --- durable -------------------------------------------------------------------------------------

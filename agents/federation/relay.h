@@ -10,11 +10,12 @@
 // Copies of keys have marks between keys and A: a bit for each key, the lowest of the first byte
 // for the first, set if it was there to be copied; else its bytes are random and mean nothing.
 
+#include "schemas/slot.h"
 #include "schemas/wire.h"
 #include "topics/base/id.h"
 #include "topics/base/secret.h"
 
-#define SLOT_BYTES                32
+#define SLOT_BYTES                (SLOT_BITS / 8)
 #define RELAY_AUTHENTICATOR_BYTES 32
 #define RELAY_TAG_BYTES           16
 
