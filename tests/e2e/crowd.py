@@ -24,12 +24,6 @@ WAIT_S = 60
 GROWTH_MAX_BYTES = 256 << 20
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def rss_bytes(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) * 1024
@@ -49,7 +43,7 @@ class Broker:
         for role, id, *host in (("server", "broker", "--host", "127.0.0.1"), ("monitor", "ops"),
                                 ("platform", "platform")):
             self.run("certificate", "issue", "--role", role, id, "--dir", str(self.dir / "pki"), *host)
-        self.port = free_port()
+        self.port = fabric.free_port()
         self.run("broker", "--dir", str(self.dir), "--listen", f"127.0.0.1:{self.port}", "--monitor", "ops",
                  "--ca", self.pki("ca.crt"), "--certificate", self.pki("broker.crt"), "--key",
                  self.pki("broker.key"))
