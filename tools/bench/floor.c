@@ -75,19 +75,28 @@ static void worker_arrived(gpointer data, const guint8 *payload, gsize n_bytes)
         worker_go_round(worker);
 }
 
+// Before the client is there, whose thread sends, too.
+static void worker_prepare(Worker *worker)
+{
+    const FloorChain *chain = worker->chain;
+    worker->payload = g_malloc0(largest_hop(chain));
+    worker->topics = g_new0(char *, chain->n_hops + 1);
+    for (guint i = 0; i < chain->n_hops; i++) {
+        const FloorHop *hop = &chain->hops[i];
+        worker->topics[i] =
+            topic_format(hop->kind, chain->roles[hop->from].id, chain->roles[hop->to].id);
+    }
+}
+
 static void worker_open(Worker *worker)
 {
     g_autoptr(GError) error = NULL;
     const FloorChain *chain = worker->chain;
     const FloorRole *role = &chain->roles[worker->role];
-    worker->topics = g_new0(char *, chain->n_hops + 1);
-    worker->payload = g_malloc0(largest_hop(chain));
+    worker_prepare(worker);
     worker->client = worker->ops->open(&role->connection, role->id, worker_arrived, worker, &error);
-    for (guint i = 0; i < chain->n_hops; i++) {
-        const FloorHop *hop = &chain->hops[i];
-        const char *to = chain->roles[hop->to].id;
-        worker->topics[i] = topic_format(hop->kind, chain->roles[hop->from].id, to);
-        if (!error && hop->to == worker->role)
+    for (guint i = 0; !error && i < chain->n_hops; i++) {
+        if (chain->hops[i].to == worker->role)
             worker->ops->subscribe(worker->client, worker->topics[i], &error);
     }
     if (error) {
