@@ -34,6 +34,7 @@ void accounts_free(Accounts *accounts)
     g_queue_clear_full(&accounts->nettings, wire_free);
     g_free(accounts->settled_by);
     g_free(accounts->done);
+    g_free(accounts->current);
     g_free(accounts);
 }
 

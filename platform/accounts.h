@@ -49,7 +49,8 @@ struct Accounts {
     // While the period closes, in as many passes as that takes.
     Platform__State__SettleStage stage;
     char *done;         // "seller buyer" that has its batches; ""
-    DuePosition at;     // in what is due of the next
+    char *current;      // the pair that the following is of; NULL: none
+    DuePosition at;     // in what is due of it
     GArray *spent;      // Spent: what its batches cost so far; NULL: not counted yet
     gint64 finished_us; // when the last one was done, in this life
 };

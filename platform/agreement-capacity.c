@@ -44,6 +44,7 @@ void agreement_book(Federation *federation, const Agreement *agreement)
     booking_put(federation->topology, terms->link,
                 &(Booking){.id = agreement->wire->id,
                            .buyer = agreement->buyer,
+                           .seller = agreement->seller,
                            .bps = terms->rate_bps,
                            .from_us = MAX(terms->valid_from_us, 1),
                            .until_us = terms->valid_until_us});

@@ -132,6 +132,15 @@ static gboolean is_too_early(const Federation *federation, const WireAgreementTe
     return terms && agreement_terms_reserve(terms) && federation_is_settling(federation);
 }
 
+// So is who accepts while the link is down: that is no reason to give up what both want.
+static gboolean is_out_of_sight(const Federation *federation, const WireAgreementTerms *terms)
+{
+    if (!agreement_terms_reserve(terms))
+        return FALSE;
+    const Link *link = topology_find_link(federation->topology, terms->link);
+    return !link || !link_is_up(link);
+}
+
 static void add_proposal(Federation *federation, Provider *buyer, const WireAgreement *said,
                          guint64 rate_bps)
 {
@@ -232,7 +241,8 @@ void agreement_replace_others(Federation *federation, Agreement *agreement)
 static void accept(Federation *federation, Agreement *agreement, const Provider *party,
                    const WireAgreement *said)
 {
-    if (is_too_early(federation, agreement->wire->terms))
+    const WireAgreementTerms *terms = agreement->wire->terms;
+    if (is_too_early(federation, terms) || is_out_of_sight(federation, terms))
         return;
     Verdict verdict = agreement_check_booking(federation, agreement);
     if (verdict.status == STATUS_OK)

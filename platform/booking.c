@@ -17,14 +17,19 @@ static void booking_free(gpointer data)
     g_free(booking);
 }
 
+static guint n_bookings(const Link *link)
+{
+    return link->bookings ? link->bookings->len : 0;
+}
+
 static const Booking *booking_at(const Link *link, guint i)
 {
     return link->bookings->pdata[i];
 }
 
-guint booking_count(const Link *link)
+static gboolean binds(const Booking *booking, const Link *link)
 {
-    return link->bookings ? link->bookings->len : 0;
+    return link->ends[0].provider == booking->seller || link->ends[1].provider == booking->seller;
 }
 
 static gboolean covers(const Booking *booking, guint64 at_us)
@@ -82,9 +87,9 @@ void booking_set_drawn(Topology *topology, const char *id, const char *buyer, gu
 static guint64 undrawn_bps(const Link *link, const Provider *except, guint64 at_us)
 {
     guint64 bps = 0;
-    for (guint i = 0; i < booking_count(link); i++) {
+    for (guint i = 0; i < n_bookings(link); i++) {
         const Booking *booking = booking_at(link, i);
-        if (booking->buyer != except && covers(booking, at_us))
+        if (booking->buyer != except && binds(booking, link) && covers(booking, at_us))
             bps += booking->bps - MIN(booking->bps, booking->drawn_bps);
     }
     return bps;
@@ -94,7 +99,7 @@ static guint64 undrawn_bps(const Link *link, const Provider *except, guint64 at_
 guint64 booking_kept_bps(const Link *link, const Provider *except, const Span *span)
 {
     guint64 most = undrawn_bps(link, except, span->from_us);
-    for (guint i = 0; i < booking_count(link); i++) {
+    for (guint i = 0; i < n_bookings(link); i++) {
         guint64 from_us = booking_at(link, i)->from_us;
         if (from_us > span->from_us && from_us < span->until_us)
             most = MAX(most, undrawn_bps(link, except, from_us));
@@ -107,8 +112,9 @@ guint64 booking_kept_slots(const Link *link, const Provider *except, guint64 now
     guint64 bps = undrawn_bps(link, except, now_us), fill_bps = MAX(link_fill_bps(link), bps);
     guint64 capacity = link_capacity(link);
     guint64 all_slots = capacity > 0 ? capacity : link_n_available(link);
+    guint64 wanted = bps / SLOT_BITS * STOCK_S;
     double share_slots = bps > 0 ? (double)all_slots * (double)bps / (double)fill_bps : 0;
-    return MIN(bps * STOCK_S / SLOT_BITS, (guint64)share_slots);
+    return share_slots < (double)wanted ? (guint64)share_slots : wanted;
 }
 
 guint64 booking_free_bps(const Topology *topology, const Link *link, const Provider *buyer,
@@ -122,11 +128,19 @@ guint64 booking_free_bps(const Topology *topology, const Link *link, const Provi
 
 gboolean booking_overlaps(const Link *link, const Provider *buyer, const Span *span)
 {
-    for (guint i = 0; i < booking_count(link); i++) {
+    for (guint i = 0; i < n_bookings(link); i++) {
         const Booking *booking = booking_at(link, i);
-        if (booking->buyer == buyer && booking->from_us < span->until_us &&
+        if (booking->buyer == buyer && binds(booking, link) && booking->from_us < span->until_us &&
             span->from_us < booking->until_us)
             return TRUE;
     }
     return FALSE;
+}
+
+guint booking_count(const Link *link)
+{
+    guint n = 0;
+    for (guint i = 0; i < n_bookings(link); i++)
+        n += binds(booking_at(link, i), link);
+    return n;
 }

@@ -13,6 +13,7 @@
 typedef struct Booking {
     char *id; // of the agreement
     const Provider *buyer;
+    const Provider *seller; // it binds nobody while another has that link
     guint64 bps;
     // In microseconds since 1970-01-01 UTC, and the first moment at which it holds no more.
     guint64 from_us;

@@ -364,15 +364,25 @@ static gboolean is_by_one_tariff(const WireStatement *statement)
     return TRUE;
 }
 
+// More batches of it are still to come.
+static gboolean is_closing(const Accounts *accounts, const Series *series, guint64 period)
+{
+    return accounts->stage != PLATFORM__STATE__SETTLE_STAGE__SETTLE_IDLE &&
+           period == accounts->period && strcmp(series->name, accounts->done) > 0;
+}
+
 // Where the period cost its minimum, it still does; where it cost more, and all of it is in this
-// batch, it may now be below. Nothing becomes dearer by it.
-static gint64 correct_minimum(const Series *series, const WireStatement *old,
-                              const WireTariff *tariff, const Page *page)
+// batch, it may now be below. Of several tariffs each has had what was missing to its minimum.
+// Nothing becomes dearer by it.
+static gint64 correct_minimum(const Accounts *accounts, const Series *series,
+                              const WireStatement *old, const WireTariff *tariff, const Page *page)
 {
     gint64 sum = sum_of(page);
+    gboolean is_all = is_whole_period(series, old) && is_by_one_tariff(old) &&
+                      !is_closing(accounts, series, old->period);
     if (old->minimum > 0)
-        return old->amount - sum;
-    if (!tariff || !is_whole_period(series, old) || !is_by_one_tariff(old))
+        return is_all ? old->amount - sum : MIN(old->minimum, old->amount - sum);
+    if (!tariff || !is_all)
         return 0;
     return MIN(rate_missing_to_minimum(tariff, page->n, sum), old->amount - sum);
 }
@@ -391,7 +401,7 @@ void settle_correct(Federation *federation, WireCharge *charge)
     correct_items(federation, charge, tariff, old->statement, page);
     statement.replaces = old->statement->sequence;
     statement.currency = old->statement->currency;
-    statement.minimum = correct_minimum(series, old->statement, tariff, page);
+    statement.minimum = correct_minimum(federation->accounts, series, old->statement, tariff, page);
     statement.before_bits = old->statement->before_bits;
     old->replaced_by = series->sequence + 1;
     batch_mark(federation, old);

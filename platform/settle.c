@@ -37,13 +37,15 @@ static gboolean is_open(const Federation *federation, const WireCharge *charge)
     return g_hash_table_contains(federation->accounts->grants, name);
 }
 
-// A seller that does not know yet where its record went may say it again.
+// A seller that does not know yet where its record went may say it again, for as long as anybody
+// may report.
 static gboolean is_told(Federation *federation, const WireCharge *charge)
 {
     const Series *series = series_find(federation, charge->seller, charge->buyer);
     const Platform__State__Batch *batch =
         series ? series_find_batch(series, charge->sequence) : NULL;
-    return !batch || batch->seller_has;
+    return !batch || batch->seller_has ||
+           (gint64)batch->statement->until_us + LATE_US <= federation->now;
 }
 
 // What was settled in an earlier period, and can become no less, is not needed any more: the
@@ -102,6 +104,18 @@ static Series *next_series(Federation *federation, const Due **ret_due)
     return series;
 }
 
+// Another pair may come before the one that the last pass did not finish: what was counted is not
+// of that one.
+static void turn_to(Accounts *accounts, const char *pair)
+{
+    if (g_strcmp0(accounts->current, pair) == 0)
+        return;
+    g_free(accounts->current);
+    accounts->current = g_strdup(pair);
+    accounts->at = (DuePosition){0};
+    g_clear_pointer(&accounts->spent, g_array_unref);
+}
+
 // FALSE: there is more.
 static gboolean settle_some(Federation *federation, guint *n_left)
 {
@@ -111,13 +125,13 @@ static gboolean settle_some(Federation *federation, guint *n_left)
         Series *series = next_series(federation, &due);
         if (!series)
             return TRUE;
+        turn_to(accounts, series->name);
         if (!settle_series(federation, series, due, n_left))
             return FALSE;
         *n_left -= MIN(*n_left, PAIR_RECORDS);
         g_free(accounts->done);
         accounts->done = g_strdup(series->name);
-        accounts->at = (DuePosition){0};
-        g_clear_pointer(&accounts->spent, g_array_unref);
+        turn_to(accounts, NULL);
     }
     return FALSE;
 }
@@ -175,7 +189,7 @@ static void enter(Accounts *accounts, Platform__State__SettleStage stage)
 {
     accounts->stage = stage;
     accounts->at = (DuePosition){0};
-    g_clear_pointer(&accounts->spent, g_array_unref);
+    turn_to(accounts, NULL);
     g_free(accounts->done);
     accounts->done = g_strdup("");
 }

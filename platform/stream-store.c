@@ -117,7 +117,7 @@ static void restore_parts(Federation *federation, Stream *stream,
         StreamWay *way =
             stream_way_new(from->target, take_texts(from->links, from->n_links),
                            take_texts(from->providers, from->n_providers), from->is_spare);
-        way->buyer = g_strdup(from->buyer);
+        way->buyer = from->buyer[0] ? g_strdup(from->buyer) : NULL;
         stream_add_way(federation, stream, way);
     }
     for (gsize i = 0; i < state->n_left_links; i++)

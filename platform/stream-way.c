@@ -178,12 +178,23 @@ static Status take_routes(Federation *federation, Stream *stream, guint target, 
     return STATUS_OK;
 }
 
+// What is searched for a session that runs has to last until its end, and no longer.
+static gboolean query_of(const Federation *federation, const Stream *stream, guint target,
+                         RouteQuery *ret_query)
+{
+    if (!stream_query(federation, stream->open, target, ret_query))
+        return FALSE;
+    if (stream->opened_at_us > 0 && stream->stage_ends_at_us > 0)
+        ret_query->ends_us = (guint64)stream->stage_ends_at_us;
+    return TRUE;
+}
+
 // Finds and takes ways to one target, a spare one among them if that is wanted.
 static Status take_ways_to(Federation *federation, Stream *stream, guint target, guint number,
                            gboolean with_spare)
 {
     RouteQuery query;
-    if (!stream_query(federation, stream->open, target, &query))
+    if (!query_of(federation, stream, target, &query))
         return STATUS_UNKNOWN_SAE;
     if (!query.from->is_usable || !query.to->is_usable)
         return STATUS_NO_ROUTE;
@@ -232,7 +243,7 @@ void stream_take_spare(Federation *federation, Stream *stream, guint target)
 {
     RouteQuery query;
     if (!stream->qos->protected_ || stream_n_ways(stream, target, TRUE) > 0 ||
-        !stream_query(federation, stream->open, target, &query) || query.from == query.to)
+        !query_of(federation, stream, target, &query) || query.from == query.to)
         return;
     g_autoptr(GHashTable) providers = excluded_providers(stream->open);
     g_autoptr(GHashTable) links = g_hash_table_new(g_str_hash, g_str_equal);

@@ -370,6 +370,30 @@ static void test_it_grants_nothing_else(void)
     g_assert_cmpint(ask_keys(fixture, 1, "sae-a", 1)->status, ==, STATUS_OK);
 }
 
+// Whoever has a link of that name when the seller has none any more owes the buyer nothing.
+static void test_it_binds_while_the_seller_has_the_link(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Topology *topology = core(fixture)->topology;
+    const Link *link = topology_find_link(topology, "b-d");
+    const Span now = {at(fixture, 0), at(fixture, 0)};
+    Booking booking = {.id = (char *)"1",
+                       .buyer = topology_find(topology, "a"),
+                       .seller = topology_find(topology, "d"),
+                       .bps = 60000,
+                       .from_us = 1,
+                       .until_us = G_MAXUINT64};
+    booking_put(topology, "b-d", &booking);
+    g_assert_cmpuint(booking_kept_bps(link, NULL, &now), ==, 60000);
+    g_assert_cmpuint(booking_count(link), ==, 1);
+    booking.seller = topology_find(topology, "a");
+    booking_put(topology, "b-d", &booking);
+    g_assert_cmpuint(booking_kept_bps(link, NULL, &now), ==, 0);
+    g_assert_cmpuint(booking_kept_slots(link, NULL, now.from_us), ==, 0);
+    g_assert_cmpuint(booking_count(link), ==, 0);
+    g_assert_false(booking_overlaps(link, booking.buyer, &now));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -384,5 +408,6 @@ int main(int argc, char **argv)
     g_test_add_func("/booking/suspended", test_suspended_it_holds_nothing);
     g_test_add_func("/booking/durable", test_it_survives_the_platform);
     g_test_add_func("/booking/nothing-else", test_it_grants_nothing_else);
+    g_test_add_func("/booking/seller", test_it_binds_while_the_seller_has_the_link);
     return g_test_run();
 }

@@ -133,13 +133,41 @@ static void test_goes_on_meanwhile(void)
     g_assert_cmpint(accounts_statement_of(fixture, "d", 1)->amount, ==, 4);
 }
 
-// A period has its minimum once, whatever passes it took, and in each currency.
+static const char first_record[] = "00000000-89ab-4cde-8f01-23456789abcd";
+
+static FederationFixture *fixture_with_minimum(gint64 minimum)
+{
+    FederationFixture *fixture = fixture_new(N_RECORDS);
+    const WireCharge *charge = charge_find(fixture->federation, first_record);
+    ((WireTariff *)tariff_of(fixture->federation, charge))->minimum = minimum;
+    return fixture;
+}
+
+// What was counted of one pair is not another's.
+static void test_another_pair_comes_between(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_with_minimum(50000);
+    settle_close(fixture->federation);
+    g_assert_true(is_closing(fixture));
+    WireCharge *charge = message_copy(&charge_find(fixture->federation, first_record)->base);
+    charge->record[0] = 'f';
+    charge->seller[0] = 'a';
+    charge->buyer[0] = 'd';
+    charge->sequence = 0;
+    charge_add(fixture->federation, charge);
+    while (is_closing(fixture))
+        next_pass(fixture);
+    const Series *between = series_find(fixture->federation, "a", "d");
+    const WireStatement *statement = series_find_batch((Series *)between, 1)->statement;
+    g_assert_cmpuint(statement->n_items, ==, 1);
+    g_assert_cmpint(statement->amount, ==, 2);
+    g_assert_cmpint(check_batches(fixture, N_RECORDS), ==, 50000);
+}
+
+// A period has its minimum once, whatever passes it took.
 static void test_has_one_minimum(void)
 {
-    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
-    WireCharge *charge = charge_find(fixture->federation, "00000000-89ab-4cde-8f01-23456789abcd");
-    WireTariff *tariff = (WireTariff *)tariff_of(fixture->federation, charge);
-    tariff->minimum = 50000;
+    g_autoptr(FederationFixture) fixture = fixture_with_minimum(50000);
     settle_close(fixture->federation);
     while (is_closing(fixture))
         next_pass(fixture);
@@ -172,6 +200,7 @@ int main(int argc, char **argv)
     g_test_add_func("/settle-passes/dies-between", test_dies_between);
     g_test_add_func("/settle-passes/is-answered-at-the-end", test_is_answered_at_the_end);
     g_test_add_func("/settle-passes/goes-on-meanwhile", test_goes_on_meanwhile);
+    g_test_add_func("/settle-passes/another-pair-comes-between", test_another_pair_comes_between);
     g_test_add_func("/settle-passes/has-one-minimum", test_has_one_minimum);
     g_test_add_func("/settle-passes/a-clock-is-set-back", test_a_clock_is_set_back);
     return g_test_run();

@@ -235,6 +235,28 @@ static void test_two_minimums(void)
     g_assert_cmpint(statement->minimum, ==, 100 - 14 + 30 - 22);
 }
 
+// The minimum of one tariff is not paid with what another's record turned out to be less.
+static void test_a_minimum_and_a_correction(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree_for(fixture, AGREEMENT_ID, 7, 100);
+    Request *first = accounts_ask(fixture);
+    accounts_grant(fixture, first);
+    accounts_report_all(fixture, first);
+    agree(fixture, SECOND_ID, 11);
+    Request *second = accounts_ask_as(fixture, SECOND_UUID);
+    accounts_grant(fixture, second);
+    accounts_report(fixture, second, &(AccountsReport){"b", 2, ACCOUNTS_BITS, 0});
+    fixture->federation->now += 11 * G_USEC_PER_SEC;
+    settle_close(fixture->federation);
+    g_assert_cmpint(accounts_statement_of(fixture, "b", 1)->amount, ==, 100 + 22);
+    accounts_report(fixture, second, &(AccountsReport){"a", 2, ACCOUNTS_BITS, 1});
+    const WireStatement *corrected = accounts_statement_of(fixture, "b", 2);
+    g_assert_cmpuint(corrected->replaces, ==, 1);
+    g_assert_cmpint(corrected->minimum, ==, 100 - 14);
+    g_assert_cmpint(corrected->amount, ==, 100 + 11);
+}
+
 // However often the currency changes from one record to the next.
 static void test_a_minimum_in_each_currency(void)
 {
@@ -319,6 +341,7 @@ int main(int argc, char **argv)
     g_test_add_func("/tariff/bad-tariffs", test_bad_tariffs);
     g_test_add_func("/tariff/an-id-used-again", test_an_id_used_again);
     g_test_add_func("/tariff/two-minimums", test_two_minimums);
+    g_test_add_func("/tariff/a-minimum-and-a-correction", test_a_minimum_and_a_correction);
     g_test_add_func("/tariff/a-minimum-in-each-currency", test_a_minimum_in_each_currency);
     g_test_add_data_func("/tariff/a-tariff-of-a-grant-is-lost", "grant", test_a_tariff_is_lost);
     g_test_add_data_func("/tariff/a-tariff-of-a-charge-is-lost", "charge", test_a_tariff_is_lost);
