@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+char *pair_name(const char *seller, const char *buyer)
+{
+    return g_strdup_printf("%s %s", seller, buyer);
+}
+
 gboolean charge_is_own(const WireCharge *charge)
 {
     return strcmp(charge->seller, charge->buyer) == 0;
@@ -44,7 +49,7 @@ void due_clear(Accounts *accounts)
 
 static Due *open_due(Accounts *accounts, const WireCharge *charge)
 {
-    g_autofree char *name = g_strdup_printf("%s %s", charge->seller, charge->buyer);
+    g_autofree char *name = pair_name(charge->seller, charge->buyer);
     Due *due = g_tree_lookup(accounts->due, name);
     if (due)
         return due;
@@ -65,7 +70,7 @@ void due_list(Accounts *accounts, WireCharge *charge)
 
 void due_unlist(Accounts *accounts, WireCharge *charge)
 {
-    g_autofree char *name = g_strdup_printf("%s %s", charge->seller, charge->buyer);
+    g_autofree char *name = pair_name(charge->seller, charge->buyer);
     Due *due = g_tree_lookup(accounts->due, name);
     g_tree_remove(accounts->over, charge->record);
     if (!due)

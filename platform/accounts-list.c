@@ -114,7 +114,7 @@ static void settle_now(Federation *federation, const Sender *sender, const WireA
         settle_close(federation);
     }
     // The repeated question is answered when it is done.
-    if (accounts->stage != PLATFORM__STATE__SETTLE_STAGE__SETTLE_IDLE)
+    if (settle_is_closing(accounts))
         return;
     WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
     WireNetting *netting = g_queue_peek_tail(&accounts->nettings);

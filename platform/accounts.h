@@ -79,6 +79,8 @@ void grant_save(Federation *federation, const char *name, const Platform__State_
 void grant_drop(Federation *federation, const char *name);
 
 // accounts-due.c
+// "seller buyer"; to be freed.
+char *pair_name(const char *seller, const char *buyer);
 void due_init(Accounts *accounts);
 void due_clear(Accounts *accounts);
 // Into the list that it belongs to, or out of either.

@@ -12,16 +12,13 @@
 // Of one buyer, with those that are over.
 #define KEPT_MAX 1000
 
-typedef struct {
-    const Provider *buyer;
-    guint n;
-} Count;
-
-static gboolean count_one(gpointer key, gpointer value, gpointer data)
+static guint count_of(const Federation *federation, const Provider *buyer)
 {
-    Count *count = data;
-    count->n += ((const Agreement *)value)->buyer == count->buyer;
-    return FALSE;
+    guint n = 0;
+    for (GTreeNode *node = g_tree_node_first(federation->agreements); node;
+         node = g_tree_node_next(node))
+        n += ((const Agreement *)g_tree_node_value(node))->buyer == buyer;
+    return n;
 }
 
 char *agreement_find_terms_fault(const Federation *federation, const WireAgreementTerms *terms)
@@ -50,12 +47,11 @@ static Verdict check_parties(const Federation *federation, const Provider *buyer
             "expected the sender as the buyer, and another provider as the seller");
     if (!seller || seller->state != MEMBER(ACTIVE))
         return request_refuse(STATUS_UNKNOWN_MEMBER, "'%.64s' does not take part", said->seller);
-    Count count = {buyer, 0};
-    g_tree_foreach(federation->agreements, count_one, &count);
-    if (count.n >= KEPT_MAX)
+    guint n_kept = count_of(federation, buyer);
+    if (n_kept >= KEPT_MAX)
         return request_refuse(STATUS_BUSY,
-                              "%u agreements are remembered already; expected less than %d",
-                              count.n, KEPT_MAX);
+                              "%u agreements are remembered already; expected less than %d", n_kept,
+                              KEPT_MAX);
     return (Verdict){STATUS_OK, NULL};
 }
 

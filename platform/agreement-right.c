@@ -42,8 +42,8 @@ static gboolean look_at(gpointer key, gpointer value, gpointer data)
     const Agreement *agreement = value;
     Search *search = data;
     if (agreement->buyer == search->buyer && agreement->seller == search->seller &&
-        !agreement_is_standing(agreement) && !agreement_terms_reserve(agreement->wire->terms) &&
-        decides(agreement) && (!search->latest || outranks(agreement, search->latest)))
+        agreement_is_exclusive(agreement) && decides(agreement) &&
+        (!search->latest || outranks(agreement, search->latest)))
         search->latest = agreement;
     return FALSE;
 }

@@ -38,6 +38,11 @@ gboolean agreement_is_standing(const Agreement *agreement)
     return agreement_terms_are_standing(agreement->wire->terms);
 }
 
+gboolean agreement_is_exclusive(const Agreement *agreement)
+{
+    return !agreement_is_standing(agreement) && !agreement_terms_reserve(agreement->wire->terms);
+}
+
 // --- the change ----------------------------------------------------------------------------------
 
 static void set_text(char **ret_text, const char *text)

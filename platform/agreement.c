@@ -212,30 +212,32 @@ static void offer(Federation *federation, Agreement *agreement, const Provider *
     change(federation, agreement, party, said, AGREEMENT(OFFERED), "offer");
 }
 
-// The others that the two made between them are replaced by it.
-static gboolean list_replaced(gpointer key, gpointer value, gpointer data)
+static GPtrArray *agreements_of(const Federation *federation, const Provider *party)
 {
-    GPtrArray *replaced = data;
-    Agreement *other = value;
-    const Agreement *agreement = replaced->pdata[0];
-    if (other != agreement && other->buyer == agreement->buyer &&
-        other->seller == agreement->seller && !agreement_is_standing(other) &&
-        !agreement_terms_reserve(other->wire->terms) &&
-        agreement_can_enter(other->wire->state, AGREEMENT(ENDING)))
-        g_ptr_array_add(replaced, other);
-    return FALSE;
+    GPtrArray *agreements = g_ptr_array_new();
+    for (GTreeNode *node = g_tree_node_first(federation->agreements); node;
+         node = g_tree_node_next(node)) {
+        Agreement *agreement = g_tree_node_value(node);
+        if (agreement->buyer == party || agreement->seller == party)
+            g_ptr_array_add(agreements, agreement);
+    }
+    return agreements;
 }
 
 void agreement_replace_others(Federation *federation, Agreement *agreement)
 {
-    g_autoptr(GPtrArray) replaced = g_ptr_array_new();
-    g_ptr_array_add(replaced, agreement);
-    if (!agreement_is_standing(agreement) && !agreement_terms_reserve(agreement->wire->terms))
-        g_tree_foreach(federation->agreements, list_replaced, replaced);
-    for (guint i = 1; i < replaced->len; i++)
-        agreement_enter(federation, replaced->pdata[i],
-                        &(AgreementChange){AGREEMENT(ENDING), federation->config->id, "agreement",
-                                           "another took its place"});
+    if (!agreement_is_exclusive(agreement))
+        return;
+    g_autoptr(GPtrArray) others = agreements_of(federation, agreement->buyer);
+    for (guint i = 0; i < others->len; i++) {
+        Agreement *other = others->pdata[i];
+        if (other != agreement && other->buyer == agreement->buyer &&
+            other->seller == agreement->seller && agreement_is_exclusive(other) &&
+            agreement_can_enter(other->wire->state, AGREEMENT(ENDING)))
+            agreement_enter(federation, other,
+                            &(AgreementChange){AGREEMENT(ENDING), federation->config->id,
+                                               "agreement", "another took its place"});
+    }
 }
 
 static void accept(Federation *federation, Agreement *agreement, const Provider *party,
@@ -308,28 +310,6 @@ void agreement_on_agreement(gpointer data, const Sender *sender, gconstpointer m
 }
 
 // --- members and time ----------------------------------------------------------------------------
-
-typedef struct {
-    const Provider *party;
-    GPtrArray *agreements;
-} Listing;
-
-static gboolean list_one(gpointer key, gpointer value, gpointer data)
-{
-    Listing *listing = data;
-    const Agreement *agreement = value;
-    if (agreement->buyer == listing->party || agreement->seller == listing->party)
-        g_ptr_array_add(listing->agreements, value);
-    return FALSE;
-}
-
-static GPtrArray *agreements_of(const Federation *federation, const Provider *party)
-{
-    GPtrArray *agreements = g_ptr_array_new();
-    Listing listing = {party, agreements};
-    g_tree_foreach(federation->agreements, list_one, &listing);
-    return agreements;
-}
 
 void agreement_on_birth(Federation *federation, Member *member)
 {

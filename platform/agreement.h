@@ -44,6 +44,8 @@ void agreement_follow_time(Federation *federation, Agreement *agreement);
 gboolean agreement_is_final(const Agreement *agreement);
 // Its terms are those of the federation.
 gboolean agreement_is_standing(const Agreement *agreement);
+// The two made it between them, and it is no reservation: of these they have one at a time.
+gboolean agreement_is_exclusive(const Agreement *agreement);
 
 Agreement *agreement_find(const Federation *federation, const char *id);
 // Not saved; `buyer` may be NULL.

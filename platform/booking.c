@@ -109,11 +109,13 @@ guint64 booking_kept_bps(const Link *link, const Provider *except, const Span *s
 
 guint64 booking_kept_slots(const Link *link, const Provider *except, guint64 now_us)
 {
-    guint64 bps = undrawn_bps(link, except, now_us), fill_bps = MAX(link_fill_bps(link), bps);
-    guint64 capacity = link_capacity(link);
+    guint64 bps = undrawn_bps(link, except, now_us);
+    if (bps == 0)
+        return 0;
+    guint64 fill_bps = MAX(link_fill_bps(link), bps), capacity = link_capacity(link);
     guint64 all_slots = capacity > 0 ? capacity : link_n_available(link);
     guint64 wanted = bps / SLOT_BITS * STOCK_S;
-    double share_slots = bps > 0 ? (double)all_slots * (double)bps / (double)fill_bps : 0;
+    double share_slots = (double)all_slots * (double)bps / (double)fill_bps;
     return share_slots < (double)wanted ? (guint64)share_slots : wanted;
 }
 

@@ -347,8 +347,7 @@ static void correct_items(Federation *federation, WireCharge *charge, const Wire
 static gboolean is_whole_period(const Series *series, const WireStatement *statement)
 {
     for (guint i = 0; i < series->batches->len; i++) {
-        const WireStatement *other =
-            ((Platform__State__Batch *)series->batches->pdata[i])->statement;
+        const WireStatement *other = statement_at(series, i);
         if (other != statement && other->period == statement->period)
             return FALSE;
     }
@@ -365,10 +364,10 @@ static gboolean is_by_one_tariff(const WireStatement *statement)
 }
 
 // More batches of it are still to come.
-static gboolean is_closing(const Accounts *accounts, const Series *series, guint64 period)
+static gboolean is_unfinished(const Accounts *accounts, const Series *series, guint64 period)
 {
-    return accounts->stage != PLATFORM__STATE__SETTLE_STAGE__SETTLE_IDLE &&
-           period == accounts->period && strcmp(series->name, accounts->done) > 0;
+    return settle_is_closing(accounts) && period == accounts->period &&
+           strcmp(series->name, accounts->done) > 0;
 }
 
 // Where the period cost its minimum, it still does; where it cost more, and all of it is in this
@@ -379,7 +378,7 @@ static gint64 correct_minimum(const Accounts *accounts, const Series *series,
 {
     gint64 sum = sum_of(page);
     gboolean is_all = is_whole_period(series, old) && is_by_one_tariff(old) &&
-                      !is_closing(accounts, series, old->period);
+                      !is_unfinished(accounts, series, old->period);
     if (old->minimum > 0)
         return is_all ? old->amount - sum : MIN(old->minimum, old->amount - sum);
     if (!tariff || !is_all)

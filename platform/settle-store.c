@@ -24,7 +24,7 @@ void series_free(gpointer data)
 
 Series *series_find(Federation *federation, const char *seller, const char *buyer)
 {
-    g_autofree char *name = g_strdup_printf("%s %s", seller, buyer);
+    g_autofree char *name = pair_name(seller, buyer);
     return g_tree_lookup(federation->accounts->series, name);
 }
 
@@ -34,7 +34,7 @@ Series *series_open(Federation *federation, const char *seller, const char *buye
     if (series)
         return series;
     series = g_new0(Series, 1);
-    series->name = g_strdup_printf("%s %s", seller, buyer);
+    series->name = pair_name(seller, buyer);
     series->seller = g_strdup(seller);
     series->buyer = g_strdup(buyer);
     series->batches = g_ptr_array_new_with_free_func(wire_free);

@@ -20,6 +20,11 @@
 
 #define STAGE(name) PLATFORM__STATE__SETTLE_STAGE__SETTLE_##name
 
+gboolean settle_is_closing(const Accounts *accounts)
+{
+    return accounts->stage != STAGE(IDLE);
+}
+
 // When its clock was set back, nobody knows how long it has waited.
 gboolean settle_is_ripe(const Federation *federation, const WireCharge *charge)
 {
@@ -131,7 +136,6 @@ static gboolean settle_some(Federation *federation, guint *n_left)
         *n_left -= MIN(*n_left, PAIR_RECORDS);
         g_free(accounts->done);
         accounts->done = g_strdup(series->name);
-        turn_to(accounts, NULL);
     }
     return FALSE;
 }
@@ -178,7 +182,7 @@ static void arm_period(Federation *federation)
     const Accounts *accounts = federation->accounts;
     gint64 period_us = (gint64)federation->config->accounts.period_s * G_USEC_PER_SEC;
     gint64 since_us = MIN(accounts->closed_at_us, federation->now);
-    if (accounts->stage != STAGE(IDLE))
+    if (settle_is_closing(accounts))
         timers_arm(federation->timers, TIMER_PERIOD, "", federation->now + 1);
     else if (period_us > 0)
         timers_arm(federation->timers, TIMER_PERIOD, "",
@@ -219,7 +223,7 @@ static void step(Federation *federation)
 void settle_close(Federation *federation)
 {
     Accounts *accounts = federation->accounts;
-    if (accounts->stage != STAGE(IDLE))
+    if (settle_is_closing(accounts))
         return;
     accounts->period++;
     accounts->from_us = MIN(accounts->closed_at_us, federation->now);
@@ -230,10 +234,10 @@ void settle_close(Federation *federation)
 
 void settle_continue(Federation *federation)
 {
-    if (federation->accounts->stage == STAGE(IDLE))
-        settle_close(federation);
-    else
+    if (settle_is_closing(federation->accounts))
         step(federation);
+    else
+        settle_close(federation);
 }
 
 // After a restart: what was not answered is said again, what was closing goes on, and what is due

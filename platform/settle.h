@@ -39,6 +39,8 @@ void series_add(Federation *federation, Series *series, Platform__State__Batch *
 // records were looked at. FALSE: there is more. What cannot go into a batch yet is left out; a
 // period without any record has an empty batch. `due` may be NULL.
 gboolean settle_series(Federation *federation, Series *series, const Due *due, guint *n_left);
+// A period is between its first pass and its last.
+gboolean settle_is_closing(const Accounts *accounts);
 // The buyer's word is there, or has been waited for.
 gboolean settle_is_ripe(const Federation *federation, const WireCharge *charge);
 // What was charged in a batch has become less: another one stands for it.

@@ -19,7 +19,7 @@ static FederationFixture *fixture_new(guint n_records)
 
 static gboolean is_closing(const FederationFixture *fixture)
 {
-    return fixture->federation->accounts->stage != PLATFORM__STATE__SETTLE_STAGE__SETTLE_IDLE;
+    return settle_is_closing(fixture->federation->accounts);
 }
 
 static void next_pass(FederationFixture *fixture)

@@ -190,7 +190,7 @@ static void test_bad_tariffs(void)
     say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
     g_assert_null(agreement_find(fixture->federation, AGREEMENT_ID));
     // Nobody could ever net it.
-    deal.currency.code = (char *)"XXX";
+    deal.currency.code = (char *)"XTS";
     say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
     g_assert_null(agreement_find(fixture->federation, AGREEMENT_ID));
     deal_init(&deal, AGREEMENT_ID, 7);

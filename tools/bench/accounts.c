@@ -188,7 +188,7 @@ static gboolean close_period(Bench *bench, GError **error)
     bench->n_passes = 0;
     settle_close(federation);
     while (end_pass(bench, start_us, error)) {
-        if (federation->accounts->stage == PLATFORM__STATE__SETTLE_STAGE__SETTLE_IDLE)
+        if (!settle_is_closing(federation->accounts))
             return TRUE;
         start_us = g_get_monotonic_time();
         federation_tick(federation, federation->now + 1);
