@@ -10,8 +10,8 @@
 //   admin.c        what operators change of them; admin-list.c what they ask; audit.c the trail
 //   fault.c        what is wrong; notice.c who is told
 //   directory.c    applications, and finding them; attachment.c where they are served now
-//   topology.c     the graph of domains; route.c, route-disjoint.c search it; booking.c keeps what
-//                  is reserved of its links
+//   topology.c     the graph of domains; route-cheapest.c and route-disjoint.c search it for what
+//                  route.c lets them cross; booking.c keeps what is reserved of its links
 //   plan.c         from a request to the split: routes, slots, orders
 //   visit.c        agents are told of applications that are away from home
 //   handover.c     an application moves; roaming.c says where it may

@@ -30,6 +30,11 @@ typedef struct {
     GHashTable *planned; // Link → slots that an earlier part of the plan will take, or NULL
 } RouteQuery;
 
+// A crossing costs this much, plus as much again when it takes all that the link has in stock; the
+// interior adds a unit per 10 microseconds, and a provider what it costs by its rating: half of it
+// where the path comes in, and half where it leaves.
+#define ROUTE_COST_CROSSING 1000
+
 // Border links in the order in which the key crosses them; empty within one provider.
 typedef GPtrArray Route;
 

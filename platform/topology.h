@@ -27,7 +27,7 @@ typedef struct {
     WireResource *resource; // as registered; NULL: nothing yet
     GPtrArray *links;       // Link with an end here, as registered
     GHashTable *claims;   // link ID → WireBorderLink: all that it registered, with an end or not
-    GHashTable *interior; // "a b", a before b → WireVirtualLink
+    GHashTable *interior; // set of WireVirtualLink in the resource, by both its ends
     guint index;          // in topology->providers
     GArray *rights;       // Right, by the index of the other provider
 } Provider;
