@@ -4,6 +4,7 @@
 
 #include "platform/handover.h"
 #include "platform/state.pb-c.h"
+#include "topics/base/id.h"
 #include "topics/record.h"
 
 static void move_state_free(gpointer data)
@@ -107,13 +108,19 @@ static void restore(Federation *federation, const char *id, const Platform__Stat
     handover->forget_at_us = (gint64)state->forget_at_us;
     handover->is_freezing = state->is_freezing;
     handover->is_forced = state->is_forced;
-    for (gsize i = 0; i < state->n_moves; i++) {
-        if (state->moves[i]->leg)
-            take_move(handover, state->moves[i]);
-    }
+    for (gsize i = 0; i < state->n_moves; i++)
+        take_move(handover, state->moves[i]);
     timers_arm(federation->timers, TIMER_MOVE, id, federation->now);
     timers_arm(federation->timers, TIMER_HANDOVER, id,
                handover_is_over(handover) ? handover->forget_at_us : federation->now);
+}
+
+static gboolean is_whole(const Platform__State__Handover *state)
+{
+    gboolean is = state && id_is_valid(state->sender);
+    for (gsize i = 0; is && i < state->n_moves; i++)
+        is = state->moves[i]->leg && id_is_valid(state->moves[i]->agent);
+    return is;
 }
 
 static void load_handover(gpointer data, GBytes *key, GBytes *value)
@@ -122,9 +129,9 @@ static void load_handover(gpointer data, GBytes *key, GBytes *value)
     Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Handover *state = record_unpack(&platform__state__handover__descriptor, value);
-    if (state) {
+    if (is_whole(state))
         restore(federation, id, state);
-    } else
+    else
         record_fail(loading, "handover", id, "is damaged");
     wire_free(state);
 }

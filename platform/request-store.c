@@ -4,6 +4,7 @@
 
 #include "platform/request.h"
 
+#include "topics/base/id.h"
 #include "topics/record.h"
 
 #include <string.h>
@@ -106,14 +107,30 @@ static void restore(Federation *federation, const Platform__State__Request *stat
     request_resume(federation, request);
 }
 
+static gboolean parts_are_whole(Platform__State__Part **parts, gsize n_parts)
+{
+    for (gsize i = 0; i < n_parts; i++) {
+        if (!id_is_valid(parts[i]->agent))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+// Under the ID that it has itself, so that no two records can be of one request.
+static gboolean is_whole(const Platform__State__Request *state, const char *id)
+{
+    return state && state->request && strcmp(state->request->id, id) == 0 &&
+           id_is_valid(state->sender) && parts_are_whole(state->parts, state->n_parts) &&
+           parts_are_whole(state->releases, state->n_releases);
+}
+
 static void load_request(gpointer data, GBytes *key, GBytes *value)
 {
     RecordLoading *loading = data;
     Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Request *state = record_unpack(&platform__state__request__descriptor, value);
-    // Under the ID that it has itself, so that no two records can be of one request.
-    if (state && state->request && strcmp(state->request->id, id) == 0)
+    if (is_whole(state, id))
         restore(federation, state);
     else
         record_fail(loading, "request", id, "is damaged");

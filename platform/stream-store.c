@@ -4,6 +4,7 @@
 
 #include "platform/stream.h"
 
+#include "topics/base/id.h"
 #include "topics/record.h"
 
 #include <string.h>
@@ -144,7 +145,7 @@ static gboolean is_whole(const Platform__State__Session *state, const char *id)
     gboolean is = state && state->open && state->qos && state->open->n_targets > 0 &&
                   strcmp(state->open->session, id) == 0;
     for (gsize i = 0; is && i < state->n_legs; i++)
-        is = state->legs[i]->leg != NULL;
+        is = state->legs[i]->leg && id_is_valid(state->legs[i]->agent);
     for (gsize i = 0; is && i < state->n_ways; i++)
         is = state->ways[i]->target < state->open->n_targets;
     return is;

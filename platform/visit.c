@@ -285,9 +285,9 @@ static void load_visit(gpointer data, GBytes *key, GBytes *value)
     Federation *federation = loading->core;
     g_autofree char *id = record_name(key);
     Platform__State__Visit *state = record_unpack(&platform__state__visit__descriptor, value);
-    if (state && state->visit) {
+    if (state && state->visit)
         restore(federation, id, state);
-    } else
+    else
         record_fail(loading, "visit", id, "is damaged");
     wire_free(state);
 }

@@ -30,24 +30,30 @@ const char *refusal_name(Refusal refusal)
     return refusal_names[refusal];
 }
 
-static gboolean texts_are_utf8(const ProtobufCMessage *message);
-
 // protobuf-c does not check that strings are UTF-8; everything that logs, quotes or exports them
-// relies on it. No message type contains itself, so the depth is that of the schema.
-static gboolean field_is_utf8(const ProtobufCFieldDescriptor *field, const void *value)
+// relies on it. And it takes field number 0, which there is not, where that is written in more
+// bytes than it needs, but not what itself packs of that again: what it took could not be copied.
+// No message type contains itself, so the depth is that of the schema.
+static gboolean is_well_formed(const ProtobufCMessage *message);
+
+static gboolean field_is_well_formed(const ProtobufCFieldDescriptor *field, const void *value)
 {
     if (field->type == PROTOBUF_C_TYPE_STRING)
         return g_utf8_validate(*(char *const *)value, -1, NULL);
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
         const ProtobufCMessage *inner = *(ProtobufCMessage *const *)value;
-        return !inner || texts_are_utf8(inner);
+        return !inner || is_well_formed(inner);
     }
     return TRUE;
 }
 
-static gboolean texts_are_utf8(const ProtobufCMessage *message)
+static gboolean is_well_formed(const ProtobufCMessage *message)
 {
     const guint8 *base = (const guint8 *)message;
+    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+        if (message->unknown_fields[i].tag == 0)
+            return FALSE;
+    }
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
         if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE)
@@ -57,24 +63,23 @@ static gboolean texts_are_utf8(const ProtobufCMessage *message)
             gboolean in_oneof = field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
             if (in_oneof && *(const guint32 *)(base + field->quantifier_offset) != field->id)
                 continue;
-            if (!field_is_utf8(field, member))
+            if (!field_is_well_formed(field, member))
                 return FALSE;
             continue;
         }
         gsize n = *(const gsize *)(base + field->quantifier_offset);
         for (gsize j = 0; j < n; j++) {
-            if (!field_is_utf8(field, *(void *const *const *)member + j))
+            if (!field_is_well_formed(field, *(void *const *const *)member + j))
                 return FALSE;
         }
     }
     return TRUE;
 }
 
-static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type,
-                                const ProtobufCBinaryData *bytes)
+gpointer message_unpack(const ProtobufCMessageDescriptor *type, const guint8 *bytes, gsize n_bytes)
 {
-    ProtobufCMessage *message = protobuf_c_message_unpack(type, NULL, bytes->len, bytes->data);
-    if (message && texts_are_utf8(message))
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, NULL, n_bytes, bytes);
+    if (message && is_well_formed(message))
         return message;
     wire_free(message);
     return NULL;
@@ -90,7 +95,8 @@ static Refusal unpack_messages(const Kind *kind, const WireFrame *wire, Frame *f
     for (gsize i = 0; i < wire->n_messages; i++) {
         if (wire->messages[i].len > kind->max_bytes)
             return REFUSAL_SIZE;
-        ProtobufCMessage *message = unpack(kind->message, &wire->messages[i]);
+        ProtobufCMessage *message =
+            message_unpack(kind->message, wire->messages[i].data, wire->messages[i].len);
         if (!message)
             return REFUSAL_DECODE;
         frame->messages[frame->n_messages++] = message;
@@ -107,7 +113,8 @@ static gboolean header_matches(const WireHeader *header, const Topic *topic)
 static Refusal read_frame(const Topic *topic, const WireFrame *wire, FrameCheckFn check,
                           gpointer data, Frame *frame)
 {
-    frame->header = (WireHeader *)unpack(&qkdnf__v1__header__descriptor, &wire->header);
+    frame->header =
+        message_unpack(&qkdnf__v1__header__descriptor, wire->header.data, wire->header.len);
     if (!frame->header)
         return REFUSAL_DECODE;
     if (!header_matches(frame->header, topic))

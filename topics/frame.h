@@ -82,6 +82,9 @@ GBytes *frame_pack_sealed(const FrameHead *head, GBytes *const *messages, gsize 
 typedef void (*FrameFeedFn)(gpointer data, const guint8 *bytes, gsize n_bytes);
 void frame_feed(const WireFrame *frame, FrameFeedFn feed, gpointer data);
 
+// One message; NULL when it cannot be read, copied or quoted. Free with wire_free().
+gpointer message_unpack(const ProtobufCMessageDescriptor *type, const guint8 *bytes, gsize n_bytes);
+
 // One message, packed.
 GBytes *message_pack(const ProtobufCMessage *message);
 

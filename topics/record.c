@@ -2,6 +2,8 @@
 
 #include "topics/record.h"
 
+#include "topics/frame.h"
+
 char *record_name(GBytes *key)
 {
     gsize n_bytes = 0;
@@ -13,7 +15,7 @@ gpointer record_unpack(const ProtobufCMessageDescriptor *type, GBytes *value)
 {
     gsize n_bytes = 0;
     const guint8 *bytes = g_bytes_get_data(value, &n_bytes);
-    return protobuf_c_message_unpack(type, NULL, n_bytes, bytes);
+    return message_unpack(type, bytes, n_bytes);
 }
 
 gboolean record_load(Store *store, const char *table, StoreLoadFn fn, gpointer core, GError **error)

@@ -42,7 +42,7 @@ static void load_state(gpointer data, GBytes *key, GBytes *value)
     RecordLoading *loading = data;
     Membership *membership = loading->core;
     Agent__State__Membership *state = record_unpack(&agent__state__membership__descriptor, value);
-    if (state) {
+    if (state && state->state <= STATE(EXPELLED)) {
         membership->application = g_steal_pointer(&state->application);
         membership->state = state->state;
         membership->is_leaving = state->is_leaving;

@@ -34,11 +34,16 @@ static Refusal parse(KindId kind, GBytes *payload, Frame **ret_frame)
 }
 
 // What becomes of one message of the kind.
+static void assert_packed(KindId kind, GBytes *message, Refusal expected)
+{
+    g_autoptr(GBytes) payload = pack(kind, &message, 1);
+    g_assert_cmpstr(refusal_name(parse(kind, payload, NULL)), ==, refusal_name(expected));
+}
+
 static void assert_message(KindId kind, const ProtobufCMessage *message, Refusal expected)
 {
     g_autoptr(GBytes) packed = message_pack(message);
-    g_autoptr(GBytes) payload = pack(kind, &packed, 1);
-    g_assert_cmpstr(refusal_name(parse(kind, payload, NULL)), ==, refusal_name(expected));
+    assert_packed(kind, packed, expected);
 }
 
 static void assert_bytes(const guint8 *bytes, gsize n_bytes, Refusal expected)
@@ -179,6 +184,20 @@ static void test_a_message_that_is_cut(void)
     g_assert_cmpint(parse(KIND_ADMIN, payload, NULL), ==, REFUSAL_DECODE);
 }
 
+// Unknown fields stay with a message, so what is taken must be such that it can be said again.
+static void test_unknown_fields(void)
+{
+    g_autoptr(GBytes) later = g_bytes_new_static("\xf8\x07\x01", 3);
+    assert_packed(KIND_ADMIN, later, REFUSAL_NONE);
+    // Number 0, of which there is none, in as many bytes as it needs and in more, also deep within.
+    g_autoptr(GBytes) zero = g_bytes_new_static("\x00\x01", 2);
+    g_autoptr(GBytes) long_zero = g_bytes_new_static("\x80\x80\x00\x01", 4);
+    g_autoptr(GBytes) inner = g_bytes_new_static("\x12\x04\x80\x80\x00\x01", 6);
+    assert_packed(KIND_ADMIN, zero, REFUSAL_DECODE);
+    assert_packed(KIND_ADMIN, long_zero, REFUSAL_DECODE);
+    assert_packed(KIND_ADMIN, inner, REFUSAL_DECODE);
+}
+
 static void test_text_that_is_not_utf8(void)
 {
     char *bad = (char *)"gr\xfc\xdf";
@@ -261,6 +280,7 @@ int main(int argc, char **argv)
     g_test_add_func("/frame/too-many", test_too_many);
     g_test_add_func("/frame/header-and-topic", test_header_and_topic);
     g_test_add_func("/frame/a-message-that-is-cut", test_a_message_that_is_cut);
+    g_test_add_func("/frame/unknown-fields", test_unknown_fields);
     g_test_add_func("/frame/text-that-is-not-utf8", test_text_that_is_not_utf8);
     g_test_add_func("/frame/text-deep-within", test_text_deep_within);
     g_test_add_func("/frame/copies", test_copies);
