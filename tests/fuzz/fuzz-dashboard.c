@@ -23,6 +23,8 @@ static void judge(GByteArray *said)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
+    if (n_bytes == 0)
+        return 0;
     g_autofree guint8 *copy = g_memdup2(bytes, n_bytes);
     g_autoptr(GByteArray) said = g_byte_array_new();
     Websocket socket = {0};
