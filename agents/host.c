@@ -123,7 +123,7 @@ gboolean host_run(AgentSettings *settings, const char *path, GError **error)
                        settings->master_key);
         return FALSE;
     }
-    struct event_base *base = event_base_new();
+    struct event_base *base = daemon_base_new();
     gboolean ok = serve(settings, path, agent, store, base, error);
     event_base_free(base);
     g_clear_pointer(&settings->agent.certificate_sha256, g_bytes_unref);

@@ -22,7 +22,7 @@ static gboolean run(const PlatformSettings *settings, GError **error)
         g_prefix_error(error, "cannot load %s: ", settings->daemon.store);
         return FALSE;
     }
-    struct event_base *base = event_base_new();
+    struct event_base *base = daemon_base_new();
     DaemonSetup setup = {
         .id = id,
         .role = ROLE_PLATFORM,

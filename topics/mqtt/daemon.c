@@ -7,7 +7,6 @@
 #include "topics/mqtt/credentials-file.h"
 #include "topics/mqtt/privilege.h"
 
-#include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +24,9 @@
 // What is counted is said this often; a core that has nothing due is asked again then at the
 // latest.
 #define METRICS_US (10 * G_TIME_SPAN_SECOND)
+
+// How often a pass looks whether more has come, before it makes durable what it has taken.
+#define ROUNDS_MAX 4
 
 typedef struct {
     const DaemonSetup *setup;
@@ -53,32 +55,6 @@ void daemon_init(const char *program)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     privilege_give_up();
-}
-
-gint64 daemon_now_us(void)
-{
-    // Follows the wall clock, but where it is set back goes on at the pace of the monotonic one.
-    static gint64 offset_us = G_MININT64;
-    gint64 monotonic_us = g_get_monotonic_time();
-    gint64 wall_offset_us = g_get_real_time() - monotonic_us;
-    gint64 known_us = __atomic_load_n(&offset_us, __ATOMIC_RELAXED);
-    while (known_us < wall_offset_us &&
-           !__atomic_compare_exchange_n(&offset_us, &known_us, wall_offset_us, FALSE,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        continue;
-    return monotonic_us + MAX(known_us, wall_offset_us);
-}
-
-static void fill_random(gpointer data, guint8 *ret_bytes, gsize n_bytes)
-{
-    if (n_bytes > G_MAXINT || RAND_bytes(ret_bytes, (int)n_bytes) != 1)
-        g_error("no random bytes");
-}
-
-const Random *daemon_random(void)
-{
-    static const Random random = {.fill = fill_random};
-    return &random;
 }
 
 // The protocol of sd_notify(3): one datagram to the socket that the service manager named.
@@ -316,6 +292,27 @@ static gboolean daemon_export(Daemon *self, GError **error)
     return self->exporter != NULL;
 }
 
+struct event_base *daemon_base_new(void)
+{
+    struct event_config *config = event_config_new();
+    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (!base)
+        g_error("no event loop");
+    return base;
+}
+
+// Waits for what comes first, and takes with it what came meanwhile: the more one commit covers,
+// the more can be promised in a second. Nothing is waited for.
+static gboolean take_events(struct event_base *base)
+{
+    int result = event_base_loop(base, EVLOOP_ONCE);
+    for (guint round = 1; result >= 0 && round < ROUNDS_MAX; round++)
+        result = event_base_loop(base, EVLOOP_NONBLOCK);
+    return result >= 0;
+}
+
 static gboolean daemon_loop(Daemon *self, GError **error)
 {
     for (;;) {
@@ -323,7 +320,7 @@ static gboolean daemon_loop(Daemon *self, GError **error)
             return FALSE;
         if (self->is_stopping)
             return TRUE;
-        if (event_base_loop(self->setup->base, EVLOOP_ONCE) < 0) {
+        if (!take_events(self->setup->base)) {
             g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the event loop failed");
             return FALSE;
         }

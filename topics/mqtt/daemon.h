@@ -32,6 +32,9 @@ typedef struct {
 // promises from is said to be so in the log.
 Store *daemon_open_store(const DaemonSettings *settings, const char *owner, GError **error);
 
+// The loop of a daemon. What its events add and remove in one round reaches the kernel together.
+struct event_base *daemon_base_new(void);
+
 // Runs until SIGINT or SIGTERM (returns TRUE), or until something of ours fails for good, such as a
 // commit (FALSE; nothing of that pass was published). Tells the service manager through sd_notify's
 // protocol when the bus is reached first, and prints one line on standard output then:

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where a daemon has from what its core is given: time, and random bytes.
+
+#include "topics/mqtt/daemon.h"
+
+#include <openssl/rand.h>
+
+gint64 daemon_now_us(void)
+{
+    // Follows the wall clock, but where it is set back goes on at the pace of the monotonic one.
+    static gint64 offset_us = G_MININT64;
+    gint64 monotonic_us = g_get_monotonic_time();
+    gint64 wall_offset_us = g_get_real_time() - monotonic_us;
+    gint64 known_us = __atomic_load_n(&offset_us, __ATOMIC_RELAXED);
+    while (known_us < wall_offset_us &&
+           !__atomic_compare_exchange_n(&offset_us, &known_us, wall_offset_us, FALSE,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+    return monotonic_us + MAX(known_us, wall_offset_us);
+}
+
+static void fill_random(gpointer data, guint8 *ret_bytes, gsize n_bytes)
+{
+    if (n_bytes > G_MAXINT || RAND_bytes(ret_bytes, (int)n_bytes) != 1)
+        g_error("no random bytes");
+}
+
+const Random *daemon_random(void)
+{
+    static const Random random = {.fill = fill_random};
+    return &random;
+}
