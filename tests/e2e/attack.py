@@ -34,6 +34,9 @@ exec {mosquitto} -c "$2.open"
 HEADER, MESSAGES, TAG, INTRODUCTION = 1, 2, 4, 5
 KIND, FROM, TO, INCARNATION, SEQUENCE, RECEIVER = 1, 2, 3, 4, 5, 8
 
+# Of schemas/status.proto.
+NOT_ALLOWED, VOIDED = 5, 13
+
 N_FLOOD = 20000
 
 # Keys may be delivered to the users of all, and visitors served; nobody carries others' keys.
@@ -337,6 +340,25 @@ def test_faults_of_others(fed):
     fabric.wait_until("mallory's fault", lambda: "forged" in json.dumps(listed()))
     assert "right" not in {fault["member"] for fault in listed() if fault["id"] == "forged"}
     fed.exchange()
+
+
+def test_usage_of_others(fed):
+    """What it did not serve comes on nobody's bill, in whoever's name it says so."""
+    start = fed.exchange()
+    told = fed.await_last("usage/right/platform", start)
+    usage = observer.fields(observer.fields(told)[MESSAGES][0])
+    liar = Forger(fed, "mallory", "agent", claim="right")
+    fed.is_refused("platform", "usage/right/platform", liar.say("usage", "platform", usage),
+                   "stranger")
+    request, attempt = observer.text(usage, 2), observer.number(usage, 3)
+    record = str(uuid.uuid5(uuid.UUID(request), f"{attempt}/mallory"))
+    fed.say("usage/mallory/platform", Forger(fed, "mallory", "agent").say(
+        "usage", "platform", {**usage, 1: [record]}))
+    answer = fed.await_last("usage-state/platform/mallory", start)
+    state = observer.fields(observer.fields(answer)[MESSAGES][0])
+    assert state[1] == [record.encode()] and state[2][0] in (NOT_ALLOWED, VOIDED), state
+    charged = fed.run("accounts", "usage", "--json", "--federation", str(fed.dir))
+    assert request in charged and record not in charged, charged
 
 
 def test_a_flood_of_forgeries(fed):
