@@ -115,9 +115,10 @@ static void restore(Federation *federation, const char *id, const Platform__Stat
                handover_is_over(handover) ? handover->forget_at_us : federation->now);
 }
 
+// The federation starts some itself: nobody has asked for them.
 static gboolean is_whole(const Platform__State__Handover *state)
 {
-    gboolean is = state && id_is_valid(state->sender);
+    gboolean is = state && (!state->sender[0] || id_is_valid(state->sender));
     for (gsize i = 0; is && i < state->n_moves; i++)
         is = state->moves[i]->leg && id_is_valid(state->moves[i]->agent);
     return is;
