@@ -160,11 +160,11 @@ static Agreement *find_to_count(Federation *federation, Provider *buyer, Provide
                                    : agreement_single_out(federation, buyer, seller);
 }
 
-void agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits)
+guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits)
 {
     Agreement *agreement = buyer == seller ? NULL : find_to_count(federation, buyer, seller);
     if (!agreement)
-        return;
+        return 0;
     guint64 period = agreement_period(agreement->wire->terms, federation->now);
     if (agreement->period != period)
         agreement->used_bits = 0;
@@ -173,15 +173,18 @@ void agreement_use(Federation *federation, Provider *buyer, Provider *seller, gu
     agreement_save(federation, agreement);
     timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, federation->now);
     review_pair(federation, buyer, seller);
+    return period;
 }
 
-void agreement_give_back(Federation *federation, const char *id, guint64 n_bits)
+void agreement_correct(Federation *federation, const QuotaUse *use, gboolean is_used)
 {
-    Agreement *agreement = agreement_find(federation, id);
-    if (!agreement || !agreement->buyer ||
-        agreement->period != agreement_period(agreement->wire->terms, federation->now))
+    Agreement *agreement = use->period > 0 ? agreement_find(federation, use->agreement) : NULL;
+    if (!agreement || !agreement->buyer || agreement->period != use->period)
         return;
-    agreement->used_bits -= MIN(n_bits, agreement->used_bits);
+    if (is_used)
+        agreement->used_bits += use->n_bits;
+    else
+        agreement->used_bits -= MIN(use->n_bits, agreement->used_bits);
     agreement_save(federation, agreement);
     review_pair(federation, agreement->buyer, agreement->seller);
 }

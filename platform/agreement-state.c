@@ -171,7 +171,7 @@ static void arm(Federation *federation, const Agreement *agreement)
     else if (terms->valid_until_us > 0)
         next_us = terms->valid_until_us;
     if (agreement->used_bits > 0 && agreement->period == agreement_period(terms, federation->now))
-        next_us = MIN(next_us, (agreement->period + 1) * terms->period_s * G_USEC_PER_SEC);
+        next_us = MIN(next_us, agreement->period * terms->period_s * G_USEC_PER_SEC);
     if (federation_is_settling(federation))
         next_us = MIN(next_us, (guint64)(federation->started_us + FEDERATION_SETTLE_US));
     if (next_us > (guint64)federation->now && next_us <= G_MAXINT64)

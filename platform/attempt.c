@@ -309,6 +309,8 @@ static void on_release_outcome(Federation *federation, Request *request, const c
     Part *part = find_part(request->releases, agent, outcome->attempt);
     if (!part)
         return;
+    if (outcome->is_used)
+        request_use_after_all(federation, part);
     request_drop_release(federation, request, part);
     if (request->releases->len == 0 && request_is_final(request)) {
         timers_disarm(federation->timers, TIMER_REPEAT, request->id);

@@ -191,9 +191,15 @@ char *agreement_explain(Provider *buyer, const Provider *seller, Purposes purpos
                         Status *ret_status);
 // The ID of the agreement by which it may; to be freed.
 char *agreement_name(Provider *buyer, const Provider *seller);
-// So much of the quota is used; or was not used after all.
-void agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits);
-void agreement_give_back(Federation *federation, const char *id, guint64 n_bits);
+// So much of the quota is used, in the period that is returned; 0: there is none.
+guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits);
+typedef struct {
+    const char *agreement;
+    guint64 period; // 0: nothing is counted
+    guint64 n_bits;
+} QuotaUse;
+// That was not used; or it was after all. A period that is over is not counted again.
+void agreement_correct(Federation *federation, const QuotaUse *use, gboolean is_used);
 
 // fault.c; more of it in fault.h
 void fault_free(gpointer fault);

@@ -47,7 +47,7 @@ guint64 plan_order_bits(const Request *request, const WireOrder *order)
 // All routes of one attempt, with the slots that they will take together.
 typedef struct {
     GPtrArray *routes;   // by target: GPtrArray of Route
-    GHashTable *planned; // Link → slots
+    GHashTable *planned; // Link or Provider → slots
     char *why_not;       // there is none, where more can be said than the status does
 } Plan;
 
@@ -95,6 +95,7 @@ static RouteQuery query_for(Federation *federation, const Request *request, guin
         .to = attachment_provider(to),
         .to_node = attachment_node(to),
         .n_slots = slots_of(request),
+        .n_paths = request->wire->paths,
         .excluded_providers = request->excluded_providers,
         .excluded_links = request->excluded_links,
         .planned = plan->planned,
@@ -127,60 +128,22 @@ gboolean plan_is_too_long(const GPtrArray *routes)
     return FALSE;
 }
 
-static void take_into_plan(Plan *plan, GPtrArray *routes, guint64 n_slots)
+static void take_of_each(Plan *plan, const GPtrArray *crossed, guint64 n_slots)
+{
+    for (guint i = 0; i < crossed->len; i++) {
+        gsize planned = GPOINTER_TO_SIZE(g_hash_table_lookup(plan->planned, crossed->pdata[i]));
+        g_hash_table_insert(plan->planned, crossed->pdata[i], GSIZE_TO_POINTER(planned + n_slots));
+    }
+}
+
+static void take_into_plan(Plan *plan, GPtrArray *routes, const RouteQuery *query)
 {
     g_ptr_array_add(plan->routes, routes);
     for (guint i = 0; i < routes->len; i++) {
-        const Route *route = routes->pdata[i];
-        for (guint j = 0; j < route->len; j++) {
-            gsize planned = GPOINTER_TO_SIZE(g_hash_table_lookup(plan->planned, route->pdata[j]));
-            g_hash_table_insert(plan->planned, route->pdata[j],
-                                GSIZE_TO_POINTER(planned + n_slots));
-        }
+        g_autoptr(GPtrArray) providers = route_providers(query, routes->pdata[i]);
+        take_of_each(plan, routes->pdata[i], query->n_slots);
+        take_of_each(plan, providers, query->n_slots);
     }
-}
-
-// There would be a way if nobody asked for agreements: what the first provider on it that stands in
-// the way lacks.
-static Status explain_agreements(const Topology *topology, const RouteQuery *query, char **ret_text)
-{
-    RouteQuery free_for_all = *query;
-    free_for_all.buyer = NULL;
-    g_autoptr(GPtrArray) routes =
-        query->buyer ? plan_find_routes(topology, &free_for_all, 1) : NULL;
-    if (!routes)
-        return STATUS_NO_ROUTE;
-    g_autoptr(GPtrArray) providers = route_providers(query, routes->pdata[0]);
-    for (guint i = 0; i < providers->len; i++) {
-        Status status;
-        if (route_may_use(query, providers->pdata[i]))
-            continue;
-        g_autofree char *text =
-            agreement_explain(query->buyer, providers->pdata[i],
-                              route_wanted_purposes(query, providers->pdata[i]), &status);
-        if (ret_text)
-            *ret_text = g_steal_pointer(&text);
-        return status;
-    }
-    return STATUS_NO_ROUTE;
-}
-
-Status plan_explain(const Topology *topology, const RouteQuery *query, guint n_paths,
-                    char **ret_text)
-{
-    RouteQuery without_stock = *query;
-    without_stock.ignores_stock = TRUE;
-    without_stock.rate_bps = 0;
-    g_autoptr(GPtrArray) routes = plan_find_routes(topology, &without_stock, n_paths);
-    if (routes)
-        return STATUS_INSUFFICIENT_KEY;
-    Status status = explain_agreements(topology, &without_stock, ret_text);
-    if (status != STATUS_NO_ROUTE)
-        return status;
-    if (n_paths == 1)
-        return STATUS_NO_ROUTE;
-    g_autoptr(GPtrArray) single = plan_find_routes(topology, &without_stock, 1);
-    return single ? STATUS_NO_DISJOINT_PATHS : STATUS_NO_ROUTE;
 }
 
 // An application can go while a request for it is under way.
@@ -231,7 +194,7 @@ static Status find_all_routes(Federation *federation, const Request *request, gb
         GPtrArray *routes = find_routes(federation, request, target, &query);
         if (!routes)
             return plan_explain(federation->topology, &query, n_paths, &plan->why_not);
-        take_into_plan(plan, routes, query.n_slots);
+        take_into_plan(plan, routes, &query);
         if (plan_is_too_long(routes))
             return STATUS_UNSUPPORTED;
     }
@@ -380,8 +343,8 @@ static Part *finish_draft(const Split *split, const Draft *draft)
     order.purpose = first_purpose(draft->purposes);
     g_autofree char *agreement = agreement_name(split->buyer, draft->agent);
     order.agreement = agreement;
-    agreement_use(split->federation, split->buyer, draft->agent,
-                  plan_order_bits(split->request, &order));
+    order.period = agreement_use(split->federation, split->buyer, draft->agent,
+                                 plan_order_bits(split->request, &order));
     return part_new(draft->agent->id, &order, NULL);
 }
 

@@ -39,6 +39,7 @@ static GPtrArray *list_parts(const GPtrArray *parts)
         state->agent = part->agent;
         state->order = part->order;
         state->release = part->release;
+        state->given_back = part->given_back;
         g_ptr_array_add(list, state);
     }
     return list;
@@ -83,8 +84,12 @@ static void take_texts(GHashTable *set, char **texts, gsize n_texts)
 
 static void take_parts(GPtrArray *parts, Platform__State__Part **states, gsize n_states)
 {
-    for (gsize i = 0; i < n_states; i++)
-        g_ptr_array_add(parts, part_new(states[i]->agent, states[i]->order, states[i]->release));
+    for (gsize i = 0; i < n_states; i++) {
+        Part *part = part_new(states[i]->agent, states[i]->order, states[i]->release);
+        part->given_back =
+            states[i]->given_back ? message_copy(&states[i]->given_back->base) : NULL;
+        g_ptr_array_add(parts, part);
+    }
 }
 
 static void restore(Federation *federation, const Platform__State__Request *state)

@@ -84,6 +84,7 @@ static void part_free(gpointer data)
     g_free(part->agent);
     wire_free(part->order);
     wire_free(part->release);
+    wire_free(part->given_back);
     g_free(part);
 }
 
@@ -165,68 +166,6 @@ void request_event(Federation *federation, const Request *request, const EventHe
     head.duration_us = federation->now - request->received_at_us;
     federation_event(federation, &head, "%s for %s, attempt %u", state_names[request->state],
                      request->wire->initiator, request->attempt + 1);
-}
-
-// --- releases ------------------------------------------------------------------------------------
-
-GPtrArray *part_ranges(const WireOrder *order)
-{
-    GPtrArray *ranges = g_ptr_array_new();
-    for (gsize i = 0; i < order->n_branches; i++) {
-        if (order->branches[i]->ingress)
-            g_ptr_array_add(ranges, order->branches[i]->ingress);
-        if (order->branches[i]->egress)
-            g_ptr_array_add(ranges, order->branches[i]->egress);
-    }
-    return ranges;
-}
-
-gboolean order_holds_keys(const WireOrder *order)
-{
-    for (gsize i = 0; i < order->n_branches; i++) {
-        if (order->branches[i]->role != QKDNF__V1__BRANCH_ROLE__BRANCH_ROLE_TRANSIT)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static void add_release(Federation *federation, Request *request, const char *agent,
-                        const WireRelease *release)
-{
-    g_ptr_array_add(request->releases, part_new(agent, NULL, release));
-    affected_add(federation->running, BY_RELEASE, agent, request->id);
-}
-
-void request_drop_release(Federation *federation, Request *request, Part *release)
-{
-    affected_remove(federation->running, BY_RELEASE, release->agent, request->id);
-    g_ptr_array_remove(request->releases, release);
-}
-
-void request_release_attempt(Federation *federation, Request *request,
-                             Qkdnf__V1__Disposition disposition)
-{
-    gboolean is_void = disposition == QKDNF__V1__DISPOSITION__DISPOSITION_VOID;
-    for (guint i = 0; i < request->parts->len; i++) {
-        const Part *part = request->parts->pdata[i];
-        if (!is_void && !order_holds_keys(part->order))
-            continue;
-        // Who has done its part has been used.
-        if (is_void && !part->is_answered)
-            agreement_give_back(federation, part->order->agreement,
-                                plan_order_bits(request, part->order));
-        g_autoptr(GPtrArray) ranges = part_ranges(part->order);
-        WireRelease release = WIRE_RELEASE_INIT;
-        release.request = request->id;
-        release.attempt = request->attempt;
-        release.disposition = disposition;
-        release.n_burn = is_void ? ranges->len : 0;
-        release.burn = (WireSlotRange **)ranges->pdata;
-        add_release(federation, request, part->agent, &release);
-        federation_send(federation, KIND_RELEASE, part->agent, &release.base);
-    }
-    request->repeat_us = REQUEST_REPEAT_FIRST_US;
-    request_arm_repeat(federation, request);
 }
 
 // --- final answers -------------------------------------------------------------------------------

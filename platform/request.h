@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One key request as the platform works on it. Inside the federation core: request.c is its life,
-// attempt.c what is tried for it, plan.c makes the split.
+// attempt.c what is tried for it, request-release.c tells who took part that it is over, plan.c
+// makes the split, plan-explain.c says why there is none.
 
 #include "platform/core.h"
 #include "platform/route.h"
@@ -25,6 +26,9 @@ typedef struct Part {
     WireRelease *release; // what became of one
     gboolean is_answered;
     gint64 answered_at_us; // the order, in this life of the platform; 0: it is not
+    // With a release: what its order took of a quota was given back, unless the agent says that it
+    // has used it; NULL: nothing.
+    Platform__State__GivenBack *given_back;
 } Part;
 
 typedef struct Request {
@@ -84,6 +88,8 @@ void request_release_attempt(Federation *federation, Request *request,
                              Qkdnf__V1__Disposition disposition);
 // It is answered, or given up.
 void request_drop_release(Federation *federation, Request *request, Part *release);
+// The agent has used what it was thought not to.
+void request_use_after_all(Federation *federation, const Part *release);
 // Subject and duration are the request's.
 void request_event(Federation *federation, const Request *request, const EventHead *what);
 

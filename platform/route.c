@@ -5,14 +5,18 @@
 #include "platform/booking.h"
 #include "schemas/slot.h"
 
+static guint64 planned_slots(const RouteQuery *query, gconstpointer what)
+{
+    return query->planned ? GPOINTER_TO_SIZE(g_hash_table_lookup(query->planned, what)) : 0;
+}
+
 guint64 route_slots_taken(const RouteQuery *query, const Link *link)
 {
-    gpointer planned = query->planned ? g_hash_table_lookup(query->planned, link) : NULL;
     guint64 kept =
         query->leaves_reserve
             ? link->reserved_slots + booking_kept_slots(link, query->buyer, query->begins_us)
             : 0;
-    return GPOINTER_TO_SIZE(planned) + kept;
+    return planned_slots(query, link) + kept;
 }
 
 static gboolean has_rate(const RouteQuery *query, const Link *link)
@@ -53,6 +57,17 @@ Purposes route_wanted_purposes(const RouteQuery *query, const Provider *provider
     return provider == query->to ? PURPOSES_ANY : transit & ~provider->denied;
 }
 
+// One order is all of a provider's branches: what they take together has to be left.
+static gboolean has_left(const RouteQuery *query, const Provider *provider, const Right *right)
+{
+    if (right->left_bits == G_MAXUINT64)
+        return TRUE;
+    gboolean is_end = provider == query->from || provider == query->to;
+    guint n_branches = is_end && query->from != query->to ? MAX(query->n_paths, 1) : 1;
+    guint64 needed = n_branches * query->n_slots + planned_slots(query, provider);
+    return right->left_bits / SLOT_BITS >= needed;
+}
+
 gboolean route_may_use(const RouteQuery *query, const Provider *provider)
 {
     gboolean is_transit = provider != query->from && provider != query->to;
@@ -62,7 +77,7 @@ gboolean route_may_use(const RouteQuery *query, const Provider *provider)
         return TRUE;
     const Right *right = provider_right(query->buyer, provider);
     return (right->purposes & route_wanted_purposes(query, provider)) &&
-           right->left_bits / SLOT_BITS >= query->n_slots &&
+           has_left(query, provider, right) &&
            (query->rate_bps == 0 || right->rate_bps == 0 || query->rate_bps <= right->rate_bps);
 }
 

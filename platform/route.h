@@ -18,6 +18,7 @@ typedef struct {
     gboolean is_reroute;     // it takes over what failed elsewhere: also by who serves no more
     gboolean is_leaving;     // what is moved away from where it may not stay
     guint64 n_slots;         // needed on every link
+    guint n_paths;           // that are asked for together, each through both ends; 0: one
     guint64 rate_bps;        // needed on every link beside what is reserved there; 0: none
     gboolean leaves_reserve; // what is in stock for sessions and bookings is not for it
     // When it needs the capacity: what is booked for others then is not for it. 0: bookings do not
@@ -27,7 +28,7 @@ typedef struct {
     gboolean can_wait;              // where more key arrives, a link may be short of stock
     GHashTable *excluded_providers; // set of IDs, or NULL
     GHashTable *excluded_links;     // set of IDs, or NULL
-    GHashTable *planned; // Link → slots that an earlier part of the plan will take, or NULL
+    GHashTable *planned; // Link or Provider → slots that an earlier part of the plan takes, or NULL
 } RouteQuery;
 
 // A crossing costs this much, plus as much again when it takes all that the link has in stock; the

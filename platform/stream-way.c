@@ -202,6 +202,7 @@ static Status take_ways_to(Federation *federation, Stream *stream, guint target,
     query.excluded_providers = excluded;
     query.rate_bps = stream_rate_bps(federation->config, stream->qos);
     query.n_slots = stream_slots(federation->config, stream->qos, number);
+    query.n_paths = n_paths_of(stream);
     // One that is new gets nothing of what others live on, and has nothing to be moved from.
     query.leaves_reserve = stream->opened_at_us == 0;
     query.is_reroute = !query.leaves_reserve;

@@ -123,7 +123,9 @@ const char *agreement_next_party(const WireAgreement *agreement)
 
 guint64 agreement_period(const WireAgreementTerms *terms, gint64 now_us)
 {
-    return terms->period_s > 0 ? (guint64)now_us / (terms->period_s * (guint64)G_USEC_PER_SEC) : 0;
+    if (terms->quota_bits == 0 || terms->period_s == 0)
+        return 0;
+    return 1 + (guint64)now_us / (terms->period_s * (guint64)G_USEC_PER_SEC);
 }
 
 gboolean agreement_time_parse(const char *text, guint64 *ret_us)

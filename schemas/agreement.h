@@ -52,5 +52,5 @@ const char *agreement_next_party(const WireAgreement *agreement);
 #define AGREEMENT_TIME_EXPECTED "a time in UTC such as 2026-12-31T00:00:00Z"
 gboolean agreement_time_parse(const char *text, guint64 *ret_us);
 
-// The number of the period of its quota that it is in at that time.
+// The number of the period of its quota that it is in at that time; 0: it has none.
 guint64 agreement_period(const WireAgreementTerms *terms, gint64 now_us);

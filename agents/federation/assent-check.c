@@ -73,11 +73,20 @@ static gboolean is_in_force(const Agent *agent, const Assent *agreement)
            (wire->terms->valid_until_us == 0 || now < wire->terms->valid_until_us + GRACE_US);
 }
 
+// The platform says in which period an order counts, so that both count the same; but not in any
+// that it likes.
+static gboolean has_good_period(const Agent *agent, const WireAgreementTerms *terms,
+                                const WireOrder *order)
+{
+    return order->period >= agreement_period(terms, agent->now - GRACE_US) &&
+           order->period <= agreement_period(terms, agent->now + GRACE_US);
+}
+
 static gboolean has_left(const Agent *agent, const Assent *agreement, const WireOrder *order)
 {
     const WireAgreementTerms *terms = agreement->wire->terms;
     guint64 n_bits = order_bits(order);
-    guint64 used = quota_used(agent, order->agreement, agreement_period(terms, agent->now));
+    guint64 used = quota_used(agent, order->agreement, order->period);
     return terms->quota_bits == 0 ||
            (n_bits <= terms->quota_bits && used <= terms->quota_bits - n_bits);
 }
@@ -100,6 +109,11 @@ static char *check_agreement(const Agent *agent, const WireOrder *order, Status 
     if (!(agreement_terms_purposes(agreement->wire->terms) & purposes))
         return say(STATUS_NO_AGREEMENT, ret_status,
                    g_strdup_printf("agreement %s does not cover %s", agreement->id, names));
+    if (!has_good_period(agent, agreement->wire->terms, order))
+        return say(STATUS_QUOTA_USED, ret_status,
+                   g_strdup_printf("the order counts in period %" G_GUINT64_FORMAT
+                                   " of the quota of agreement %s, which is over, or not yet",
+                                   order->period, agreement->id));
     if (!has_left(agent, agreement, order))
         return say(
             STATUS_QUOTA_USED, ret_status,
@@ -124,25 +138,23 @@ char *assent_find_fault(const Agent *agent, const WireOrder *order, Status *ret_
 
 // --- the books -----------------------------------------------------------------------------------
 
-static gboolean has_quota(const Agent *agent, const WireOrder *order, guint64 *ret_period)
+// Only what an agreement covers that has a quota names a period.
+static gboolean is_counted(const Agent *agent, const WireOrder *order)
 {
-    const Assent *agreement =
-        strcmp(order->buyer, agent->config->id) == 0 ? NULL : find(agent, order);
-    const WireAgreementTerms *terms = agreement ? agreement->wire->terms : NULL;
-    *ret_period = terms ? agreement_period(terms, agent->now) : 0;
-    return terms && terms->quota_bits > 0;
+    return order->period > 0 && strcmp(order->buyer, agent->config->id) != 0;
 }
 
 void assent_hold(Agent *agent, const WireOrder *order)
 {
-    guint64 period;
-    if (has_quota(agent, order, &period))
-        quota_hold(agent, order->agreement, order_bits(order));
+    if (!is_counted(agent, order))
+        return;
+    const WireAgreementTerms *terms = find(agent, order)->wire->terms;
+    quota_hold(agent, order->agreement, order->period, order_bits(order),
+               agreement_period(terms, agent->now - GRACE_US));
 }
 
 void assent_close(Agent *agent, const WireOrder *order, gboolean is_used)
 {
-    guint64 period;
-    if (has_quota(agent, order, &period))
-        quota_close(agent, order->agreement, order_bits(order), is_used ? period : 0);
+    if (is_counted(agent, order))
+        quota_close(agent, order->agreement, order->period, order_bits(order), is_used);
 }

@@ -39,6 +39,7 @@ void assent_agree(Assent *agreement, const WireAgreementTerms *terms);
 // quota.c: what is used of quotas, by the ID of the agreement that orders name. What orders under
 // way will take is held for them, and forgotten in a crash as they are.
 guint64 quota_used(const Agent *agent, const char *id, guint64 period);
-void quota_hold(Agent *agent, const char *id, guint64 n_bits);
-// No longer held; used in that period, or with 0 not used.
-void quota_close(Agent *agent, const char *id, guint64 n_bits, guint64 period);
+// Of periods before `oldest` nothing is asked any more.
+void quota_hold(Agent *agent, const char *id, guint64 period, guint64 n_bits, guint64 oldest);
+// No longer held; used, or not.
+void quota_close(Agent *agent, const char *id, guint64 period, guint64 n_bits, gboolean is_used);

@@ -23,6 +23,7 @@ void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
     state.forget_at_us = (guint64)forget_at_us;
     state.n_sent = order->sent->len;
     state.sent = pointers;
+    state.is_used = order->is_used;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(agent->store, "order", order->id, value);
 }
@@ -32,6 +33,7 @@ static void load_state(Agent *agent, const char *id, const Agent__State__Order *
     Order *order = order_new(agent, id, ORDER_DONE);
     order->status = (Status)state->status;
     order->text = g_strdup(state->text);
+    order->is_used = state->is_used;
     if (order->status == STATUS_VOIDED)
         order->state = ORDER_VOIDED;
     // Some of its slots were spent, but what it had at hand in memory is gone.

@@ -58,14 +58,25 @@ Order *order_new(Agent *agent, const char *id, OrderState state)
 // --- answers -------------------------------------------------------------------------------------
 
 static void send_outcome(Agent *agent, const char *request, guint attempt, Status status,
-                         const char *text, Qkdnf__V1__OutcomeStage stage)
+                         const char *text)
 {
     WireOutcome outcome = WIRE_OUTCOME_INIT;
     outcome.request = (char *)request;
     outcome.attempt = attempt;
     outcome.status = status;
     outcome.text = (char *)(text ? text : "");
-    outcome.stage = stage;
+    outcome.stage = QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER;
+    agent_send(agent, KIND_OUTCOME, agent->config->platform, &outcome.base);
+}
+
+static void answer_release(Agent *agent, const WireRelease *release, gboolean is_used)
+{
+    WireOutcome outcome = WIRE_OUTCOME_INIT;
+    outcome.request = release->request;
+    outcome.attempt = release->attempt;
+    outcome.status = QKDNF__V1__STATUS__STATUS_OK;
+    outcome.stage = QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE;
+    outcome.is_used = is_used;
     agent_send(agent, KIND_OUTCOME, agent->config->platform, &outcome.base);
 }
 
@@ -80,8 +91,7 @@ static void send_relays(Agent *agent, const Order *order)
 static void order_answer(Agent *agent, const Order *order, const WireOrder *wire)
 {
     send_relays(agent, order);
-    send_outcome(agent, wire->request, wire->attempt, order->status, order->text,
-                 QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+    send_outcome(agent, wire->request, wire->attempt, order->status, order->text);
 }
 
 // From here on the order only repeats its answer, until it is forgotten.
@@ -99,47 +109,6 @@ static void order_close(Agent *agent, Order *order, OrderState state, Status sta
     timers_arm_loosely(agent->timers, TIMER_ORDER, order->id, forget_at);
 }
 
-// --- slots ---------------------------------------------------------------------------------------
-
-typedef void (*RangeFn)(Ledger *ledger, Slots slots);
-
-static void for_each_range(Agent *agent, const WireOrder *wire, gsize n_branches, RangeFn fn)
-{
-    for (gsize i = 0; i < n_branches; i++) {
-        const WireSlotRange *ranges[] = {wire->branches[i]->ingress, wire->branches[i]->egress};
-        for (gsize j = 0; j < G_N_ELEMENTS(ranges); j++) {
-            if (ranges[j])
-                fn(border_find_ledger(agent, ranges[j]->link), order_slots(ranges[j]));
-        }
-    }
-}
-
-static Status reserve_range(Agent *agent, const WireSlotRange *range)
-{
-    return range ? ledger_reserve(border_find_ledger(agent, range->link), order_slots(range))
-                 : STATUS_OK;
-}
-
-// All slots of the order, or none.
-static Status reserve_all(Agent *agent, const WireOrder *wire)
-{
-    for (gsize i = 0; i < wire->n_branches; i++) {
-        const WireBranch *branch = wire->branches[i];
-        Status status = reserve_range(agent, branch->ingress);
-        if (status == STATUS_OK) {
-            status = reserve_range(agent, branch->egress);
-            if (status != STATUS_OK && branch->ingress)
-                ledger_unreserve(border_find_ledger(agent, branch->ingress->link),
-                                 order_slots(branch->ingress));
-        }
-        if (status != STATUS_OK) {
-            for_each_range(agent, wire, i, ledger_unreserve);
-            return status;
-        }
-    }
-    return STATUS_OK;
-}
-
 // --- working -------------------------------------------------------------------------------------
 
 // What nobody waits for any more must not use up the interior's key.
@@ -151,16 +120,31 @@ static void cancel_relays(Agent *agent, Order *order)
     order->n_relaying = 0;
 }
 
+static void order_use(Agent *agent, Order *order)
+{
+    if (!order->is_used)
+        assent_close(agent, order->order, TRUE);
+    order->is_used = TRUE;
+}
+
+static void order_give_up(Agent *agent, const Order *order)
+{
+    if (!order->is_used)
+        assent_close(agent, order->order, FALSE);
+    order_burn_slots(agent, order->order);
+}
+
 // Answers the order, for good. What it did not use of its slots will serve nothing else.
 static void order_finish(Agent *agent, Order *order, Status status, const char *text)
 {
-    WireOrder *wire = g_steal_pointer(&order->order);
     cancel_relays(agent, order);
-    assent_close(agent, wire, status == STATUS_OK);
-    if (status == STATUS_OK)
-        usage_meter(agent, wire, order->started_us);
-    else
-        for_each_range(agent, wire, wire->n_branches, ledger_burn);
+    if (status == STATUS_OK) {
+        order_use(agent, order);
+        usage_meter(agent, order->order, order->started_us);
+    } else {
+        order_give_up(agent, order);
+    }
+    WireOrder *wire = g_steal_pointer(&order->order);
     order_close(agent, order, ORDER_DONE, status, text);
     order_answer(agent, order, wire);
     wire_free(wire);
@@ -170,8 +154,7 @@ static void order_finish(Agent *agent, Order *order, Status status, const char *
 static void order_abandon(Agent *agent, Order *order)
 {
     cancel_relays(agent, order);
-    assent_close(agent, order->order, FALSE);
-    for_each_range(agent, order->order, order->order->n_branches, ledger_burn);
+    order_give_up(agent, order);
 }
 
 // Everything that waits for nobody is done and said at once; the rest when all relay values are
@@ -194,6 +177,7 @@ static void order_proceed(Agent *agent, Order *order)
     if (!order->has_transit) {
         order_relay_transit(agent, order);
         if (!is_complete && order->sent->len > 0) {
+            order_use(agent, order);
             order_save(agent, order, agent->now + KEEP_US);
             send_relays(agent, order);
         }
@@ -246,21 +230,18 @@ static void start_relays(Agent *agent, Order *order)
 static void order_start(Agent *agent, const char *id, const WireOrder *wire)
 {
     if (!order_has_room(agent, wire)) {
-        send_outcome(agent, wire->request, wire->attempt, STATUS_BUSY, TEXT_NO_ROOM,
-                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        send_outcome(agent, wire->request, wire->attempt, STATUS_BUSY, TEXT_NO_ROOM);
         return;
     }
     if (usage_is_full(agent)) {
-        send_outcome(agent, wire->request, wire->attempt, STATUS_BUSY, TEXT_NOT_METERED,
-                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        send_outcome(agent, wire->request, wire->attempt, STATUS_BUSY, TEXT_NOT_METERED);
         return;
     }
-    Status status = reserve_all(agent, wire);
+    Status status = order_reserve_slots(agent, wire);
     if (status != STATUS_OK) {
         agent_event(agent, QKDNF__V1__SEVERITY__SEVERITY_ALARM, "order.slots", wire->request,
                     "attempt %u refused: %s", wire->attempt + 1, status_text(status));
-        send_outcome(agent, wire->request, wire->attempt, status, status_text(status),
-                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        send_outcome(agent, wire->request, wire->attempt, status, status_text(status));
         return;
     }
     Order *order = order_new(agent, id, ORDER_WORKING);
@@ -300,8 +281,7 @@ void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
     Status status = STATUS_OK;
     g_autofree char *fault = order ? NULL : find_fault(agent, wire, &status);
     if (fault)
-        send_outcome(agent, wire->request, wire->attempt, status, fault,
-                     QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_ORDER);
+        send_outcome(agent, wire->request, wire->attempt, status, fault);
     else if (!order)
         order_start(agent, id, wire);
     else if (order->state == ORDER_WORKING)
@@ -333,7 +313,8 @@ void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
 
 // --- releases ------------------------------------------------------------------------------------
 
-static void void_attempt(Agent *agent, const WireRelease *release, const char *id)
+// Whether what it took of a quota stays used.
+static gboolean void_attempt(Agent *agent, const WireRelease *release, const char *id)
 {
     Order *order = g_hash_table_lookup(agent->orders, id);
     if (order && order->state == ORDER_WORKING)
@@ -345,6 +326,7 @@ static void void_attempt(Agent *agent, const WireRelease *release, const char *i
     g_ptr_array_set_size(order->sent, 0);
     order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
     order_forget_early(agent, id);
+    return order->is_used;
 }
 
 static void deliver_attempt(Agent *agent, const WireRelease *release)
@@ -367,14 +349,14 @@ void order_on_release(gpointer data, const Sender *sender, gconstpointer message
         if (ledger)
             ledger_burn(ledger, order_slots(release->burn[i]));
     }
+    gboolean is_used = FALSE;
     if (release->disposition == QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER) {
         deliver_attempt(agent, release);
     } else {
         g_autofree char *id = order_name(release->request, release->attempt);
-        void_attempt(agent, release, id);
+        is_used = void_attempt(agent, release, id);
     }
-    send_outcome(agent, release->request, release->attempt, STATUS_OK, NULL,
-                 QKDNF__V1__OUTCOME_STAGE__OUTCOME_STAGE_RELEASE);
+    answer_release(agent, release, is_used);
     service_on_release(agent, release->request);
 }
 

@@ -4,7 +4,7 @@
 // One order as the agent works on it. Inside the agent core: order.c is the conversation,
 // order-check.c what may be asked for, order-early.c keeps relay values that came before it,
 // order-relay.c is what it does with slots, order-keys.c where its keys come from and go to,
-// order-store.c keeps its answer.
+// order-slots.c takes its slots and burns them, order-store.c keeps its answer.
 
 #include "agents/federation/core.h"
 
@@ -30,7 +30,8 @@ typedef struct {
     OrderState state;
     Status status;
     char *text;
-    GPtrArray *sent; // OrderSent
+    GPtrArray *sent;  // OrderSent
+    gboolean is_used; // what it takes of a quota is: something of it has left the process
 
     // While working
     WireOrder *order;
@@ -73,6 +74,12 @@ gboolean order_has_room(const Agent *agent, const WireOrder *wire);
 void order_copy_keys(const Agent *agent, const WireOrder *wire, Secret *keys);
 // Puts the keys into the store for those of the applications that are users of this provider.
 void order_store_keys(Agent *agent, const WireOrder *wire, const Secret *keys);
+
+// order-slots.c
+// All slots of the order, or none.
+Status order_reserve_slots(Agent *agent, const WireOrder *wire);
+// What is left of them will serve nothing else.
+void order_burn_slots(Agent *agent, const WireOrder *wire);
 
 // order-early.c
 void order_keep_early(Agent *agent, const char *id, const char *from, const WireRelay *relay);

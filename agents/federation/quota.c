@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The books of quotas: how much was used of each agreement that has one, in the period that it is
-// in. What is used is durable together with the order that used it.
+// The books of quotas: how much was used of each agreement that has one, in each of the periods
+// that orders may still name. What is used is durable together with the order that used it.
 
 #include "agents/federation/assent.h"
 #include "agents/federation/state.pb-c.h"
 #include "topics/record.h"
 
 typedef struct {
-    char *id;
     guint64 period;
     guint64 used_bits; // in it
     guint64 held_bits; // for orders under way
+} Page;
+
+typedef struct {
+    char *id;
+    GArray *pages; // Page
 } Quota;
 
 void quota_free(gpointer data)
 {
-    g_free(((Quota *)data)->id);
-    g_free(data);
+    Quota *quota = data;
+    g_free(quota->id);
+    g_array_unref(quota->pages);
+    g_free(quota);
 }
 
 static Quota *find_or_add(Agent *agent, const char *id)
@@ -26,43 +32,82 @@ static Quota *find_or_add(Agent *agent, const char *id)
     if (!quota) {
         quota = g_new0(Quota, 1);
         quota->id = g_strdup(id);
+        quota->pages = g_array_new(FALSE, FALSE, sizeof(Page));
         g_tree_insert(agent->quotas, quota->id, quota);
     }
     return quota;
 }
 
+static Page *find_page(const Quota *quota, guint64 period)
+{
+    for (guint i = 0; quota && i < quota->pages->len; i++) {
+        Page *page = &g_array_index(quota->pages, Page, i);
+        if (page->period == period)
+            return page;
+    }
+    return NULL;
+}
+
+static Page *find_or_add_page(Quota *quota, guint64 period)
+{
+    if (!find_page(quota, period)) {
+        const Page page = {.period = period};
+        g_array_append_val(quota->pages, page);
+    }
+    return find_page(quota, period);
+}
+
 guint64 quota_used(const Agent *agent, const char *id, guint64 period)
 {
-    const Quota *quota = g_tree_lookup(agent->quotas, id);
-    if (!quota)
-        return 0;
-    return quota->held_bits + (quota->period == period ? quota->used_bits : 0);
+    const Page *page = find_page(g_tree_lookup(agent->quotas, id), period);
+    return page ? page->used_bits + page->held_bits : 0;
 }
 
-void quota_hold(Agent *agent, const char *id, guint64 n_bits)
+// No order may name an earlier period any more.
+static void forget_before(Quota *quota, guint64 oldest)
 {
-    find_or_add(agent, id)->held_bits += n_bits;
+    for (guint i = quota->pages->len; i > 0; i--) {
+        const Page *page = &g_array_index(quota->pages, Page, i - 1);
+        if (page->period < oldest && page->held_bits == 0)
+            g_array_remove_index(quota->pages, i - 1);
+    }
 }
 
-static void use(Agent *agent, Quota *quota, guint64 n_bits, guint64 period)
+void quota_hold(Agent *agent, const char *id, guint64 period, guint64 n_bits, guint64 oldest)
 {
-    if (quota->period != period)
-        quota->used_bits = 0;
-    quota->period = period;
-    quota->used_bits += n_bits;
+    Quota *quota = find_or_add(agent, id);
+    forget_before(quota, oldest);
+    find_or_add_page(quota, period)->held_bits += n_bits;
+}
+
+static void save(Agent *agent, const Quota *quota)
+{
+    guint n_pages = quota->pages->len;
+    g_autofree Agent__State__QuotaPeriod *periods = g_new(Agent__State__QuotaPeriod, n_pages);
+    g_autofree Agent__State__QuotaPeriod **pointers = g_new(Agent__State__QuotaPeriod *, n_pages);
+    for (guint i = 0; i < n_pages; i++) {
+        const Page *page = &g_array_index(quota->pages, Page, i);
+        periods[i] = (Agent__State__QuotaPeriod)AGENT__STATE__QUOTA_PERIOD__INIT;
+        periods[i].period = page->period;
+        periods[i].used_bits = page->used_bits;
+        pointers[i] = &periods[i];
+    }
     Agent__State__Quota state = AGENT__STATE__QUOTA__INIT;
-    state.period = quota->period;
-    state.used_bits = quota->used_bits;
+    state.n_periods = n_pages;
+    state.periods = pointers;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(agent->store, "quota", quota->id, value);
 }
 
-void quota_close(Agent *agent, const char *id, guint64 n_bits, guint64 period)
+void quota_close(Agent *agent, const char *id, guint64 period, guint64 n_bits, gboolean is_used)
 {
     Quota *quota = find_or_add(agent, id);
-    quota->held_bits -= MIN(n_bits, quota->held_bits);
-    if (period > 0)
-        use(agent, quota, n_bits, period);
+    Page *page = find_or_add_page(quota, period);
+    page->held_bits -= MIN(n_bits, page->held_bits);
+    if (!is_used)
+        return;
+    page->used_bits += n_bits;
+    save(agent, quota);
 }
 
 static void load_quota(gpointer data, GBytes *key, GBytes *value)
@@ -70,12 +115,12 @@ static void load_quota(gpointer data, GBytes *key, GBytes *value)
     RecordLoading *loading = data;
     g_autofree char *id = record_name(key);
     Agent__State__Quota *state = record_unpack(&agent__state__quota__descriptor, value);
-    if (state) {
-        Quota *quota = find_or_add(loading->core, id);
-        quota->period = state->period;
-        quota->used_bits = state->used_bits;
-    } else {
+    if (!state)
         record_fail(loading, "quota of agreement", id, "is damaged");
+    for (gsize i = 0; state && i < state->n_periods; i++) {
+        Quota *quota = find_or_add(loading->core, id);
+        find_or_add_page(quota, state->periods[i]->period)->used_bits =
+            state->periods[i]->used_bits;
     }
     wire_free(state);
 }

@@ -191,6 +191,86 @@ static void test_quota(void)
     wire_free(order);
 }
 
+// When the next period of a minute begins.
+static gint64 next_minute_us(const Stage *stage)
+{
+    return (world_now(stage->world) / G_TIME_SPAN_MINUTE + 1) * G_TIME_SPAN_MINUTE;
+}
+
+// Clocks differ: at its edges, more than one period is now. Each is counted by itself, and none is
+// whatever the platform likes.
+static void test_the_period_turns(void)
+{
+    static const struct {
+        int period; // beside that in which all was used
+        Status expected;
+    } cases[] = {{-1, STATUS_QUOTA_USED},
+                 {0, STATUS_QUOTA_USED},
+                 {1, STATUS_SLOT_USED}, // covered
+                 {2, STATUS_SLOT_USED},
+                 {3, STATUS_QUOTA_USED}};
+    Network *network = network_chain(3);
+    network->federation.terms.quota_bits = 1024;
+    network->federation.terms.period_s = 60;
+    g_autoptr(Stage) stage = stage_new(network);
+    gint64 turn_us = next_minute_us(stage);
+    stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-g", 1, 256));
+    stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-g", 1, 256));
+    WireOrder *order = message_copy(&order_to(stage, "beta")->base);
+    node_kill(world_find_node(stage->world, PLATFORM));
+    world_run(stage->world, turn_us + G_TIME_SPAN_SECOND - world_now(stage->world));
+    guint64 used_up = order->period;
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(cases); i++) {
+        const guint n = i % G_N_ELEMENTS(cases);
+        order->period = used_up + (guint64)cases[n].period;
+        g_assert_cmpint(answer_to(stage, order, i), ==, cases[n].expected);
+        if (i != G_N_ELEMENTS(cases) - 1)
+            continue;
+        node_kill(world_find_node(stage->world, "beta"));
+        node_start(world_find_node(stage->world, "beta"), NULL);
+        world_run(stage->world, G_TIME_SPAN_SECOND);
+    }
+    world_run(stage->world, G_TIME_SPAN_MINUTE);
+    order->period = used_up;
+    g_assert_cmpint(answer_to(stage, order, 2 * G_N_ELEMENTS(cases)), ==, STATUS_QUOTA_USED);
+    wire_free(order);
+}
+
+// Of what has no quota, nothing is counted in any period.
+static void test_no_period_without_a_quota(void)
+{
+    Lie lie = lie_new();
+    g_assert_cmpuint(lie.order->period, ==, 0);
+    lie.order->period = 1;
+    g_assert_cmpint(answer_to(lie.stage, lie.order, 1), ==, STATUS_QUOTA_USED);
+    lie_clear(&lie);
+}
+
+static gboolean loses_what_beta_answers(Stage *stage, const BrokerLeg *leg)
+{
+    return strcmp(leg->from, "beta") == 0 && leg->kind == KIND_OUTCOME;
+}
+
+// Beta does its part, and the platform, which does not hear of it, tries again: both parts were
+// used, and who asks for more hears so from the platform, which orders no more.
+static void test_both_count_the_same(void)
+{
+    Network *network = network_chain(3);
+    network->federation.terms.quota_bits = 1024;
+    g_autoptr(Stage) stage = stage_new(network);
+    stage->loses = loses_what_beta_answers;
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-g", 1, 256);
+    world_run(stage->world, 3500 * G_TIME_SPAN_MILLISECOND);
+    stage->loses = NULL;
+    stage_await_grant(stage, ask);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    stage_forget(stage);
+    ask = stage_ask(stage, "sae-a", "sae-g", 1, 256);
+    const WireReply *reply = stage_await_status(stage, ask, STATUS_QUOTA_USED);
+    g_assert_nonnull(strstr(reply->text, "0 bits are left of terms-1/alpha/beta"));
+    g_assert_null(order_to(stage, "beta"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -200,5 +280,8 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/another-party", test_another_party);
     g_test_add_func("/agreement/not-accepted", test_not_accepted);
     g_test_add_func("/agreement/quota", test_quota);
+    g_test_add_func("/agreement/the-period-turns", test_the_period_turns);
+    g_test_add_func("/agreement/no-period-without-a-quota", test_no_period_without_a_quota);
+    g_test_add_func("/agreement/both-count-the-same", test_both_count_the_same);
     return g_test_run();
 }

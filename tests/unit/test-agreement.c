@@ -170,35 +170,6 @@ static void test_orders_say_by_what(void)
     }
 }
 
-// --- quota ---------------------------------------------------------------------------------------
-
-static void limit(FederationFixture *fixture, const char *seller, guint64 quota_bits)
-{
-    Agreement *standing = agreement_standing_of(fixture->federation, provider(fixture, seller));
-    standing->wire->terms->quota_bits = quota_bits;
-    agreement_review(fixture->federation, NULL, standing->seller, NULL);
-}
-
-// A key of 256 bits takes two slots, with its authentication.
-static void test_quota(void)
-{
-    g_autoptr(FederationFixture) fixture = fixture_new();
-    limit(fixture, "b", 1024);
-    limit(fixture, "c", 512);
-    assert_way(fixture, STATUS_OK, "b");
-    assert_way(fixture, STATUS_OK, "b");
-    assert_way(fixture, STATUS_OK, "c");
-    assert_way(fixture, STATUS_QUOTA_USED, "0 bits are left of terms-1/a/b");
-    agreement_give_back(fixture->federation, "terms-1/a/b", 512);
-    assert_way(fixture, STATUS_OK, "b");
-    federation_fixture_restart(fixture, NULL);
-    const Agreement *with_b = agreement_find(fixture->federation, "terms-1/a/b");
-    g_assert_cmpuint(with_b->used_bits, ==, 1024);
-    g_assert_cmpuint(provider_right(with_b->buyer, with_b->seller)->left_bits, ==, 0);
-    federation_tick(fixture->federation, FEDERATION_NOW + G_TIME_SPAN_DAY);
-    g_assert_cmpuint(provider_right(with_b->buyer, with_b->seller)->left_bits, ==, 1024);
-}
-
 // --- standing terms ------------------------------------------------------------------------------
 
 static void say(FederationFixture *fixture, const char *from, const WireAgreement *about,
@@ -432,7 +403,6 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/purposes", test_purposes_count);
     g_test_add_func("/agreement/scope", test_scope_of_role_counts);
     g_test_add_func("/agreement/orders", test_orders_say_by_what);
-    g_test_add_func("/agreement/quota", test_quota);
     g_test_add_func("/agreement/not-accepted", test_who_does_not_accept_is_left_out);
     g_test_add_func("/agreement/member-leaves", test_who_leaves_sells_nothing);
     g_test_add_func("/agreement/the-next-takes-over-in-time", test_the_next_takes_over_in_time);

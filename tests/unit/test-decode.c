@@ -48,9 +48,11 @@ static void test_a_publish(void)
         "\"to\":\"platform\",\"incarnation\":7,\"sequence\":1,\"sent_at_us\":1700000000000000,"
         "\"expires_at_us\":1700000030000000,\"receiver\":0,\"messages\":["
         "{\"request\":\"r1\",\"attempt\":2,\"status\":\"STATUS_NO_ROUTE\","
-        "\"text\":\"no \\\"way\\\" – none\",\"stage\":\"OUTCOME_STAGE_ORDER\"},"
+        "\"text\":\"no \\\"way\\\" – none\",\"stage\":\"OUTCOME_STAGE_ORDER\","
+        "\"is_used\":false},"
         "{\"request\":\"r2\",\"attempt\":2,\"status\":99,"
-        "\"text\":\"no \\\"way\\\" – none\",\"stage\":\"OUTCOME_STAGE_ORDER\"}]}");
+        "\"text\":\"no \\\"way\\\" – none\",\"stage\":\"OUTCOME_STAGE_ORDER\","
+        "\"is_used\":false}]}");
 }
 
 static void test_bytes_and_numbers(void)
