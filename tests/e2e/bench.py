@@ -55,6 +55,20 @@ def test_relays(fed):
     assert report["kbit_per_s"] == bits * 1000 // report["runs"][0]["took_us"], report
 
 
+def test_stays_as_it_is(fed):
+    report = json.loads(fed.run("bench", "endurance", FAST_LINKS, "--rounds", "4", "--seconds", "5",
+                                "--json"))
+    assert report["asked_per_s"] == max(1, report["peak_per_s"] * 7 // 10), report
+    assert len(report["parts"]) == 10, report
+    for part in report["parts"]:
+        assert part["n_fetched"] == max(1, report["asked_per_s"] * 5 // 10), report
+        # No faster than it is asked, however late a request is.
+        assert part["requests_per_s"] <= report["asked_per_s"] * 1.5 + 1, report
+        assert all(kib > 0 for kib in part["memory_kib"].values()), report
+    last, second = (sum(report["parts"][i]["memory_kib"].values()) for i in (-1, 1))
+    assert abs(report["last_over_second"]["memory_kib"] - last / second) < 0.001, report
+
+
 def test_reroutes(fed):
     report = json.loads(fed.run("bench", "reroute", "--sessions", "100", "--runs", "1",
                                 "--json"))

@@ -12,7 +12,7 @@ typedef struct {
     guint64 gap_us;     // the mean pause between two rounds: low load
     guint64 n_sessions; // at most, where they are measured
     guint64 n_records;  // of usage, where they are measured
-    guint64 n_seconds;  // of overload
+    guint64 n_seconds;  // of overload and endurance
 } BenchSettings;
 
 // Key requests across all numbers of providers that the running federation in `dir` offers, and in

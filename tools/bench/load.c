@@ -14,6 +14,9 @@
 #define SHORT_PAUSE_US (5 * G_TIME_SPAN_MILLISECOND)
 #define SHORT_MAX      20000
 
+// Where requests are asked evenly, it is looked so often whether one is due.
+#define DUE_MS 1
+
 // One request, as it was granted.
 typedef struct {
     char request[37];
@@ -31,6 +34,7 @@ typedef struct {
     const char *target_id;
     json_t *federation; // its description
     struct qkdnf *initiator;
+    gint64 begun_us;
     guint n_asked;
     guint n_short;   // answers that there is not enough key now
     GArray *granted; // Granted
@@ -52,16 +56,26 @@ static guint n_keys(const Load *load)
     return MAX(1, load->measure->n_keys);
 }
 
+// How many are to be asked by now.
+static guint64 n_due(const Load *load)
+{
+    const LoadMeasure *measure = load->measure;
+    if (measure->rate_per_s == 0)
+        return measure->n_requests;
+    guint64 elapsed_us = (guint64)(g_get_monotonic_time() - load->begun_us);
+    return MIN(measure->n_requests, measure->rate_per_s * elapsed_us / G_USEC_PER_SEC + 1);
+}
+
 static void ask_more(Load *load)
 {
     const LoadMeasure *measure = load->measure;
+    guint64 due = n_due(load);
     guint n_outstanding = measure->n_outstanding > 0 ? measure->n_outstanding : LOAD_OUTSTANDING;
     struct qkdnf_request request = {.targets = &load->target_id,
                                     .n_targets = 1,
                                     .number = n_keys(load),
                                     .size_bits = measure->size_bits};
-    while (load->n_asked < measure->n_requests &&
-           load->n_asked - samples_count(load->samples) < n_outstanding) {
+    while (load->n_asked < due && load->n_asked - samples_count(load->samples) < n_outstanding) {
         Asked *asked = g_new(Asked, 1);
         *asked = (Asked){load, g_get_monotonic_time()};
         qkdnf_request_keys(load->initiator, &request, on_reply, asked, NULL);
@@ -101,11 +115,15 @@ static void on_reply(void *data, const struct qkdnf_reply *reply)
     ask_more(load);
 }
 
-static void wait_for_some(struct qkdnf *application)
+static void wait_for_some(Load *load)
 {
-    GPollFD poll = {.fd = qkdnf_fd(application), .events = G_IO_IN};
-    g_poll(&poll, 1, qkdnf_timeout_ms(application));
-    qkdnf_process(application);
+    GPollFD poll = {.fd = qkdnf_fd(load->initiator), .events = G_IO_IN};
+    int timeout_ms = qkdnf_timeout_ms(load->initiator);
+    if (load->measure->rate_per_s > 0)
+        timeout_ms = timeout_ms < 0 ? DUE_MS : MIN(timeout_ms, DUE_MS);
+    g_poll(&poll, 1, timeout_ms);
+    qkdnf_process(load->initiator);
+    ask_more(load);
 }
 
 static gboolean fail(GError **error, const char *what)
@@ -120,11 +138,11 @@ static json_t *ask_all(Load *load, GError **error)
     if (!exchange_warm_up(load->initiator, load->target_id, 0, error))
         return NULL;
     CpuTimes before = cpu_times(load->federation);
-    gint64 start_us = g_get_monotonic_time();
+    load->begun_us = g_get_monotonic_time();
     ask_more(load);
     while (samples_count(load->samples) < load->measure->n_requests && !load->failure)
-        wait_for_some(load->initiator);
-    gint64 took_us = MAX(1, g_get_monotonic_time() - start_us);
+        wait_for_some(load);
+    gint64 took_us = MAX(1, g_get_monotonic_time() - load->begun_us);
     CpuTimes after = cpu_times(load->federation);
     if (load->failure) {
         fail(error, load->failure);

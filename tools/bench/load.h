@@ -1,8 +1,8 @@
 #pragma once
 // SPDX-License-Identifier: Apache-2.0
 //
-// Key requests under load: so many under way at a time, all of them granted. In a child: what it
-// leaves behind after a failure ends with it.
+// Key requests under load: so many under way at a time or so many a second, all of them granted. In
+// a child: what it leaves behind after a failure ends with it.
 
 #include "tools/bench/in-child.h"
 
@@ -16,7 +16,8 @@ typedef struct {
     gboolean fetches;        // afterwards, at both ends, which must have the same keys
     guint n_keys, size_bits; // of a request; 0: one, of the default size
     gboolean waits_for_key;  // where it has run short: asks again
-    guint n_outstanding;     // 0: LOAD_OUTSTANDING
+    guint n_outstanding;     // at most; 0: LOAD_OUTSTANDING
+    guint64 rate_per_s;      // asked evenly; 0: as soon as one is granted
 } LoadMeasure;
 
 // `{"took_us", "n_short", "requests_per_s", "loaded_p50_us", "loaded_p99_us", "cpu_us": {ROLE: …},

@@ -6,6 +6,7 @@
 #include "tools/bench/all.h"
 #include "tools/bench/authentication.h"
 #include "tools/bench/durability.h"
+#include "tools/bench/endurance.h"
 #include "tools/bench/handover.h"
 #include "tools/bench/kme.h"
 #include "tools/bench/overload.h"
@@ -54,6 +55,7 @@ static const Measure measures[] = {
     {"kme", bench_kme, NULL, kme_format_table},
     {"relay", bench_relay, NULL, relay_format_table},
     {"overload", bench_overload, NULL, overload_format_table},
+    {"endurance", bench_endurance, NULL, endurance_format_table},
     {"recovery", bench_recovery, NULL, recovery_format_table},
     {"floor", bench_floor, NULL, bench_format_table},
     {"durability", NULL, NULL, durability_format_table},
@@ -83,7 +85,7 @@ static const struct argp_option options[] = {
      "of reroute: at most so many; of scale: ten times as many (default: 10000)", 0},
     {"records", OPTION_RECORDS, "N", 0,
      "of accounts: a hundredth, a tenth and all of so many (default: 1000000)", 0},
-    {"seconds", OPTION_SECONDS, "N", 0, "of overload: how long (default: 10)", 0},
+    {"seconds", OPTION_SECONDS, "N", 0, "of overload and endurance: how long (default: 10)", 0},
     {"json", 'j', NULL, 0, "report as one JSON object", 0},
     {0},
 };
@@ -109,9 +111,9 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     }
     if (!arguments->measure)
         argp_error(state,
-                   "expected request, throughput, kme, relay, overload, recovery, floor, "
-                   "durability, handover, reroute, scale, authentication, accounts or all, not "
-                   "'%s'",
+                   "expected request, throughput, kme, relay, overload, endurance, recovery, "
+                   "floor, durability, handover, reroute, scale, authentication, accounts or all, "
+                   "not '%s'",
                    value);
 }
 
@@ -174,7 +176,7 @@ static error_t parse_option(int option, char *value, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "request|throughput|kme|relay|overload|recovery FILE\n"
+    .args_doc = "request|throughput|kme|relay|overload|endurance|recovery FILE\n"
                 "floor|durability|handover|all FILE\n"
                 "reroute|scale|authentication|accounts",
     .doc =
@@ -183,8 +185,8 @@ static const struct argp argp = {
         "describes or that runs; how many a second are granted when many are under way "
         "(throughput); how many ETSI GS QKD 014 calls a second an agent answers (kme); how much "
         "key is relayed in large requests (relay); what becomes of requests when three times as "
-        "many "
-        "come as can be granted (overload); how long it takes until keys are granted again when a "
+        "many come as can be granted (overload), and whether all stays as it is when it is 70 % of "
+        "that (endurance); how long it takes until keys are granted again when a "
         "process was killed (recovery); how long an "
         "application takes to move to another provider and "
         "what its user notices (handover); what it costs that every promise is on disk before it "
