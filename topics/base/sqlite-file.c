@@ -263,6 +263,11 @@ static gboolean check_owner(const SqliteFile *file, const char *owner, GError **
 // each is on a page of its own, and is touched again soon: by its answer, or to be forgotten.
 #define CACHE_KIB "8192"
 
+// Pages in the journal, 32 MiB, from which on they are moved to their places in the file. Most
+// records are short-lived, and their pages are written again and again: the longer this waits, the
+// fewer are moved. It also bounds what is read back after a crash.
+#define JOURNAL_PAGES "8192"
+
 // The first reading takes the lock and keeps it until the file is closed.
 static gboolean take_over(const SqliteFile *file, GError **error)
 {
@@ -274,6 +279,7 @@ static gboolean take_over(const SqliteFile *file, GError **error)
         file,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA secure_delete = ON;"
         "PRAGMA cache_size = -" CACHE_KIB ";"
+        "PRAGMA wal_autocheckpoint = " JOURNAL_PAGES ";"
         "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
         error);
 }
