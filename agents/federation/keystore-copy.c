@@ -22,7 +22,6 @@ static Key *key_new_original(const Key *copy)
     state.copied_attempt = 0;
     // The platform has granted it before it had it copied.
     state.ready = TRUE;
-    state.sealed = (ProtobufCBinaryData){0, NULL};
     Key *key = g_new0(Key, 1);
     memcpy(key->id, copy->original_id, sizeof key->id);
     key->state = message_copy(&state.base);
@@ -56,7 +55,7 @@ static void take_back(KeyStore *keys, Key *key, const HolderState *returned)
     holder->delivered = FALSE;
     key->state->ready = TRUE;
     key_join_end(keys, key, holder);
-    key_save(keys, key);
+    key_save(key);
 }
 
 static gboolean is_same_place(const KeyState *a, const KeyState *b)
@@ -70,8 +69,8 @@ void key_become_original(KeyStore *keys, Key *copy)
     Key *known = g_hash_table_lookup(keys->by_id, copy->original_id);
     if (!known) {
         Key *key = key_new_original(copy);
-        key_seal(keys, key);
-        key_save(keys, key);
+        key_bundle_add(key_bundle_open(keys, key->id, 1), key);
+        key_save(key);
         key_insert(keys, key);
     } else if (is_same_place(known->state, copy->state)) {
         take_back(keys, known, copy->state->holders[0]);

@@ -3,7 +3,8 @@
 //
 // The inside of the key store: keystore.c has keys come and go, keystore-session.c keeps those of
 // sessions by end and number, keystore-copy.c those that come from another agent's store,
-// keystore-store.c is their durable form.
+// keystore-life.c is how they begin and end, keystore-bundle.c and keystore-store.c are their
+// durable form: some keys of one attempt are in one record together, a bundle.
 
 #include "agents/federation/keystore.h"
 #include "agents/federation/state.pb-c.h"
@@ -13,9 +14,18 @@ typedef Agent__State__Key KeyState;
 typedef Agent__State__Holder HolderState;
 
 typedef struct {
+    KeyStore *keys;
+    char *name;          // of its record
+    GPtrArray *held;     // Key, in the order of index
+    gboolean is_alone;   // its record never held more than this key
+    gboolean is_granted; // by a record of its own
+} KeyBundle;
+
+typedef struct {
     char id[UUID_CHARS + 1];
-    KeyState *state; // as stored
+    KeyState *state; // as stored, but for what it shares with others of its bundle
     Secret *key;
+    KeyBundle *bundle;
     char *pair; // NULL for a session's, which are counted by end
     char *pool; // where it queues for its initiator, or NULL
     gboolean is_queued;
@@ -27,6 +37,7 @@ struct KeyStore {
     Store *store;
     const Secret *master_key;
     const Random *random;
+    GHashTable *bundles;    // name → KeyBundle
     GHashTable *by_id;      // key ID → Key
     GHashTable *by_request; // request ID → GPtrArray of Key, in the order of index
     GHashTable *pools;     // initiator, targets and size → GQueue of Key, ready for the initiator
@@ -43,6 +54,8 @@ void key_remove(KeyStore *keys, Key *key);
 void key_leave(KeyStore *keys, Key *key, HolderState *holder);
 // A copy for the caller.
 void key_hand_out(KeyStore *keys, Key *key, HolderState *holder, GPtrArray *ret_keys);
+// Where the initiator finds it, if it is ready and the initiator has not fetched it.
+void key_enqueue(KeyStore *keys, Key *key);
 HolderState *key_find_holder(const Key *key, const char *sae, gboolean is_initiator);
 
 static inline gboolean key_is_copy(const Key *key)
@@ -66,8 +79,24 @@ void key_become_original(KeyStore *keys, Key *copy);
 const Key *key_find_copy(const KeyStore *keys, const char *key_id, const char *sae,
                          gboolean is_initiator);
 
+// keystore-bundle.c
+// A record that is to hold so many keys from this one on; the store owns it until the last key
+// leaves it.
+KeyBundle *key_bundle_open(KeyStore *keys, const char *first_id, guint n_together);
+// One that has this name.
+KeyBundle *key_bundle_new(KeyStore *keys, const char *name, gboolean is_alone);
+void key_bundle_free(gpointer bundle);
+void key_bundle_add(KeyBundle *bundle, Key *key);
+// How many keys of this size are stored together.
+guint key_bundle_size(gsize n_key_bytes);
+// Records what the key is then with this pass's commit.
+void key_save(const Key *key);
+// That it is ready, like all others of its bundle.
+void key_save_grant(const Key *key);
+// That it is not there any more.
+void key_unsave(Key *key);
+
 // keystore-store.c
-void key_save(KeyStore *keys, const Key *key);
-// Seals its bytes under what it is now.
-void key_seal(KeyStore *keys, Key *key);
+// The record of a bundle.
+GBytes *key_bundle_pack(gpointer bundle);
 gboolean keystore_load(KeyStore *keys, GError **error);

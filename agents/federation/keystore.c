@@ -2,14 +2,7 @@
 
 #include "agents/federation/keystore-core.h"
 
-#include "agents/federation/relay.h"
-#include "topics/base/timers.h"
-#include "topics/frame.h"
-
 #include <string.h>
-
-// So much longer keys of an end live that is kept, when their time is up.
-#define KEPT_US (60 * G_TIME_SPAN_MINUTE)
 
 void key_free(gpointer data)
 {
@@ -82,8 +75,7 @@ HolderState *key_find_holder(const Key *key, const char *sae, gboolean is_initia
 
 // --- places --------------------------------------------------------------------------------------
 
-// Where the initiator finds it: a key that is ready and that it has not fetched.
-static void key_enqueue(KeyStore *keys, Key *key)
+void key_enqueue(KeyStore *keys, Key *key)
 {
     HolderState *initiator = key_find_holder(key, key->state->initiator, TRUE);
     if (!key->pool || !key->state->ready || !initiator || initiator->delivered)
@@ -155,7 +147,7 @@ void key_insert(KeyStore *keys, Key *key)
 
 void key_remove(KeyStore *keys, Key *key)
 {
-    store_delete_text(keys->store, "key", key->id);
+    key_unsave(key);
     key_dequeue(keys, key);
     pair_count(keys, key->pair, -1);
     for (gsize i = 0; i < key->state->n_holders; i++)
@@ -177,6 +169,7 @@ KeyStore *keystore_open(Store *store, const Secret *master_key, const Random *ra
     keys->store = store;
     keys->master_key = master_key;
     keys->random = random;
+    keys->bundles = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, key_bundle_free);
     keys->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, key_free);
     keys->by_request =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
@@ -200,112 +193,11 @@ void keystore_free(KeyStore *keys)
     g_hash_table_unref(keys->pools);
     g_hash_table_unref(keys->by_request);
     g_hash_table_unref(keys->by_id);
+    g_hash_table_unref(keys->bundles);
     g_free(keys);
 }
 
-// --- coming and going ----------------------------------------------------------------------------
-
-static KeyState *key_state_new(const KeyBatch *batch, guint index)
-{
-    gsize n_holders = g_strv_length((char **)batch->holders);
-    g_autofree HolderState *holders = g_new(HolderState, n_holders);
-    g_autofree HolderState **pointers = g_new(HolderState *, n_holders);
-    for (gsize i = 0; i < n_holders; i++) {
-        holders[i] = (HolderState)AGENT__STATE__HOLDER__INIT;
-        holders[i].sae = (char *)batch->holders[i];
-        holders[i].is_initiator = strcmp(batch->holders[i], batch->audience.initiator) == 0;
-        pointers[i] = &holders[i];
-    }
-    KeyState state = AGENT__STATE__KEY__INIT;
-    state.request = (char *)batch->request;
-    state.attempt = batch->attempt;
-    state.index = index;
-    state.initiator = (char *)batch->audience.initiator;
-    state.n_targets = batch->audience.n_targets;
-    state.targets = (char **)batch->audience.targets;
-    state.n_holders = n_holders;
-    state.holders = pointers;
-    state.expires_at_us = (guint64)batch->expires_at_us;
-    if (batch->session) {
-        state.session = (char *)batch->session;
-        state.number = batch->first + index;
-    }
-    if (batch->copied_request) {
-        state.copied_request = (char *)batch->copied_request;
-        state.copied_attempt = batch->copied_attempt;
-    }
-    return message_copy(&state.base);
-}
-
-void keystore_add(KeyStore *keys, const KeyBatch *batch)
-{
-    for (guint i = 0; i < batch->number; i++) {
-        if (batch->marks && !relay_is_marked(batch->marks, i))
-            continue;
-        Key *key = g_new0(Key, 1);
-        key_id_derive(batch->request, batch->attempt, i, key->id);
-        // An order that is repeated after it was forgotten.
-        if (g_hash_table_contains(keys->by_id, key->id)) {
-            key_free(key);
-            continue;
-        }
-        key->key = secret_new_copy(batch->keys + i * batch->n_key_bytes, batch->n_key_bytes);
-        key->state = key_state_new(batch, i);
-        key_seal(keys, key);
-        key_save(keys, key);
-        key_insert(keys, key);
-    }
-}
-
-// The keys of one attempt at a request, in the order of index; to be freed.
-static GPtrArray *keys_of_attempt(const KeyStore *keys, const char *request, guint attempt)
-{
-    GPtrArray *found = g_ptr_array_new();
-    const GPtrArray *siblings = g_hash_table_lookup(keys->by_request, request);
-    for (guint i = 0; siblings && i < siblings->len; i++) {
-        Key *key = siblings->pdata[i];
-        if (key->state->attempt == attempt)
-            g_ptr_array_add(found, key);
-    }
-    return found;
-}
-
-gboolean keystore_has(const KeyStore *keys, const char *request, guint attempt)
-{
-    g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);
-    return found->len > 0;
-}
-
-const char *keystore_session_of_attempt(const KeyStore *keys, const char *request, guint attempt)
-{
-    g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);
-    const Key *first = found->len > 0 ? found->pdata[0] : NULL;
-    return first && first->state->session[0] ? first->state->session : NULL;
-}
-
-gboolean keystore_deliver(KeyStore *keys, const char *request, guint attempt)
-{
-    g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);
-    for (guint i = 0; i < found->len; i++) {
-        Key *key = found->pdata[i];
-        if (key_is_copy(key)) {
-            key_become_original(keys, key);
-        } else if (!key->state->ready) {
-            key->state->ready = TRUE;
-            key_save(keys, key);
-            key_enqueue(keys, key);
-        }
-    }
-    return found->len > 0;
-}
-
-gboolean keystore_void(KeyStore *keys, const char *request, guint attempt)
-{
-    g_autoptr(GPtrArray) found = keys_of_attempt(keys, request, attempt);
-    for (guint i = 0; i < found->len; i++)
-        key_remove(keys, found->pdata[i]);
-    return found->len > 0;
-}
+// --- leaving -------------------------------------------------------------------------------------
 
 void key_leave(KeyStore *keys, Key *key, HolderState *holder)
 {
@@ -315,7 +207,7 @@ void key_leave(KeyStore *keys, Key *key, HolderState *holder)
         key_dequeue(keys, key);
     for (gsize i = 0; i < key->state->n_holders; i++) {
         if (!key->state->holders[i]->delivered) {
-            key_save(keys, key);
+            key_save(key);
             return;
         }
     }
@@ -448,27 +340,4 @@ void keystore_take_by_id(KeyStore *keys, const char *key_id, const char *target,
 {
     Key *key = g_hash_table_lookup(keys->by_id, key_id);
     key_hand_out(keys, key, key_find_holder(key, target, FALSE), ret_keys);
-}
-
-static void key_prolong(KeyStore *keys, Key *key, gint64 now_us)
-{
-    g_tree_remove(keys->by_expiry, key);
-    key->state->expires_at_us = (guint64)(now_us + KEPT_US);
-    g_tree_insert(keys->by_expiry, key, key);
-    key_save(keys, key);
-}
-
-gint64 keystore_expire(KeyStore *keys, gint64 now_us)
-{
-    GTreeNode *node;
-    while ((node = g_tree_node_first(keys->by_expiry))) {
-        Key *key = g_tree_node_value(node);
-        if ((gint64)key->state->expires_at_us > now_us)
-            return (gint64)key->state->expires_at_us;
-        if (key_is_kept(keys, key))
-            key_prolong(keys, key, now_us);
-        else
-            key_remove(keys, key);
-    }
-    return TIMERS_NEVER;
 }

@@ -12,6 +12,7 @@ typedef enum {
 } SlotState;
 
 typedef struct {
+    const Ledger *ledger;
     char *id;
     guint64 first;
     guint n_slots;
@@ -34,10 +35,11 @@ struct Ledger {
 };
 
 // A block whose slots are all open.
-Block *block_new(const char *id, guint64 first, const Secret *key);
+Block *block_new(const Ledger *ledger, const char *id, guint64 first, const Secret *key);
 
-// Record the state for this pass's commit; a block without unspent slots is deleted.
+// Record the state, as it is then, with this pass's commit; a block without unspent slots is
+// deleted.
 void ledger_save(Ledger *ledger);
-void block_save(Ledger *ledger, const Block *block);
+void block_save(Ledger *ledger, Block *block);
 // Everything that the store holds of this link, into an empty ledger.
 gboolean ledger_load(Ledger *ledger, GError **error);

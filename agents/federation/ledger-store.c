@@ -13,14 +13,19 @@ static char *block_place(const Ledger *ledger, const Block *block)
     return g_strdup_printf("%s/%016" G_GINT64_MODIFIER "x", ledger->link, block->first);
 }
 
-void ledger_save(Ledger *ledger)
+static GBytes *ledger_pack(gpointer data)
 {
+    const Ledger *ledger = data;
     Agent__State__Ledger state = AGENT__STATE__LEDGER__INIT;
     state.end = ledger->end;
     state.open_end = ledger->open_end;
     state.generation = ledger->generation;
-    g_autoptr(GBytes) value = message_pack(&state.base);
-    store_put_text(ledger->store, "ledger", ledger->link, value);
+    return message_pack(&state.base);
+}
+
+void ledger_save(Ledger *ledger)
+{
+    store_put_late(ledger->store, "ledger", ledger->link, ledger_pack, ledger);
     ledger->has_record = TRUE;
 }
 
@@ -35,20 +40,24 @@ static char *sealed_place(const char *place, const guint8 *spent, gsize n_bytes)
     return g_string_free(text, FALSE);
 }
 
-void block_save(Ledger *ledger, const Block *block)
+static GByteArray *list_spent(const Block *block)
 {
-    g_autofree char *place = block_place(ledger, block);
-    if (block->n_unspent == 0) {
-        store_delete_text(ledger->store, "block", place);
-        return;
-    }
-    g_autoptr(GByteArray) spent = g_byte_array_new();
+    GByteArray *spent = g_byte_array_new();
     g_byte_array_set_size(spent, (block->n_slots + 7) / 8);
     memset(spent->data, 0, spent->len);
     for (guint i = 0; i < block->n_slots; i++) {
         if (block->states[i] == SLOT_SPENT)
             spent->data[i / 8] |= (guint8)(1u << (i % 8));
     }
+    return spent;
+}
+
+static GBytes *block_pack(gpointer data)
+{
+    const Block *block = data;
+    const Ledger *ledger = block->ledger;
+    g_autofree char *place = block_place(ledger, block);
+    g_autoptr(GByteArray) spent = list_spent(block);
     g_autofree char *bound = sealed_place(place, spent->data, spent->len);
     g_autoptr(GBytes) sealed = seal(ledger->master_key, ledger->random, bound, block->key);
     Agent__State__Block state = AGENT__STATE__BLOCK__INIT;
@@ -56,8 +65,16 @@ void block_save(Ledger *ledger, const Block *block)
     state.n_slots = block->n_slots;
     state.spent = (ProtobufCBinaryData){spent->len, spent->data};
     state.sealed.data = (guint8 *)g_bytes_get_data(sealed, &state.sealed.len);
-    g_autoptr(GBytes) value = message_pack(&state.base);
-    store_put_text(ledger->store, "block", place, value);
+    return message_pack(&state.base);
+}
+
+void block_save(Ledger *ledger, Block *block)
+{
+    g_autofree char *place = block_place(ledger, block);
+    if (block->n_unspent == 0)
+        store_delete_text(ledger->store, "block", place);
+    else
+        store_put_late(ledger->store, "block", place, block_pack, block);
 }
 
 static gboolean load_failed(RecordLoading *loading, const char *place, const char *what)
@@ -80,7 +97,7 @@ static gboolean load_block_state(RecordLoading *loading, const char *place, guin
     if (key->n_bytes != (gsize)state->n_slots * SLOT_BYTES ||
         state->spent.len != (state->n_slots + 7) / 8 || state->n_slots == 0)
         return load_failed(loading, place, "is damaged");
-    Block *block = block_new(state->id, first, key);
+    Block *block = block_new(ledger, state->id, first, key);
     for (guint i = 0; i < block->n_slots; i++) {
         if (state->spent.data[i / 8] & (1u << (i % 8))) {
             block->states[i] = SLOT_SPENT;

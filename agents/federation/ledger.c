@@ -13,9 +13,10 @@ static void block_free(gpointer data)
     g_free(block);
 }
 
-Block *block_new(const char *id, guint64 first, const Secret *key)
+Block *block_new(const Ledger *ledger, const char *id, guint64 first, const Secret *key)
 {
     Block *block = g_new0(Block, 1);
+    block->ledger = ledger;
     block->id = g_strdup(id);
     block->first = first;
     block->n_slots = block->n_unspent = (guint)(key->n_bytes / SLOT_BYTES);
@@ -122,7 +123,7 @@ guint64 ledger_first_open(const Ledger *ledger)
 void ledger_append(Ledger *ledger, const char *block_id, const Secret *key)
 {
     g_assert(key->n_bytes > 0 && key->n_bytes % SLOT_BYTES == 0);
-    Block *block = block_new(block_id, ledger->end, key);
+    Block *block = block_new(ledger, block_id, ledger->end, key);
     g_tree_insert(ledger->blocks, &block->first, block);
     ledger->end = block_end(block);
     block_save(ledger, block);

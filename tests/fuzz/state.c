@@ -13,11 +13,11 @@
 
 // Of both cores' stores. Where they have a name in common the record is of whoever's it is.
 static const char *const tables[] = {
-    "agreement", "application",   "attachment", "audit",   "batch",  "block",   "charge",
-    "fault",     "grant",         "handover",   "key",     "ledger", "leg",     "link",
-    "mark",      "member",        "membership", "netting", "order",  "period",  "quota",
-    "rating",    "request",       "resource",   "self",    "series", "session", "tariff",
-    "usage",     "usage_session", "visit",      "visitor",
+    "agreement", "application", "attachment",    "audit",      "batch",   "block",  "charge",
+    "fault",     "grant",       "granted",       "handover",   "key",     "ledger", "leg",
+    "link",      "mark",        "member",        "membership", "netting", "order",  "period",
+    "quota",     "rating",      "request",       "resource",   "self",    "series", "session",
+    "tariff",    "usage",       "usage_session", "visit",      "visitor",
 };
 
 gboolean piece_next(const guint8 **bytes, gsize *n_bytes, Piece *ret_piece)

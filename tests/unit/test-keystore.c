@@ -83,12 +83,17 @@ static void count_record(gpointer data, GBytes *key, GBytes *value)
     ++*(guint *)data;
 }
 
-static guint n_records(Fixture *fixture)
+static guint n_in_table(Fixture *fixture, const char *table)
 {
     guint n = 0;
     g_assert_true(store_commit(fixture->store, NULL));
-    g_assert_true(store_load(fixture->store, "key", count_record, &n, NULL));
+    g_assert_true(store_load(fixture->store, table, count_record, &n, NULL));
     return n;
+}
+
+static guint n_records(Fixture *fixture)
+{
+    return n_in_table(fixture, "key");
 }
 
 static void test_nothing_before_it_is_granted(Fixture *fixture, gconstpointer data)
@@ -202,7 +207,7 @@ static void test_voided(Fixture *fixture, gconstpointer data)
     g_assert_false(take(fixture, 1));
     g_assert_cmpint(look_up(fixture, 0, 0, "alice", "bob"), ==, KEY_MISSING);
     g_assert_cmpint(look_up(fixture, 1, 0, "alice", "bob"), ==, KEY_WAITING);
-    g_assert_cmpuint(n_records(fixture), ==, 2);
+    g_assert_cmpuint(n_records(fixture), ==, 1);
 }
 
 static void test_expired(Fixture *fixture, gconstpointer data)
@@ -235,6 +240,49 @@ static void test_reloaded(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(n_for_alice(fixture, &alice_bob), ==, 11);
     g_assert_true(take(fixture, 11));
     assert_got(fixture, 11, 4);
+}
+
+// Each leaves for itself, and what stays is what it was; a large record is not written again for
+// the grant of what is in it.
+static void test_many_in_one_record(Fixture *fixture, gconstpointer data)
+{
+    add(fixture, REQUEST, 0, &alice_bob, "alice,bob", 1, 100);
+    g_assert_cmpuint(n_records(fixture), ==, 2);
+    keystore_deliver(fixture->keys, REQUEST, 0);
+    g_assert_cmpuint(n_in_table(fixture, "granted"), ==, 1);
+    keystore_fixture_reopen(fixture);
+    g_assert_cmpuint(n_for_alice(fixture, &alice_bob), ==, 100);
+    take_by_id(fixture, 0, "bob");
+    take_by_id(fixture, 99, "bob");
+    g_ptr_array_set_size(fixture->got, 0);
+    g_assert_true(take(fixture, 1));
+    assert_got(fixture, 1, 1);
+    g_assert_cmpuint(n_in_table(fixture, "granted"), ==, 0);
+    keystore_fixture_reopen(fixture);
+    g_assert_cmpint(look_up(fixture, 0, 0, "alice", "bob"), ==, KEY_MISSING);
+    g_assert_cmpint(look_up(fixture, 0, 99, "alice", "bob"), ==, KEY_MISSING);
+    take_by_id(fixture, 98, "bob");
+    assert_got(fixture, 1, 99);
+    g_assert_true(take(fixture, 99));
+    assert_got(fixture, 99, 2);
+    for (guint i = 1; i < 98; i++)
+        take_by_id(fixture, i, "bob");
+    assert_got(fixture, 97, 2);
+    g_assert_cmpuint(n_records(fixture), ==, 0);
+}
+
+// As a store has it that a key was alone in, while others of its attempt are together.
+static void test_a_key_comes_again(Fixture *fixture, gconstpointer data)
+{
+    add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 3);
+    keystore_deliver(fixture->keys, REQUEST, 0);
+    g_assert_true(take(fixture, 1));
+    assert_got(fixture, 1, 1);
+    add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 1);
+    keystore_fixture_reopen(fixture);
+    keystore_deliver(fixture->keys, REQUEST, 0);
+    g_assert_cmpuint(n_for_alice(fixture, &alice_bob), ==, 3);
+    g_assert_cmpuint(n_records(fixture), ==, 2);
 }
 
 static void test_what_was_not_committed(Fixture *fixture, gconstpointer data)
@@ -311,6 +359,8 @@ int main(int argc, char **argv)
     ADD("voided", test_voided);
     ADD("expired", test_expired);
     ADD("reloaded", test_reloaded);
+    ADD("many-in-one-record", test_many_in_one_record);
+    ADD("a-key-comes-again", test_a_key_comes_again);
     ADD("what-was-not-committed", test_what_was_not_committed);
     ADD("stored-again", test_stored_again);
     ADD("another-master-key", test_another_master_key);

@@ -53,6 +53,11 @@ gboolean store_load(Store *store, const char *table, StoreLoadFn fn, gpointer da
 // `table` is a literal name, [a-z_]+; it is not copied.
 void store_put(Store *store, const char *table, GBytes *key, GBytes *value);
 void store_put_text(Store *store, const char *table, const char *key, GBytes *value);
+// The same with the value that `fn` makes when the pass is committed, for a record that changes
+// often within one; `data` lives until then, or until the record is put or deleted again.
+typedef GBytes *(*StoreValueFn)(gpointer data);
+void store_put_late(Store *store, const char *table, const char *key, StoreValueFn fn,
+                    gpointer data);
 void store_delete(Store *store, const char *table, GBytes *key);
 void store_delete_text(Store *store, const char *table, const char *key);
 
