@@ -143,6 +143,39 @@ static void test_a_changed_record_is_found(Place *place, gconstpointer data)
     }
 }
 
+static void test_a_doubled_record_is_found(Place *place, gconstpointer data)
+{
+    put_and_commit(place, "a", "1");
+    change_file(place,
+                "INSERT INTO things (key, value, digest) SELECT key, value, digest FROM things");
+    g_autoptr(Store) store = place_open(place);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(store_load(store, "things", no_record, NULL, &error));
+    g_assert_nonnull(strstr(error->message, "is damaged (a record is there twice)"));
+}
+
+// Records in the order of their keys, as the first version had them.
+static void test_the_first_format(Place *place, gconstpointer data)
+{
+    put_and_commit(place, "b", "1");
+    put_and_commit(place, "a", "2");
+    change_file(place,
+                "CREATE TABLE old (key BLOB PRIMARY KEY, value BLOB NOT NULL, digest BLOB NOT "
+                "NULL) STRICT, WITHOUT ROWID;"
+                "INSERT INTO old SELECT key, value, digest FROM things;"
+                "DROP TABLE things; ALTER TABLE old RENAME TO things;"
+                "CREATE TABLE none (key BLOB PRIMARY KEY, value BLOB NOT NULL, digest BLOB "
+                "NOT NULL) STRICT, WITHOUT ROWID; PRAGMA user_version = 1");
+    g_autofree char *before = place_contents(place, "things");
+    g_assert_cmpstr(before, ==, "a=2 b=1 ");
+    put_and_commit(place, "b", "3");
+    put_and_commit(place, "c", "4");
+    g_autofree char *after = place_contents(place, "things");
+    g_assert_cmpstr(after, ==, "a=2 b=3 c=4 ");
+    g_autofree char *none = place_contents(place, "none");
+    g_assert_cmpstr(none, ==, "");
+}
+
 static void test_a_lost_file_is_not_begun_afresh(Place *place, gconstpointer data)
 {
     g_autofree char *journal = g_strconcat(place->path, "-wal", NULL);
@@ -233,6 +266,8 @@ int main(int argc, char **argv)
     ADD("only-one-process-may-use-it", test_only_one_process_may_use_it);
     ADD("damage-is-found", test_damage_is_found);
     ADD("a-changed-record-is-found", test_a_changed_record_is_found);
+    ADD("a-doubled-record-is-found", test_a_doubled_record_is_found);
+    ADD("the-first-format", test_the_first_format);
     ADD("a-lost-file-is-not-begun-afresh", test_a_lost_file_is_not_begun_afresh);
     ADD("what-is-not-ours-is-refused", test_what_is_not_ours_is_refused);
     ADD("a-missing-directory", test_a_missing_directory);

@@ -13,9 +13,22 @@
 
 // Step i brings a file from version i to i + 1. Steps are only ever added. The names of a core's
 // tables are [a-z_]+, so that none can meet the owner's.
-static const char *const migrations[] = {
-    "CREATE TABLE \"store-owner\" (id INTEGER PRIMARY KEY CHECK (id = 1), owner TEXT NOT NULL)"
-    " STRICT;",
+static const struct Migration {
+    const char *sql;
+    gboolean is_query; // for the SQL that it takes
+} migrations[] = {
+    {"CREATE TABLE \"store-owner\" (id INTEGER PRIMARY KEY CHECK (id = 1), owner TEXT NOT NULL)"
+     " STRICT;",
+     FALSE},
+    // Records were kept in the order of their keys.
+    {"SELECT group_concat(format('"
+     "CREATE TABLE \"new %w\" " SQLITE_FILE_COLUMNS ";"
+     "INSERT INTO \"new %w\" (key, value, digest)"
+     " SELECT key, value, digest FROM \"%w\" ORDER BY key;"
+     "DROP TABLE \"%w\"; ALTER TABLE \"new %w\" RENAME TO \"%w\";', name, name, name, name, name, "
+     "name), '')"
+     " FROM sqlite_schema WHERE type = 'table' AND name <> 'store-owner'",
+     TRUE},
 };
 #define VERSION G_N_ELEMENTS(migrations)
 
@@ -128,13 +141,23 @@ static gboolean run_and_commit(const SqliteFile *file, const char *sql, GError *
     return FALSE;
 }
 
+static char *migration_sql(const SqliteFile *file, const struct Migration *migration,
+                           GError **error)
+{
+    return migration->is_query ? query(file, migration->sql, error) : g_strdup(migration->sql);
+}
+
 static gboolean migrate(const SqliteFile *file, guint64 version, GError **error)
 {
     if (version == VERSION)
         return TRUE;
     g_autoptr(GString) sql = g_string_new("BEGIN IMMEDIATE;");
-    for (guint64 step = version; step < VERSION; step++)
-        g_string_append(sql, migrations[step]);
+    for (guint64 step = version; step < VERSION; step++) {
+        g_autofree char *more = migration_sql(file, &migrations[step], error);
+        if (!more)
+            return FALSE;
+        g_string_append(sql, more);
+    }
     g_string_append_printf(sql, "PRAGMA user_version = %zu; COMMIT", VERSION);
     return run_and_commit(file, sql->str, error);
 }

@@ -11,6 +11,10 @@
 // disk could take an allocation back. So each record has a digest.
 #define DIGEST_BYTES 8
 
+// Most records are short-lived, and their keys are random. In the order of their keys each would be
+// on a page of its own, the more of them the longer a store is in use; so they are in the order in
+// which they came, with those of the same time, and where each is is known here: a store has one
+// writer, and all of it is read when it is opened.
 typedef struct {
     SqliteFile *file;
     GHashTable *tables; // name → Table
@@ -18,20 +22,26 @@ typedef struct {
     EVP_MD_CTX *digest; // of one record after the other
 } Disk;
 
-// The statements of one table, prepared once.
+// Its statements are prepared once.
 typedef struct {
     char *name;
+    GHashTable *rows; // key of a record → its row: at most 2⁶³ - 1, and never 0
+    sqlite3_stmt *list;
     sqlite3_stmt *load;
-    sqlite3_stmt *put;
+    sqlite3_stmt *add;
+    sqlite3_stmt *change;
     sqlite3_stmt *remove;
 } Table;
 
 static void table_free(gpointer data)
 {
     Table *table = data;
+    sqlite3_finalize(table->list);
     sqlite3_finalize(table->load);
-    sqlite3_finalize(table->put);
+    sqlite3_finalize(table->add);
+    sqlite3_finalize(table->change);
     sqlite3_finalize(table->remove);
+    g_hash_table_unref(table->rows);
     g_free(table->name);
     g_free(table);
 }
@@ -48,11 +58,43 @@ static gboolean prepare(const Disk *disk, const char *format, const char *table,
 
 static gboolean create_table(const Disk *disk, const char *name, GError **error)
 {
-    char *sql = sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\" (key BLOB PRIMARY KEY, "
-                                "value BLOB NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID",
-                                name);
+    char *sql = sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\" " SQLITE_FILE_COLUMNS, name);
     gboolean done = sqlite_file_run(disk->file, sql, error);
     sqlite3_free(sql);
+    return done;
+}
+
+static gboolean prepare_all(const Disk *disk, Table *table, GError **error)
+{
+    const char *name = table->name;
+    return prepare(disk, "SELECT id, key FROM \"%w\"", name, &table->list, error) &&
+           prepare(disk, "SELECT key, value, digest FROM \"%w\" WHERE id = ?", name, &table->load,
+                   error) &&
+           prepare(disk, "INSERT INTO \"%w\" (value, digest, key) VALUES (?, ?, ?)", name,
+                   &table->add, error) &&
+           prepare(disk, "UPDATE \"%w\" SET value = ?, digest = ? WHERE id = ?", name,
+                   &table->change, error) &&
+           prepare(disk, "DELETE FROM \"%w\" WHERE id = ?", name, &table->remove, error);
+}
+
+static GBytes *column(sqlite3_stmt *statement, int i)
+{
+    const void *bytes = sqlite3_column_blob(statement, i);
+    return g_bytes_new(bytes, (gsize)sqlite3_column_bytes(statement, i));
+}
+
+static gboolean list_rows(const Disk *disk, Table *table, GError **error)
+{
+    int result;
+    gboolean done = TRUE;
+    while (done && (result = sqlite3_step(table->list)) == SQLITE_ROW) {
+        gpointer row = GSIZE_TO_POINTER(sqlite3_column_int64(table->list, 0));
+        done = g_hash_table_insert(table->rows, column(table->list, 1), row) ||
+               sqlite_file_damaged(disk->file, "a record is there twice", error);
+    }
+    if (done && result != SQLITE_DONE)
+        done = sqlite_file_fail(disk->file, result, error);
+    sqlite3_reset(table->list);
     return done;
 }
 
@@ -65,11 +107,9 @@ static Table *disk_table(Disk *disk, const char *name, GError **error)
         return NULL;
     table = g_new0(Table, 1);
     table->name = g_strdup(name);
-    if (prepare(disk, "SELECT key, value, digest FROM \"%w\" ORDER BY key", name, &table->load,
-                error) &&
-        prepare(disk, "REPLACE INTO \"%w\" (key, value, digest) VALUES (?, ?, ?)", name,
-                &table->put, error) &&
-        prepare(disk, "DELETE FROM \"%w\" WHERE key = ?", name, &table->remove, error)) {
+    table->rows =
+        g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    if (prepare_all(disk, table, error) && list_rows(disk, table, error)) {
         g_hash_table_insert(disk->tables, table->name, table);
         return table;
     }
@@ -111,31 +151,56 @@ static gboolean check_record(const Disk *disk, const Table *table, GBytes *key, 
     return sqlite_file_damaged(disk->file, "a record is not as it was written", error);
 }
 
-static GBytes *column(sqlite3_stmt *statement, int i)
+static int compare_keys(gconstpointer a, gconstpointer b)
 {
-    const void *bytes = sqlite3_column_blob(statement, i);
-    return g_bytes_new(bytes, (gsize)sqlite3_column_bytes(statement, i));
+    return g_bytes_compare(*(GBytes *const *)a, *(GBytes *const *)b);
 }
 
-static gboolean sqlite_load(gpointer backend, const char *name, StoreLoadFn fn, gpointer data,
-                            GError **error)
+static GPtrArray *sort_keys(const Table *table)
 {
-    Disk *disk = backend;
-    Table *table = disk_table(disk, name, error);
-    if (!table)
-        return FALSE;
-    int result = SQLITE_ROW;
-    gboolean done = TRUE;
-    while (done && (result = sqlite3_step(table->load)) == SQLITE_ROW) {
+    GPtrArray *keys = g_ptr_array_sized_new(g_hash_table_size(table->rows));
+    GHashTableIter iter;
+    gpointer key;
+    g_hash_table_iter_init(&iter, table->rows);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        g_ptr_array_add(keys, key);
+    g_ptr_array_sort(keys, compare_keys);
+    return keys;
+}
+
+static sqlite3_int64 row_of(const Table *table, GBytes *key)
+{
+    return (sqlite3_int64)GPOINTER_TO_SIZE(g_hash_table_lookup(table->rows, key));
+}
+
+static gboolean load_row(const Disk *disk, const Table *table, GBytes *wanted, StoreLoadFn fn,
+                         gpointer data, GError **error)
+{
+    sqlite3_bind_int64(table->load, 1, row_of(table, wanted));
+    int result = sqlite3_step(table->load);
+    gboolean done = result == SQLITE_ROW ? TRUE : sqlite_file_fail(disk->file, result, error);
+    if (done) {
         g_autoptr(GBytes) key = column(table->load, 0);
         g_autoptr(GBytes) value = column(table->load, 1);
         done = check_record(disk, table, key, value, error);
         if (done)
             fn(data, key, value);
     }
-    if (done && result != SQLITE_DONE)
-        done = sqlite_file_fail(disk->file, result, error);
     sqlite3_reset(table->load);
+    return done;
+}
+
+static gboolean sqlite_load(gpointer backend, const char *name, StoreLoadFn fn, gpointer data,
+                            GError **error)
+{
+    Disk *disk = backend;
+    const Table *table = disk_table(disk, name, error);
+    if (!table)
+        return FALSE;
+    g_autoptr(GPtrArray) keys = sort_keys(table);
+    gboolean done = TRUE;
+    for (guint i = 0; done && i < keys->len; i++)
+        done = load_row(disk, table, keys->pdata[i], fn, data, error);
     return done;
 }
 
@@ -147,27 +212,8 @@ static int bind(sqlite3_stmt *statement, int i, GBytes *bytes)
     return sqlite3_bind_blob64(statement, i, data ? data : "", n_bytes, SQLITE_STATIC);
 }
 
-static int bind_record(const Disk *disk, const Table *table, const StoreChange *change,
-                       guint8 ret_digest[DIGEST_BYTES])
+static gboolean run(const Disk *disk, sqlite3_stmt *statement, int result, GError **error)
 {
-    int result = bind(table->put, 1, change->key);
-    if (result == SQLITE_OK)
-        result = bind(table->put, 2, change->value);
-    digest_record(disk, table, change->key, change->value, ret_digest);
-    return result == SQLITE_OK
-               ? sqlite3_bind_blob(table->put, 3, ret_digest, DIGEST_BYTES, SQLITE_STATIC)
-               : result;
-}
-
-static gboolean apply(Disk *disk, const StoreChange *change, GError **error)
-{
-    Table *table = disk_table(disk, change->table, error);
-    if (!table)
-        return FALSE;
-    guint8 digest[DIGEST_BYTES];
-    sqlite3_stmt *statement = change->value ? table->put : table->remove;
-    int result =
-        change->value ? bind_record(disk, table, change, digest) : bind(statement, 1, change->key);
     if (result == SQLITE_OK)
         result = sqlite3_step(statement);
     gboolean done = result == SQLITE_DONE ? TRUE : sqlite_file_fail(disk->file, result, error);
@@ -176,7 +222,46 @@ static gboolean apply(Disk *disk, const StoreChange *change, GError **error)
     return done;
 }
 
-// Tables that the transaction created are gone with it, so their statements go, too.
+static gboolean put(const Disk *disk, const Table *table, const StoreChange *change, GError **error)
+{
+    guint8 digest[DIGEST_BYTES];
+    sqlite3_int64 row = row_of(table, change->key);
+    sqlite3_stmt *statement = row ? table->change : table->add;
+    digest_record(disk, table, change->key, change->value, digest);
+    int result = bind(statement, 1, change->value);
+    if (result == SQLITE_OK)
+        result = sqlite3_bind_blob(statement, 2, digest, DIGEST_BYTES, SQLITE_STATIC);
+    if (result == SQLITE_OK)
+        result = row ? sqlite3_bind_int64(statement, 3, row) : bind(statement, 3, change->key);
+    if (!run(disk, statement, result, error))
+        return FALSE;
+    if (!row)
+        g_hash_table_insert(table->rows, g_bytes_ref(change->key),
+                            GSIZE_TO_POINTER(sqlite3_last_insert_rowid(disk->file->db)));
+    return TRUE;
+}
+
+static gboolean take_out(const Disk *disk, const Table *table, const StoreChange *change,
+                         GError **error)
+{
+    sqlite3_int64 row = row_of(table, change->key);
+    if (!row)
+        return TRUE;
+    if (!run(disk, table->remove, sqlite3_bind_int64(table->remove, 1, row), error))
+        return FALSE;
+    g_hash_table_remove(table->rows, change->key);
+    return TRUE;
+}
+
+static gboolean apply(Disk *disk, const StoreChange *change, GError **error)
+{
+    const Table *table = disk_table(disk, change->table, error);
+    if (!table)
+        return FALSE;
+    return change->value ? put(disk, table, change, error) : take_out(disk, table, change, error);
+}
+
+// What the transaction did to tables is gone with it, so what is known of them goes, too.
 static void roll_back(Disk *disk)
 {
     g_hash_table_remove_all(disk->tables);
