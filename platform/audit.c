@@ -21,7 +21,8 @@ static GBytes *key_of(const WireAuditRecord *record)
 static char *name_of(GBytes *key)
 {
     guint64 number = 0;
-    memcpy(&number, g_bytes_get_data(key, NULL), MIN(sizeof number, g_bytes_get_size(key)));
+    if (g_bytes_get_size(key) == sizeof number)
+        memcpy(&number, g_bytes_get_data(key, NULL), sizeof number);
     return g_strdup_printf("%" G_GUINT64_FORMAT, GUINT64_FROM_BE(number));
 }
 
@@ -68,16 +69,25 @@ void audit_add(Federation *federation, const AuditEntry *entry)
     say(federation, entry);
 }
 
+// Under its own number.
+static gboolean is_whole(const WireAuditRecord *record, GBytes *key)
+{
+    g_autoptr(GBytes) expected = record ? key_of(record) : NULL;
+    return expected && g_bytes_equal(expected, key);
+}
+
 static void load_record(gpointer data, GBytes *key, GBytes *value)
 {
     RecordLoading *loading = data;
     Federation *federation = loading->core;
     g_autofree char *name = name_of(key);
     WireAuditRecord *record = record_unpack(&qkdnf__v1__audit_record__descriptor, value);
-    if (record)
+    if (is_whole(record, key)) {
         g_queue_push_tail(&federation->audit, record);
-    else
-        record_fail(loading, "audit record", name, "is damaged");
+        return;
+    }
+    record_fail(loading, "audit record", name, "is damaged");
+    wire_free(record);
 }
 
 gboolean audit_load(Federation *federation, GError **error)
