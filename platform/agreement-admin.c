@@ -4,6 +4,7 @@
 // already is answered like the first time: an operator repeats itself until it is answered.
 
 #include "platform/agreement.h"
+#include "platform/member.h"
 
 #include <string.h>
 
@@ -76,6 +77,34 @@ static AdminResult check(const Federation *federation, const Command *command,
     return refuse(verdict.status, verdict.text);
 }
 
+// Whether to resume it is to offer the standing terms to a member again, or that was done.
+static gboolean is_to_be_offered(const Agreement *agreement, AgreementAction action)
+{
+    gboolean is_withheld = agreement && agreement->is_withheld && agreement_is_final(agreement);
+    return action == AGREEMENT_ACTION(RESUME) && agreement && !agreement->buyer &&
+           (is_withheld || agreement->wire->state == AGREEMENT(OFFERED));
+}
+
+static AdminResult offer_again(Federation *federation, const Sender *sender, Agreement *agreement,
+                               const WireAgreementCommand *wire)
+{
+    const char *seller = agreement->seller->id;
+    if (strlen(wire->reason) > REASON_MAX)
+        return refuse(STATUS_BAD_REQUEST,
+                      g_strdup_printf("the reason is longer than %d bytes", REASON_MAX));
+    if (member_state(federation, seller) != MEMBER(ACTIVE))
+        return refuse(STATUS_NOT_ALLOWED, g_strdup_printf("'%s' is no active member", seller));
+    if (agreement->is_withheld)
+        agreement_offer_again(federation, agreement, sender->id, wire->reason);
+    return refuse(STATUS_OK, g_strdup_printf("agreement %s is OFFERED", wire->agreement));
+}
+
+static void enter(Federation *federation, Agreement *agreement, const AgreementChange *change)
+{
+    agreement->is_withheld = change->state == AGREEMENT(ENDING) && !agreement->buyer;
+    agreement_enter(federation, agreement, change);
+}
+
 AdminResult agreement_command(Federation *federation, const Sender *sender,
                               const WireAgreementCommand *wire)
 {
@@ -84,12 +113,14 @@ AdminResult agreement_command(Federation *federation, const Sender *sender,
         return refuse(STATUS_BAD_REQUEST, g_strdup("the federation decides no such thing; expected "
                                                    "suspend, resume or end"));
     Agreement *agreement = find_or_single_out(federation, wire->agreement);
+    if (is_to_be_offered(agreement, wire->action))
+        return offer_again(federation, sender, agreement, wire);
     AdminResult verdict = check(federation, command, agreement, wire);
     if (verdict.status != STATUS_OK)
         return verdict;
     if (command->from & (1u << agreement->wire->state))
-        agreement_enter(federation, agreement,
-                        &(AgreementChange){command->to, sender->id, command->name, wire->reason});
+        enter(federation, agreement,
+              &(AgreementChange){command->to, sender->id, command->name, wire->reason});
     agreement_follow_time(federation, agreement);
     return refuse(STATUS_OK, g_strdup_printf("agreement %s is %s", agreement->wire->id,
                                              agreement_state_name(agreement->wire->state)));

@@ -50,15 +50,25 @@ static Agreement *add(Federation *federation, Provider *seller, const char *id)
     return agreement_new(federation, &wire, NULL, seller);
 }
 
-// One that ended, or came to nothing, is history once the member takes part anew.
+static void offer(Federation *federation, Provider *seller, const char *actor, const char *command,
+                  const char *reason)
+{
+    g_autofree char *id =
+        agreement_standing_id(federation->config->terms.version, ID_ALL, seller->id);
+    Agreement *agreement = add(federation, seller, id);
+    agreement_enter(federation, agreement,
+                    &(AgreementChange){AGREEMENT(OFFERED), actor, command, reason});
+}
+
+// One that ended, or came to nothing, is history once the member takes part anew; but for one that
+// an operator has ended.
 void agreement_offer_standing(Federation *federation, Member *member)
 {
-    const char *platform = federation->config->id;
     guint64 version = federation->config->terms.version;
     Agreement *agreement = agreement_standing_of(federation, member->provider);
     if (version == 0 || member->state != MEMBER(ACTIVE))
         return;
-    if (agreement && agreement_is_final(agreement)) {
+    if (agreement && agreement_is_final(agreement) && !agreement->is_withheld) {
         agreement_forget(federation, agreement);
         agreement = NULL;
     }
@@ -66,11 +76,17 @@ void agreement_offer_standing(Federation *federation, Member *member)
         agreement_tell(federation, agreement);
         return;
     }
-    g_autofree char *id = agreement_standing_id(version, ID_ALL, member->provider->id);
-    agreement = add(federation, member->provider, id);
-    agreement_enter(federation, agreement,
-                    &(AgreementChange){AGREEMENT(OFFERED), platform, "terms",
-                                       "the standing terms of the federation"});
+    offer(federation, member->provider, federation->config->id, "terms",
+          "the standing terms of the federation");
+}
+
+void agreement_offer_again(Federation *federation, Agreement *agreement, const char *operator_id,
+                           const char *reason)
+{
+    Provider *seller = agreement->seller;
+    agreement_forget(federation, agreement);
+    offer(federation, seller, operator_id, "resume",
+          reason[0] ? reason : "the standing terms are offered again");
 }
 
 Agreement *agreement_single_out(Federation *federation, Provider *buyer, Provider *seller)

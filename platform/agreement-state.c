@@ -76,11 +76,13 @@ static gboolean is_decision(const Federation *federation, const Agreement *agree
                             AgreementState from)
 {
     const char *actor = agreement->wire->actor;
-    gboolean is_single = agreement->buyer || (strcmp(actor, federation->config->id) != 0 &&
-                                              strcmp(actor, agreement->seller->id) != 0);
+    gboolean is_by_operator =
+        strcmp(actor, federation->config->id) != 0 && strcmp(actor, agreement->seller->id) != 0;
     const guint presence = AGREEMENT_BIT(AVAILABLE) | AGREEMENT_BIT(TEMPORARY_FAILURE);
     gboolean is_presence = (presence & (1u << from)) && (presence & (1u << agreement->wire->state));
-    return is_single && from != AGREEMENT(UNSPECIFIED) && !is_presence;
+    if (!agreement->buyer)
+        return is_by_operator;
+    return from != AGREEMENT(UNSPECIFIED) && !is_presence;
 }
 
 static void audit(Federation *federation, const Agreement *agreement, AgreementState from,

@@ -18,6 +18,7 @@ void agreement_save(Federation *federation, const Agreement *agreement)
     state.is_seller_told = agreement->is_seller_told;
     state.used_bits = agreement->used_bits;
     state.period = agreement->period;
+    state.is_withheld = agreement->is_withheld;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(federation->store, "agreement", agreement->wire->id, value);
 }
@@ -47,6 +48,7 @@ static void restore(Federation *federation, const Platform__State__Agreement *st
     agreement->is_seller_told = state->is_seller_told;
     agreement->used_bits = state->used_bits;
     agreement->period = state->period;
+    agreement->is_withheld = state->is_withheld;
     agreement->repeat_us = G_TIME_SPAN_SECOND;
     agreement_book(federation, agreement);
     federation->agreement_version = MAX(federation->agreement_version, wire->version);

@@ -357,8 +357,9 @@ void agreement_on_member_gone(Federation *federation, const Provider *member)
 static void follow_end(Federation *federation, Agreement *agreement)
 {
     gint64 forget_us = (gint64)agreement->wire->since_us + AGREEMENT_KEEP_US;
-    // What a pair has ended stays ended for as long as the terms are offered.
-    gboolean is_kept = agreement_is_standing(agreement) && agreement->buyer &&
+    // What a pair has ended, or an operator, stays ended for as long as the terms are offered.
+    gboolean is_kept = agreement_is_standing(agreement) &&
+                       (agreement->buyer || agreement->is_withheld) &&
                        agreement->wire->terms->version == federation->config->terms.version;
     if (is_kept)
         return;

@@ -23,6 +23,9 @@ typedef struct Agreement {
     gint64 repeat_us;  // until what is not acknowledged is said again
     guint64 used_bits; // of the quota
     guint64 period;    // in this one
+    // Of a member with the federation: an operator has ended it, and no birth of the member undoes
+    // that.
+    gboolean is_withheld;
 } Agreement;
 
 typedef struct {
@@ -84,6 +87,9 @@ void agreement_unbook(Federation *federation, const Agreement *agreement);
 // agreement-standing.c
 // The member takes part: the federation's standing terms are offered to it, unless they have been.
 void agreement_offer_standing(Federation *federation, Member *member);
+// An operator has ended that, and takes it up again: it is offered anew.
+void agreement_offer_again(Federation *federation, Agreement *agreement, const char *operator_id,
+                           const char *reason);
 // Of the buyer with that seller, which it has by the standing terms, as an agreement of its own:
 // to be suspended, ended or counted by itself. NULL: the two have none by these terms.
 Agreement *agreement_single_out(Federation *federation, Provider *buyer, Provider *seller);

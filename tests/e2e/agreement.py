@@ -19,8 +19,11 @@ providers:
      qkdn: {driver: sim, sim: {nodes: [{id: a}]}}}
   - {id: right, operators: [admin], applications: [{sae: bob, node: b}],
      qkdn: {driver: sim, sim: {nodes: [{id: b}]}}}
+  - {id: third, operators: [admin], applications: [{sae: carol, node: c}],
+     qkdn: {driver: sim, sim: {nodes: [{id: c}]}}}
 borders:
   - {a: left/a, b: right/b, rate_bps: 200000, initial_bytes: 262144}
+  - {a: left/a, b: third/c, rate_bps: 200000, initial_bytes: 262144}
 """
 
 
@@ -40,18 +43,18 @@ class Federation(fabric.Fabric):
         fabric.wait_until(f"{self.id} to be {state}", lambda: self.agreements(*provider).get(
             self.id, {}).get("state") == state, 60)
 
-    def propose(self, *words):
-        said = self.say("propose", "left", "right", "--purposes", "relay", "--json", *words)
+    def propose(self, *words, seller="right"):
+        said = self.say("propose", "left", seller, "--purposes", "relay", "--json", *words)
         self.id = json.loads(said)["agreement"]
 
-    def ask(self):
+    def ask(self, target="bob"):
         """Why there is no key, as `qkdnf request` says it; None: there is one."""
-        said = self.run("request", "--federation", str(self.dir), "--as", "alice", "--to", "bob",
+        said = self.run("request", "--federation", str(self.dir), "--as", "alice", "--to", target,
                         "--timeout", "5", code=None)
         return said or None
 
-    def await_answer(self, what, holds):
-        fabric.wait_until(what, lambda: holds(self.ask()), 60)
+    def await_answer(self, what, holds, target="bob"):
+        fabric.wait_until(what, lambda: holds(self.ask(target)), 60)
 
 
 def is_not_agreed(answer):
@@ -121,10 +124,20 @@ def test_capacity_is_reserved(fed):
 
 
 def test_a_party_ends_it(fed):
+    ended = fed.id
+    fed.propose(seller="third")
+    fed.await_state("PROPOSED", "third")
+    fed.say("accept", "third", fed.id)
+    fed.await_state("AVAILABLE", "third")
+    fed.await_answer("a key with the third", is_granted, "carol")
+    fed.id = ended
     fed.say("end", "right", fed.id, "--reason", "enough")
     fed.await_state("ENDED")
     assert fed.agreements()[fed.id]["actor"] in ("right", "platform")
     fed.await_answer("the platform to refuse", is_not_agreed)
+    # That is for no other reason: what another has agreed to holds, and keys still cross.
+    fed.await_answer("a key with the third after that", is_granted, "carol")
+    assert is_not_agreed(fed.ask())
 
 
 def test_what_is_wrong_is_said(fed):

@@ -304,55 +304,6 @@ static void test_other_terms_replace_the_old(void)
                      0);
 }
 
-// --- operators -----------------------------------------------------------------------------------
-
-static Status command(FederationFixture *fixture, const char *id, AgreementAction action,
-                      const char *reason)
-{
-    WireAgreementCommand wire = WIRE_AGREEMENT_COMMAND_INIT;
-    wire.action = action;
-    wire.agreement = (char *)id;
-    wire.reason = (char *)reason;
-    AdminResult outcome =
-        agreement_command(fixture->federation, &(Sender){"admin", ROLE_OPERATOR, 1}, &wire);
-    g_assert_nonnull(outcome.text);
-    g_free(outcome.text);
-    return outcome.status;
-}
-
-static void test_operators_decide(void)
-{
-    static const struct {
-        const char *id;
-        AgreementAction action;
-        const char *reason;
-        Status status;
-        guint n_audited;
-    } cases[] = {
-        {"terms-1/a/b", AGREEMENT_ACTION(SUSPEND), "", STATUS_BAD_REQUEST, 0},
-        {"terms-2/a/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_BAD_REQUEST, 0},
-        {"terms-1/a/a", AGREEMENT_ACTION(SUSPEND), "why", STATUS_BAD_REQUEST, 0},
-        {"terms-1/a/b", AGREEMENT_ACTION(ACCEPT), "why", STATUS_BAD_REQUEST, 0},
-        {"terms-1/a/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_OK, 1},
-        {"terms-1/a/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_OK, 1},
-        {"terms-1/a/b", AGREEMENT_ACTION(RESUME), "", STATUS_OK, 2},
-        {"terms-1/all/b", AGREEMENT_ACTION(SUSPEND), "why", STATUS_OK, 3},
-        {"terms-1/all/b", AGREEMENT_ACTION(RESUME), "", STATUS_OK, 4},
-        {"terms-1/a/b", AGREEMENT_ACTION(END), "why", STATUS_OK, 6},
-        {"terms-1/a/b", AGREEMENT_ACTION(RESUME), "", STATUS_NOT_ALLOWED, 6},
-    };
-    g_autoptr(FederationFixture) fixture = fixture_new();
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        guint n_before = 0, before = g_queue_get_length(&fixture->federation->audit);
-        g_assert_cmpint(command(fixture, cases[i].id, cases[i].action, cases[i].reason), ==,
-                        cases[i].status);
-        n_before = i > 0 ? cases[i - 1].n_audited : 0;
-        g_assert_cmpuint(g_queue_get_length(&fixture->federation->audit) - before, ==,
-                         cases[i].n_audited - n_before);
-    }
-    assert_way(fixture, STATUS_OK, "c");
-}
-
 static void test_terms_are_compared(void)
 {
     Qkdnf__V1__Purpose both[] = {QKDNF__V1__PURPOSE__PURPOSE_RELAY,
@@ -409,7 +360,6 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/a-seller-is-away", test_a_seller_is_away);
     g_test_add_func("/agreement/who-comes-back-sells-again", test_who_comes_back_sells_again);
     g_test_add_func("/agreement/other-terms", test_other_terms_replace_the_old);
-    g_test_add_func("/agreement/operators", test_operators_decide);
     g_test_add_func("/agreement/terms", test_terms_are_compared);
     return g_test_run();
 }

@@ -347,7 +347,9 @@ static const struct argp argp = {
         "cuts the proposal down to no less than --least-rate-bps, or refuses it and says what is "
         "free. What names a provider "
         "is for its operators, and goes to its agent; the rest is for operators of the "
-        "federation. What runs under an agreement that ends is moved, or has a while to end.",
+        "federation. What runs under an agreement that ends is moved, or has a while to end. The "
+        "standing terms that the federation has ended for a member, terms-VERSION/all/PROVIDER, "
+        "are not offered to it again until they are resumed.",
 };
 
 int verb_agreement(int argc, char **argv)
