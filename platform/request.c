@@ -175,20 +175,24 @@ static void send_reply(Federation *federation, const Request *request)
     federation_send(federation, KIND_REPLY, request->sender, &request->reply->base);
 }
 
-static void request_finish(Federation *federation, Request *request, RequestState state,
-                           WireReply *reply)
+static void request_answer(Federation *federation, Request *request, WireReply *reply)
 {
     // What could not be ordered any more was no attempt.
     reply->attempts = request->attempt + (request->state == REQUEST_ORDERED);
     request->reply = message_copy(&reply->base);
+    if (!request->session)
+        send_reply(federation, request);
+}
+
+// It has been answered.
+static void request_finish(Federation *federation, Request *request, RequestState state)
+{
     // The sender repeats itself until its own time is up, whenever the answer came.
     request->forget_at_us =
         request->session ? federation->now : MAX(federation->now, request->deadline_us) + KEEP_US;
     count(federation->n_running, request->sender, -1);
     timers_disarm(federation->timers, TIMER_ATTEMPT, request->id);
     timers_arm_loosely(federation->timers, TIMER_FORGET, request->id, request->forget_at_us);
-    if (!request->session)
-        send_reply(federation, request);
     g_auto(GStrv) path = plan_path(request, 0);
     request_enter(federation, request, state);
     if (request->copy) {
@@ -199,13 +203,13 @@ static void request_finish(Federation *federation, Request *request, RequestStat
         stream_on_block_end(federation, request);
         return;
     }
-    federation->n_answered[reply->status]++;
+    federation->n_answered[request->reply->status]++;
     gboolean is_granted = state == REQUEST_GRANTED;
     request_event(federation, request,
                   &(EventHead){.severity = is_granted ? QKDNF__V1__SEVERITY__SEVERITY_INFO
                                                       : QKDNF__V1__SEVERITY__SEVERITY_WARNING,
                                .name = is_granted ? "request.granted" : "request.rejected",
-                               .cause = is_granted ? NULL : reply->text,
+                               .cause = is_granted ? NULL : request->reply->text,
                                .new_path = path});
 }
 
@@ -226,18 +230,21 @@ void request_reject(Federation *federation, Request *request, Status status, con
                                 reply.available_in_ms);
         reply.text = offer;
     }
+    request_answer(federation, request, &reply);
     request_finish(federation, request,
-                   status == STATUS_EXPIRED ? REQUEST_EXPIRED : REQUEST_REJECTED, &reply);
+                   status == STATUS_EXPIRED ? REQUEST_EXPIRED : REQUEST_REJECTED);
 }
 
 void request_grant(Federation *federation, Request *request)
 {
+    // The answer goes first: whoever asks its KME at once is kept there until the release comes.
+    WireReply *reply = request_grant_reply(federation, request);
+    request_answer(federation, request, reply);
+    wire_free(reply);
     request_release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER);
     accounts_on_grant(federation, request);
     ratings_on_grant(federation, request);
-    WireReply *reply = request_grant_reply(federation, request);
-    request_finish(federation, request, REQUEST_GRANTED, reply);
-    wire_free(reply);
+    request_finish(federation, request, REQUEST_GRANTED);
 }
 
 // --- requests in ---------------------------------------------------------------------------------
