@@ -13,12 +13,13 @@ FAST_LINKS = str(fabric.ROOT / "tools" / "demo" / "fast-links.yaml")
 
 def test_reports_floor_and_requests(fed):
     report = json.loads(fed.run("bench", "request", "--federation", str(fed.dir), "--rounds", "5", "--runs", "1", "--json"))
-    assert [floor["client"] for floor in report["floor"]] == ["bare", "paho"], report
+    assert [floor["client"] for floor in report["floor"]] == ["bare", "paho", "durable"], report
+    assert [floor["commits"] for floor in report["floor"]] == [0, 0, 4], report
     assert [request["providers"] for request in report["requests"]] == [2, 3, 4], report
     for measured in report["floor"] + report["requests"]:
         assert measured["runs"][0]["n"] == 5 and measured["p50_us"] > 0, measured
     for request in report["requests"]:
-        assert request["above_floor"]["paho"] > 0, request
+        assert all(request["above_floor"][floor["client"]] > 0 for floor in report["floor"]), request
     assert report["traffic"]["request"]["n"] > 0 and report["machine"]["n_cpus"] > 0, report
 
 

@@ -14,8 +14,9 @@ static void append_figures(GString *table, const json_t *measured)
 static void append_floor(GString *table, const json_t *floor)
 {
     g_autofree char *what =
-        g_strdup_printf("floor: %s, %" G_GINT64_FORMAT " hops", json_read_text(floor, "what"),
-                        json_read_integer(floor, "hops"));
+        g_strdup_printf("floor: %s, %" G_GINT64_FORMAT " hops, %" G_GINT64_FORMAT " commits",
+                        json_read_text(floor, "what"), json_read_integer(floor, "hops"),
+                        json_read_integer(floor, "commits"));
     g_string_append_printf(table, "%-44s", what);
     append_figures(table, floor);
     g_string_append_c(table, '\n');
@@ -32,8 +33,8 @@ static void append_request(GString *table, const json_t *request)
                                             json_read_integer(request, "providers"));
     g_string_append_printf(table, "%-44s", what);
     append_figures(table, request);
-    g_string_append_printf(table, "%10.2f%10.2f\n", ratio_of(request, "bare"),
-                           ratio_of(request, "paho"));
+    g_string_append_printf(table, "%10.2f%10.2f%10.2f\n", ratio_of(request, "bare"),
+                           ratio_of(request, "paho"), ratio_of(request, "durable"));
 }
 
 void bench_format_head(GString *table, const json_t *report)
@@ -54,8 +55,8 @@ char *bench_format_table(const json_t *report)
 {
     GString *table = g_string_new(NULL);
     bench_format_head(table, report);
-    g_string_append_printf(table, "%-44s%10s%10s%10s%10s\n", "", "p50 us", "p99 us", "x bare",
-                           "x Paho");
+    g_string_append_printf(table, "%-44s%10s%10s%10s%10s%10s\n", "", "p50 us", "p99 us", "x bare",
+                           "x Paho", "x durable");
     const json_t *floors = json_object_get(report, "floor");
     for (gsize i = 0; i < json_array_size(floors); i++)
         append_floor(table, json_array_get(floors, i));

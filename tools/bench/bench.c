@@ -57,8 +57,9 @@ static void add_run(json_t *measured, const Samples *samples)
 
 static gboolean run_floors(const Course *course, json_t *measured, GError **error)
 {
-    for (guint i = 0; i < N_COURSE_CLIENTS; i++) {
-        g_autoptr(Samples) samples = floor_measure(course_clients[i].ops, &course->chain, error);
+    for (guint i = 0; i < N_COURSE_FLOORS; i++) {
+        FloorChain chain = course_chain(course, &course_clients[i]);
+        g_autoptr(Samples) samples = floor_measure(course_clients[i].ops, &chain, error);
         if (!samples)
             return FALSE;
         add_run(json_array_get(measured, i), samples);
@@ -131,7 +132,7 @@ static json_t *measure(json_t *report, const char *dir, const BenchSettings *set
                        GError **error)
 {
     g_auto(Course) course = {0};
-    json_object_set_new(report, "floor", course_floors_to_json());
+    json_object_set_new(report, "floor", course_floors_to_json(N_COURSE_FLOORS));
     if (course_prepare(&course, dir, json_object_get(report, "traffic"), settings, error) &&
         run_all(dir, settings, &course, report, error))
         return report;

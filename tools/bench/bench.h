@@ -17,9 +17,10 @@ typedef struct {
 
 // Key requests across all numbers of providers that the running federation in `dir` offers, and in
 // the same runs the floor through its broker:
-// `{"bench", "machine", "versions", "settings", "traffic", "floor": [{"client", "hops", "p50_us",
-// "p99_us", "runs"}], "requests": [{"providers", "initiator", "target", "p50_us", "p99_us",
-// "above_floor", "n_waits", "runs"}]}`, where `above_floor` is the ratio of p50 to each client's.
+// `{"bench", "machine", "versions", "settings", "traffic", "floor": [{"client", "hops",
+// "commits", "p50_us", "p99_us", "runs"}], "requests": [{"providers", "initiator", "target",
+// "p50_us", "p99_us", "above_floor", "n_waits", "runs"}]}`, where `above_floor` is the ratio of p50
+// to each client's.
 json_t *bench_request(const char *dir, const BenchSettings *settings, GError **error);
 
 // The floor alone, by payloads of typical size.

@@ -24,7 +24,15 @@ static const FloorHop request_hops[COURSE_HOPS] = {
     {KIND_OUTCOME, 3, 1, 120}, {KIND_REPLY, 1, 0, 420},
 };
 
-const CourseClient course_clients[N_COURSE_CLIENTS] = {{"bare", &floor_raw}, {"paho", &floor_paho}};
+const CourseClient course_clients[N_COURSE_FLOORS] = {
+    {"bare", &floor_raw, FALSE}, {"paho", &floor_paho, FALSE}, {"durable", &floor_paho, TRUE}};
+
+FloorChain course_chain(const Course *course, const CourseClient *client)
+{
+    FloorChain chain = course->chain;
+    chain.journals = client->is_durable ? course->dir : NULL;
+    return chain;
+}
 
 static char *keep(Course *course, char *text)
 {
@@ -65,6 +73,7 @@ gboolean course_prepare(Course *course, const char *dir, const json_t *traffic,
     if (!description)
         return FALSE;
     course->strings = g_ptr_array_new_with_free_func(g_free);
+    course->dir = keep(course, g_strdup(dir));
     const char *url = json_read_text(json_object_get(description, "broker"), "url");
     gboolean done = certify_roles(course, url, json_read_text(description, "ca"), error);
     json_decref(description);
@@ -93,12 +102,13 @@ gboolean course_explore(const char *dir, json_t **ret_pairs, json_t **ret_traffi
     return *ret_pairs && *ret_traffic;
 }
 
-json_t *course_floors_to_json(void)
+json_t *course_floors_to_json(guint n_clients)
 {
     json_t *array = json_array();
-    for (guint i = 0; i < N_COURSE_CLIENTS; i++)
+    for (guint i = 0; i < n_clients; i++)
         json_array_append_new(
-            array, json_pack("{s:s, s:s, s:i, s:[]}", "client", course_clients[i].name, "what",
-                             course_clients[i].ops->name, "hops", COURSE_HOPS, "runs"));
+            array, json_pack("{s:s, s:s, s:i, s:i, s:[]}", "client", course_clients[i].name, "what",
+                             course_clients[i].ops->name, "hops", COURSE_HOPS, "commits",
+                             course_clients[i].is_durable ? COURSE_COMMITS : 0, "runs"));
     return array;
 }

@@ -2,6 +2,7 @@
 
 #include "tools/bench/floor.h"
 
+#include "tools/bench/journal.h"
 #include "topics/topic.h"
 
 #include <errno.h>
@@ -31,8 +32,9 @@ typedef struct {
     const FloorChain *chain;
     guint role;
     FloorClient *client;
-    char **topics;   // of the hops
-    guint8 *payload; // as large as the largest
+    Journal *journal; // NULL: nothing is made durable
+    char **topics;    // of the hops
+    guint8 *payload;  // as large as the largest
     // Of the first role, when many rounds are under way:
     guint n_begun;
     gint n_ended; // read and written by different threads
@@ -54,6 +56,13 @@ static void worker_send(Worker *worker, guint i)
                          kind_get(hop->kind)->qos);
 }
 
+static void worker_pass_on(Worker *worker, guint i)
+{
+    if (worker->journal && !journal_commit(worker->journal))
+        _exit(1);
+    worker_send(worker, i);
+}
+
 // One round is over, the next begins.
 static void worker_go_round(Worker *worker)
 {
@@ -70,7 +79,7 @@ static void worker_arrived(gpointer data, const guint8 *payload, gsize n_bytes)
     Worker *worker = data;
     guint next = n_bytes > 0 ? payload[0] + 1u : worker->chain->n_hops;
     if (next < worker->chain->n_hops && worker->chain->hops[next].from == worker->role)
-        worker_send(worker, next);
+        worker_pass_on(worker, next);
     else if (next == worker->chain->n_hops && worker->chain->n_outstanding > 0)
         worker_go_round(worker);
 }
@@ -94,7 +103,11 @@ static void worker_open(Worker *worker)
     const FloorChain *chain = worker->chain;
     const FloorRole *role = &chain->roles[worker->role];
     worker_prepare(worker);
-    worker->client = worker->ops->open(&role->connection, role->id, worker_arrived, worker, &error);
+    if (chain->journals)
+        worker->journal = journal_open(chain->journals, &error);
+    if (!error)
+        worker->client =
+            worker->ops->open(&role->connection, role->id, worker_arrived, worker, &error);
     for (guint i = 0; !error && i < chain->n_hops; i++) {
         if (chain->hops[i].to == worker->role)
             worker->ops->subscribe(worker->client, worker->topics[i], &error);

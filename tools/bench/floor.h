@@ -59,6 +59,9 @@ typedef struct {
     guint n_rounds;
     guint gap_us;        // the mean pause between two rounds: low load
     guint n_outstanding; // 0: one round after the other; else so many at a time, without pauses
+    // Whoever passes something on makes it durable before, in a file of its own in this directory:
+    // one page, overwritten in place, and one fdatasync(2). NULL: nothing is.
+    const char *journals;
 } FloorChain;
 
 // Runs one process for each role and measures rounds from the first publish to the last arrival, or

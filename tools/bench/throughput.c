@@ -152,7 +152,7 @@ json_t *bench_throughput(const char *dir, const BenchSettings *settings, GError 
                         json_integer(LOAD_OUTSTANDING));
     // The longest way.
     json_object_set(report, "pair", json_array_get(pairs, json_array_size(pairs) - 1));
-    json_object_set_new(report, "floor", course_floors_to_json());
+    json_object_set_new(report, "floor", course_floors_to_json(N_COURSE_CLIENTS));
     json_object_set_new(report, "requests", json_pack("{s:[]}", "runs"));
     return measure(report, dir, traffic, settings, error) ? g_steal_pointer(&report) : NULL;
 }
