@@ -186,6 +186,7 @@ void agreement_correct(Federation *federation, const QuotaUse *use, gboolean is_
     else
         agreement->used_bits -= MIN(use->n_bits, agreement->used_bits);
     agreement_save(federation, agreement);
+    timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, federation->now);
     review_pair(federation, agreement->buyer, agreement->seller);
 }
 

@@ -309,9 +309,13 @@ static void on_release_outcome(Federation *federation, Request *request, const c
     Part *part = find_part(request->releases, agent, outcome->attempt);
     if (!part)
         return;
+    gboolean was_given_back = part->given_back != NULL;
     if (outcome->is_used)
         request_use_after_all(federation, part);
     request_drop_release(federation, request, part);
+    // Durable with what it counted, or it would be counted again when the agent is asked again.
+    if (was_given_back)
+        request_save(federation, request);
     if (request->releases->len == 0 && request_is_final(request)) {
         timers_disarm(federation->timers, TIMER_REPEAT, request->id);
         request_save(federation, request);

@@ -368,8 +368,14 @@ static void order_forget(Agent *agent, const char *id)
     if (!order)
         return;
     // The platform never said what became of it; it will not use these slots again.
-    if (order->state == ORDER_WORKING)
+    if (order->state == ORDER_WORKING) {
         order_abandon(agent, order);
+        // Who says what became of it is still to be told that it has used its share of a quota.
+        if (order->is_used) {
+            order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
+            return;
+        }
+    }
     store_delete_text(agent->store, "order", id);
     g_hash_table_remove(agent->orders, id);
 }

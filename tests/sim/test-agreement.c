@@ -271,6 +271,38 @@ static void test_both_count_the_same(void)
     g_assert_null(order_to(stage, "beta"));
 }
 
+static gboolean loses_values_and_releases(Stage *stage, const BrokerLeg *leg)
+{
+    return strcmp(leg->to, "beta") == 0 && (leg->kind == KIND_RELAY || leg->kind == KIND_RELEASE);
+}
+
+// Beta relays for gamma, waits in vain for what its own user is to have, and gives up before it is
+// told: what it has published was used, whenever it is asked.
+static void test_used_by_who_gave_up(void)
+{
+    Network *network = network_chain(3);
+    network->federation.terms.quota_bits = 1024;
+    g_autoptr(Stage) stage = stage_new(network);
+    char *targets[] = {(char *)"sae-b", (char *)"sae-g"};
+    WireRequest request = WIRE_REQUEST_INIT;
+    request.initiator = (char *)"sae-a";
+    request.n_targets = G_N_ELEMENTS(targets);
+    request.targets = targets;
+    request.number = 1;
+    request.size_bits = 256;
+    request.timeout_ms = 3100;
+    stage->loses = loses_values_and_releases;
+    stage_ask_for(stage, &request);
+    world_run(stage->world, 4 * G_TIME_SPAN_SECOND);
+    stage->loses = NULL;
+    world_run(stage->world, 10 * G_TIME_SPAN_SECOND);
+    stage_forget(stage);
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-b", 1, 256);
+    const WireReply *reply = stage_await_status(stage, ask, STATUS_QUOTA_USED);
+    g_assert_nonnull(strstr(reply->text, "0 bits are left of terms-1/alpha/beta"));
+    g_assert_null(order_to(stage, "beta"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -283,5 +315,6 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/the-period-turns", test_the_period_turns);
     g_test_add_func("/agreement/no-period-without-a-quota", test_no_period_without_a_quota);
     g_test_add_func("/agreement/both-count-the-same", test_both_count_the_same);
+    g_test_add_func("/agreement/used-by-who-gave-up", test_used_by_who_gave_up);
     return g_test_run();
 }

@@ -160,6 +160,8 @@ static void test_not_used(void)
     void_attempt(fixture, ordered_to_d(fixture));
     answer_release(fixture, "d", FALSE);
     g_assert_cmpuint(left_of(fixture, "d"), ==, 1024);
+    answer_release(fixture, "d", TRUE);
+    g_assert_cmpuint(left_of(fixture, "d"), ==, 1024);
 }
 
 static void test_used_after_a_restart(void)
@@ -175,6 +177,36 @@ static void test_used_after_a_restart(void)
     g_assert_cmpuint(left_of(fixture, "d"), ==, 1024);
     answer_release(fixture, "d", TRUE);
     g_assert_cmpuint(left_of(fixture, "d"), ==, 512);
+    // Once, however often it says so, in whichever life.
+    federation_fixture_restart(fixture, NULL);
+    fixture->federation->now = FEDERATION_NOW;
+    answer_release(fixture, "d", TRUE);
+    g_assert_cmpuint(left_of(fixture, "d"), ==, 512);
+}
+
+static gboolean is_due(const FederationFixture *fixture, TimerId timer, const char *id)
+{
+    gboolean is = FALSE;
+    guint what;
+    char *of;
+    while (timers_pop(fixture->federation->timers, fixture->federation->now, &what, &of)) {
+        is |= what == timer && strcmp(of, id) == 0;
+        g_free(of);
+    }
+    return is;
+}
+
+// Nothing else was counted in that period: its end is waited for all the same.
+static void test_used_after_all_ends_with_its_period(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    limit(fixture, "d", 512);
+    void_attempt(fixture, ordered_to_d(fixture));
+    federation_tick(fixture->federation, FEDERATION_NOW + 1);
+    g_assert_false(is_due(fixture, TIMER_TERM, "terms-1/a/d"));
+    answer_release(fixture, "d", TRUE);
+    g_assert_cmpuint(left_of(fixture, "d"), ==, 0);
+    g_assert_true(is_due(fixture, TIMER_TERM, "terms-1/a/d"));
 }
 
 // It counts where it was made, however late it is known what became of it.
@@ -226,6 +258,7 @@ int main(int argc, char **argv)
     g_test_add_func("/quota/what-comes-to-nothing", test_what_comes_to_nothing);
     g_test_add_func("/quota/not-used", test_not_used);
     g_test_add_func("/quota/used-after-a-restart", test_used_after_a_restart);
+    g_test_add_func("/quota/used-after-all-ends", test_used_after_all_ends_with_its_period);
     g_test_add_func("/quota/the-period-turns", test_the_period_turns);
     g_test_add_func("/quota/no-quota", test_no_quota);
     g_test_add_func("/quota/periods-have-numbers", test_periods_have_numbers);
