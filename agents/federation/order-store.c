@@ -1,10 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Orders in the store: what is needed to give the same answer again.
+// Orders as they are kept, in memory and in the store: what is needed to give the same answer
+// again.
 
 #include "agents/federation/order.h"
 #include "topics/record.h"
 #include "agents/federation/state.pb-c.h"
+
+static void sent_free(gpointer data)
+{
+    OrderSent *sent = data;
+    g_free(sent->to);
+    wire_free(sent->relay);
+    g_free(sent);
+}
+
+void order_free(gpointer data)
+{
+    Order *order = data;
+    g_free(order->id);
+    g_free(order->text);
+    g_array_unref(order->calls);
+    g_ptr_array_unref(order->sent);
+    g_ptr_array_unref(order->values);
+    wire_free(order->order);
+    g_free(order);
+}
+
+Order *order_new(Agent *agent, const char *id, OrderState state)
+{
+    Order *order = g_new0(Order, 1);
+    order->id = g_strdup(id);
+    order->state = state;
+    order->calls = g_array_new(FALSE, FALSE, sizeof(guint64));
+    order->sent = g_ptr_array_new_with_free_func(sent_free);
+    order->values = g_ptr_array_new_with_free_func(wire_free);
+    g_hash_table_insert(agent->orders, order->id, order);
+    return order;
+}
 
 void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
 {
@@ -28,6 +61,23 @@ void order_save(Agent *agent, const Order *order, gint64 forget_at_us)
     store_put_text(agent->store, "order", order->id, value);
 }
 
+// Of relay values of one order.
+#define LARGE_BYTES 4096
+
+gboolean order_is_large(const Order *order)
+{
+    gsize n_bytes = 0;
+    for (guint i = 0; i < order->sent->len; i++)
+        n_bytes += ((const OrderSent *)order->sent->pdata[i])->relay->value.len;
+    return n_bytes > LARGE_BYTES;
+}
+
+void order_let_go(Agent *agent, Order *order)
+{
+    g_ptr_array_set_size(order->sent, 0);
+    order_save(agent, order, order->forget_at_us);
+}
+
 static void load_state(Agent *agent, const char *id, const Agent__State__Order *state)
 {
     Order *order = order_new(agent, id, ORDER_DONE);
@@ -45,7 +95,8 @@ static void load_state(Agent *agent, const char *id, const Agent__State__Order *
         sent->relay = message_copy(&state->sent[i]->relay->base);
         g_ptr_array_add(order->sent, sent);
     }
-    timers_arm_loosely(agent->timers, TIMER_ORDER, id, (gint64)state->forget_at_us);
+    order->forget_at_us = (gint64)state->forget_at_us;
+    timers_arm_loosely(agent->timers, TIMER_ORDER, id, order->forget_at_us);
 }
 
 static gboolean is_whole(const Agent__State__Order *state)

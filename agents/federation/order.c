@@ -18,41 +18,9 @@
 
 #define TEXT_NO_ROOM "too many keys for these applications wait to be fetched"
 
-static void sent_free(gpointer data)
-{
-    OrderSent *sent = data;
-    g_free(sent->to);
-    wire_free(sent->relay);
-    g_free(sent);
-}
-
-void order_free(gpointer data)
-{
-    Order *order = data;
-    g_free(order->id);
-    g_free(order->text);
-    g_array_unref(order->calls);
-    g_ptr_array_unref(order->sent);
-    g_ptr_array_unref(order->values);
-    wire_free(order->order);
-    g_free(order);
-}
-
 static char *order_name(const char *request, guint attempt)
 {
     return g_strdup_printf("%s/%u", request, attempt);
-}
-
-Order *order_new(Agent *agent, const char *id, OrderState state)
-{
-    Order *order = g_new0(Order, 1);
-    order->id = g_strdup(id);
-    order->state = state;
-    order->calls = g_array_new(FALSE, FALSE, sizeof(guint64));
-    order->sent = g_ptr_array_new_with_free_func(sent_free);
-    order->values = g_ptr_array_new_with_free_func(wire_free);
-    g_hash_table_insert(agent->orders, order->id, order);
-    return order;
 }
 
 // --- answers -------------------------------------------------------------------------------------
@@ -104,9 +72,10 @@ static void order_close(Agent *agent, Order *order, OrderState state, Status sta
     order->text = g_strdup(text);
     g_clear_pointer(&order->order, wire_free);
     g_ptr_array_set_size(order->values, 0);
-    gint64 forget_at = agent->now + KEEP_US;
-    order_save(agent, order, forget_at);
-    timers_arm_loosely(agent->timers, TIMER_ORDER, order->id, forget_at);
+    order->forget_at_us = agent->now + KEEP_US;
+    order_save(agent, order, order->forget_at_us);
+    timers_arm_loosely(agent->timers, TIMER_ORDER, order->id,
+                       order_is_large(order) ? order->give_up_us : order->forget_at_us);
 }
 
 // --- working -------------------------------------------------------------------------------------
@@ -249,7 +218,8 @@ static void order_start(Agent *agent, const char *id, const WireOrder *wire)
     order->started_us = agent->now;
     assent_hold(agent, wire);
     gint64 wait_us = MIN(wire->timeout_ms, 600000) * G_TIME_SPAN_MILLISECOND;
-    timers_arm(agent->timers, TIMER_ORDER, id, agent->now + wait_us);
+    order->give_up_us = agent->now + wait_us;
+    timers_arm(agent->timers, TIMER_ORDER, id, order->give_up_us);
     order_take_early(agent, order);
     start_relays(agent, order);
 }
@@ -334,6 +304,10 @@ static void deliver_attempt(Agent *agent, const WireRelease *release)
     g_autofree char *session =
         g_strdup(keystore_session_of_attempt(agent->keys, release->request, release->attempt));
     keystore_deliver(agent->keys, release->request, release->attempt);
+    g_autofree char *id = order_name(release->request, release->attempt);
+    Order *order = g_hash_table_lookup(agent->orders, id);
+    if (order && order->state == ORDER_DONE && order_is_large(order))
+        order_let_go(agent, order);
     if (session)
         leg_on_granted(agent, session);
 }
@@ -367,6 +341,11 @@ static void order_forget(Agent *agent, const char *id)
     Order *order = g_hash_table_lookup(agent->orders, id);
     if (!order)
         return;
+    if (order->state != ORDER_WORKING && agent->now < order->forget_at_us) {
+        order_let_go(agent, order);
+        timers_arm_loosely(agent->timers, TIMER_ORDER, id, order->forget_at_us);
+        return;
+    }
     // The platform never said what became of it; it will not use these slots again.
     if (order->state == ORDER_WORKING) {
         order_abandon(agent, order);

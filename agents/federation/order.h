@@ -4,7 +4,7 @@
 // One order as the agent works on it. Inside the agent core: order.c is the conversation,
 // order-check.c what may be asked for, order-early.c keeps relay values that came before it,
 // order-relay.c is what it does with slots, order-keys.c where its keys come from and go to,
-// order-slots.c takes its slots and burns them, order-store.c keeps its answer.
+// order-slots.c takes its slots and burns them, order-store.c keeps it.
 
 #include "agents/federation/core.h"
 
@@ -30,12 +30,14 @@ typedef struct {
     OrderState state;
     Status status;
     char *text;
-    GPtrArray *sent;  // OrderSent
-    gboolean is_used; // what it takes of a quota is: something of it has left the process
+    GPtrArray *sent;     // OrderSent
+    gboolean is_used;    // what it takes of a quota is: something of it has left the process
+    gint64 forget_at_us; // once it is answered
 
     // While working
     WireOrder *order;
     gint64 started_us;
+    gint64 give_up_us;    // the platform does not wait for longer
     GArray *calls;        // of the driver, by number: interior relays
     guint n_relaying;     // of these, under way
     gboolean has_transit; // its TRANSIT branches are done
@@ -88,6 +90,10 @@ void order_forget_early(Agent *agent, const char *id);
 
 // order-store.c
 void order_save(Agent *agent, const Order *order, gint64 forget_at_us);
+// Whether what was published for it is too much to be kept for as long as its answer.
+gboolean order_is_large(const Order *order);
+// Nobody will ask for what was published again: it is kept no longer.
+void order_let_go(Agent *agent, Order *order);
 
 // order-check.c: NULL when the order makes sense here, else why not.
 const char *order_find_fault(const Agent *agent, const WireOrder *wire);

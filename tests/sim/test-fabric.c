@@ -243,6 +243,38 @@ static void test_stored_keys_are_limited(gconstpointer data)
     stage_await_grant(stage, stage_ask(stage, "sae-a", target, 3, 256));
 }
 
+static void find_largest(gpointer data, GBytes *key, GBytes *value)
+{
+    gsize *largest = data;
+    *largest = MAX(*largest, g_bytes_get_size(value));
+}
+
+// Of the records of the orders that an agent has on its disk.
+static gsize largest_order(const Stage *stage, const char *agent)
+{
+    gsize largest = 0;
+    g_autoptr(Store) store = store_new_memory(world_find_node(stage->world, agent)->disk);
+    g_assert_true(store_load(store, "order", find_largest, &largest, NULL));
+    return largest;
+}
+
+// What was published is kept while somebody can miss it, and not for as long as the answer.
+static void test_large_values_are_let_go(void)
+{
+    g_autoptr(Stage) stage = stage_chain(3);
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-g", 8, 8192);
+    stage_await_grant(stage, ask);
+    g_assert_cmpuint(largest_order(stage, "beta"), >, 8192);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(largest_order(stage, "alpha"), <, 1024);
+    world_run(stage->world, 10 * G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(largest_order(stage, "beta"), <, 1024);
+    g_assert_cmpuint(largest_order(stage, "beta"), >, 0);
+    stage_assert_delivered(stage, ask);
+    world_run(stage->world, 4 * G_TIME_SPAN_MINUTE);
+    g_assert_cmpuint(largest_order(stage, "beta"), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -255,6 +287,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fabric/disjoint-paths", test_disjoint_paths);
     g_test_add_func("/fabric/no-disjoint-paths", test_no_disjoint_paths);
     g_test_add_func("/fabric/exclude", test_exclude);
+    g_test_add_func("/fabric/large-values-are-let-go", test_large_values_are_let_go);
     g_test_add_func("/fabric/bad-requests", test_bad_requests);
     g_test_add_func("/fabric/same-request-again", test_same_request_again);
     g_test_add_func("/fabric/not-for-others", test_not_for_others);
