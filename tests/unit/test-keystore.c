@@ -271,14 +271,14 @@ static void test_many_in_one_record(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(n_records(fixture), ==, 0);
 }
 
-// As a store has it that a key was alone in, while others of its attempt are together.
+// While others of the record that it began are still there.
 static void test_a_key_comes_again(Fixture *fixture, gconstpointer data)
 {
     add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 3);
     keystore_deliver(fixture->keys, REQUEST, 0);
     g_assert_true(take(fixture, 1));
     assert_got(fixture, 1, 1);
-    add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 1);
+    add(fixture, REQUEST, 0, &alice_bob, "alice", 1, 2);
     keystore_fixture_reopen(fixture);
     keystore_deliver(fixture->keys, REQUEST, 0);
     g_assert_cmpuint(n_for_alice(fixture, &alice_bob), ==, 3);
