@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where a daemon has from what its core is given: time, and random bytes.
+// What a daemon gives its core: time, and random bytes.
 
 #include "topics/mqtt/daemon.h"
 

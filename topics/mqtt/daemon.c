@@ -25,8 +25,10 @@
 // latest.
 #define METRICS_US (10 * G_TIME_SPAN_SECOND)
 
-// How often a pass looks whether more has come, before it makes durable what it has taken.
+// How often, and for how long, a pass looks whether more has come before it makes durable what it
+// has taken: whoever came first waits for that.
 #define ROUNDS_MAX 4
+#define ROUNDS_US  G_TIME_SPAN_MILLISECOND
 
 typedef struct {
     const DaemonSetup *setup;
@@ -308,7 +310,9 @@ struct event_base *daemon_base_new(void)
 static gboolean take_events(struct event_base *base)
 {
     int result = event_base_loop(base, EVLOOP_ONCE);
-    for (guint round = 1; result >= 0 && round < ROUNDS_MAX; round++)
+    gint64 until_us = g_get_monotonic_time() + ROUNDS_US;
+    for (guint round = 1; result >= 0 && round < ROUNDS_MAX && g_get_monotonic_time() < until_us;
+         round++)
         result = event_base_loop(base, EVLOOP_NONBLOCK);
     return result >= 0;
 }

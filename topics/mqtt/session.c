@@ -7,8 +7,8 @@
 
 #include <openssl/crypto.h>
 
-// Arrivals that one pass of the loop takes, so that it also gets to its other work.
-#define PASS_MAX 512
+// Arrivals that one round of the loop takes, so that it also gets to its other work.
+#define ROUND_MAX 512
 
 // Publishes that wait; whichever bound is met first.
 #define WAITING_MAX       16384
@@ -81,7 +81,7 @@ static gboolean session_follow_news(Session *session)
 static void session_drain(Session *session)
 {
     Inbox *inbox = line_inbox(session->line);
-    for (guint i = 0; i < PASS_MAX; i++) {
+    for (guint i = 0; i < ROUND_MAX; i++) {
         g_autofree Arrival *arrival = inbox_take(inbox);
         if (!arrival)
             return;
