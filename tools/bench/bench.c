@@ -94,6 +94,17 @@ json_t *bench_report_new(const char *name, const BenchSettings *settings)
                      "gap_us", (json_int_t)settings->gap_us);
 }
 
+json_t *bench_report_new_of_pair(const char *name, const char *dir, const BenchSettings *settings,
+                                 GError **error)
+{
+    json_auto_t *pairs = in_child(request_find_pairs, (gpointer)dir, error);
+    if (!pairs)
+        return NULL;
+    json_t *report = bench_report_new(name, settings);
+    json_object_set(report, "pair", json_array_get(pairs, json_array_size(pairs) - 1));
+    return report;
+}
+
 static void add_ratios(json_t *report)
 {
     const json_t *measured = json_object_get(report, "floor");

@@ -3,7 +3,6 @@
 #include "tools/bench/endurance.h"
 
 #include "tools/bench/load.h"
-#include "tools/bench/request.h"
 #include "tools/qkdnf/access.h"
 #include "tools/qkdnf/json-read.h"
 
@@ -77,15 +76,15 @@ static json_t *compare(const json_t *parts)
     return ratios;
 }
 
-static json_t *measure(const char *dir, const BenchSettings *settings, json_t *report,
-                       GError **error)
+static gboolean measure(const char *dir, const BenchSettings *settings, json_t *report,
+                        GError **error)
 {
     json_auto_t *federation = access_load(dir, error);
     const json_t *pair = json_object_get(report, "pair");
     LoadMeasure load = {dir, pair, LOAD_FACTOR * (guint)settings->n_rounds, .fetches = TRUE};
     json_auto_t *peak = federation ? in_child(load_measure, &load, error) : NULL;
     if (!peak)
-        return NULL;
+        return FALSE;
     gint64 per_s = json_read_integer(peak, "requests_per_s");
     load.rate_per_s = MAX(1, (guint64)per_s * SHARE_PERCENT / 100);
     load.n_requests = (guint)MAX(1, load.rate_per_s * settings->n_seconds / N_PARTS);
@@ -95,24 +94,19 @@ static json_t *measure(const char *dir, const BenchSettings *settings, json_t *r
     json_object_set_new(report, "parts", parts);
     for (guint i = 0; i < N_PARTS; i++) {
         if (!add_part(parts, &load, federation, error))
-            return NULL;
+            return FALSE;
     }
     json_object_set_new(report, "last_over_second", compare(parts));
-    return report;
+    return TRUE;
 }
 
 json_t *bench_endurance(const char *dir, const BenchSettings *settings, GError **error)
 {
-    json_auto_t *pairs = in_child(request_find_pairs, (gpointer)dir, error);
-    if (!pairs)
+    json_auto_t *report = bench_report_new_of_pair("endurance", dir, settings, error);
+    if (!report)
         return NULL;
-    json_t *report = bench_report_new("endurance", settings);
-    json_object_set(report, "pair", json_array_get(pairs, json_array_size(pairs) - 1));
     json_object_set_new(report, "seconds", json_integer((json_int_t)settings->n_seconds));
-    if (measure(dir, settings, report, error))
-        return report;
-    json_decref(report);
-    return NULL;
+    return measure(dir, settings, report, error) ? g_steal_pointer(&report) : NULL;
 }
 
 // --- for people ----------------------------------------------------------------------------------

@@ -334,17 +334,15 @@ static json_t *cases_to_json(void)
 
 json_t *bench_kme(const char *dir, const BenchSettings *settings, GError **error)
 {
-    json_auto_t *pairs = in_child(request_find_pairs, (gpointer)dir, error);
-    json_auto_t *federation = pairs ? access_load(dir, error) : NULL;
+    json_auto_t *report = bench_report_new_of_pair("kme", dir, settings, error);
+    json_auto_t *federation = report ? access_load(dir, error) : NULL;
     if (!federation)
         return NULL;
-    json_t *pair = json_array_get(pairs, json_array_size(pairs) - 1);
+    const json_t *pair = json_object_get(report, "pair");
     const char *initiator = json_read_text(pair, "initiator");
     const char *target = json_read_text(pair, "target");
     Course course = {dir, federation, pair, .n_calls = LOAD_FACTOR * (guint)settings->n_rounds};
-    json_auto_t *report = bench_report_new("kme", settings);
     json_t *calls = cases_to_json();
-    json_object_set(report, "pair", pair);
     json_object_set_new(report, "calls", calls);
     gboolean done = find_end(&course, initiator, target, &course.initiator, error) &&
                     find_end(&course, target, initiator, &course.target, error) &&

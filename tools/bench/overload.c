@@ -173,11 +173,9 @@ static gboolean add_run(json_t *report, const char *dir, const BenchSettings *se
 
 json_t *bench_overload(const char *dir, const BenchSettings *settings, GError **error)
 {
-    json_auto_t *pairs = in_child(request_find_pairs, (gpointer)dir, error);
-    if (!pairs)
+    json_auto_t *report = bench_report_new_of_pair("overload", dir, settings, error);
+    if (!report)
         return NULL;
-    json_auto_t *report = bench_report_new("overload", settings);
-    json_object_set(report, "pair", json_array_get(pairs, json_array_size(pairs) - 1));
     json_object_set_new(report, "seconds", json_integer((json_int_t)settings->n_seconds));
     json_object_set_new(report, "runs", json_array());
     for (guint64 i = 0; i < settings->n_runs; i++) {

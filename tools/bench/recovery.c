@@ -168,11 +168,9 @@ static gboolean measure(json_t *report, const char *dir, const BenchSettings *se
 
 json_t *bench_recovery(const char *dir, const BenchSettings *settings, GError **error)
 {
-    json_auto_t *pairs = in_child(request_find_pairs, (gpointer)dir, error);
-    if (!pairs)
+    json_auto_t *report = bench_report_new_of_pair("recovery", dir, settings, error);
+    if (!report)
         return NULL;
-    json_auto_t *report = bench_report_new("recovery", settings);
-    json_object_set(report, "pair", json_array_get(pairs, json_array_size(pairs) - 1));
     json_object_set_new(report, "killed", rows_new());
     return measure(report, dir, settings, error) ? g_steal_pointer(&report) : NULL;
 }

@@ -3,7 +3,6 @@
 #include "tools/bench/relay.h"
 
 #include "tools/bench/load.h"
-#include "tools/bench/request.h"
 #include "tools/qkdnf/json-read.h"
 
 // Of one request, as much as a platform grants by default.
@@ -28,20 +27,17 @@ static gboolean add_run(json_t *report, const LoadMeasure *load, GError **error)
 
 json_t *bench_relay(const char *dir, const BenchSettings *settings, GError **error)
 {
-    json_auto_t *pairs = in_child(request_find_pairs, (gpointer)dir, error);
-    if (!pairs)
+    json_auto_t *report = bench_report_new_of_pair("relay", dir, settings, error);
+    if (!report)
         return NULL;
-    json_t *pair = json_array_get(pairs, json_array_size(pairs) - 1);
     LoadMeasure load = {.dir = dir,
-                        .pair = pair,
+                        .pair = json_object_get(report, "pair"),
                         .n_requests = (guint)settings->n_rounds,
                         .fetches = TRUE,
                         .n_keys = N_KEYS,
                         .size_bits = SIZE_BITS,
                         .waits_for_key = TRUE,
                         .n_outstanding = N_OUTSTANDING};
-    json_auto_t *report = bench_report_new("relay", settings);
-    json_object_set(report, "pair", pair);
     json_object_set_new(report, "keys", json_integer(N_KEYS));
     json_object_set_new(report, "size_bits", json_integer(SIZE_BITS));
     json_object_set_new(report, "runs", json_array());
