@@ -5,6 +5,12 @@
 // are voided. Durable and sealed through the store; a key leaves it once per entitled application
 // and end, and is wiped in the same commit when the last of them has it.
 //
+// Wiped: in memory at once. On disk it is only ever sealed under the master key; its record is
+// overwritten in the store's file, and the store's journal, which still has the record as it was,
+// is emptied soon after (topics/mqtt/journal.h). Blocks of the medium that the journal gives back
+// are not overwritten (topics/base/sqlite-file.h): for who gets at them, the master key is what
+// counts.
+//
 // Keys of a session are kept by end, which is named by session and application, and by number. What
 // of them may leave when is not decided here (agents/federation/leg.h).
 

@@ -53,7 +53,7 @@ static void lagging_free(gpointer backend)
 
 Store *store_new_lagging(StoreDisk *disk)
 {
-    static const StoreBackend backend = {lagging_load, lagging_commit, lagging_free};
+    static const StoreBackend backend = {lagging_load, lagging_commit, NULL, lagging_free};
     Lagging *lagging = g_new(Lagging, 1);
     *lagging = (Lagging){store_new_memory(disk), g_ptr_array_new_with_free_func(change_free)};
     return store_new(&backend, lagging);

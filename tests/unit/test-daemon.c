@@ -19,6 +19,7 @@ typedef struct {
     Store *store;
     GString *story;
     gboolean can_commit;
+    gboolean stops_late;    // not before the store was told to forget what was committed
     Connection *connection; // whose authority is gone when it is to be read again, or NULL
 } Core;
 
@@ -44,7 +45,8 @@ static gboolean core_reload(gpointer data, GError **error)
     Core *core = data;
     g_string_append(core->story, "reloaded ");
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "kme.crt: no such file");
-    raise(SIGTERM);
+    if (!core->stops_late)
+        raise(SIGTERM);
     return FALSE;
 }
 
@@ -94,12 +96,22 @@ static gboolean disk_commit(gpointer backend, const StoreChange *changes, gsize 
     return FALSE;
 }
 
+static gboolean disk_forget(gpointer backend, GError **error)
+{
+    Core *core = backend;
+    if (core->stops_late && strstr(core->story->str, "connected ")) {
+        g_string_append(core->story, "forgot ");
+        raise(SIGTERM);
+    }
+    return TRUE;
+}
+
 static void disk_free(gpointer backend)
 {
     // The test owns the core.
 }
 
-static const StoreBackend disk = {.commit = disk_commit, .free = disk_free};
+static const StoreBackend disk = {.commit = disk_commit, .forget = disk_forget, .free = disk_free};
 
 // The shell says "ready ID" on standard output, where this program speaks TAP.
 static gboolean run_quietly(const DaemonSetup *setup, GError **error)
@@ -116,29 +128,36 @@ static gboolean run_quietly(const DaemonSetup *setup, GError **error)
 }
 
 // What became of it, and why it ended.
-static char *run(gboolean can_commit, gboolean loses_authority, GError **error)
+static char *run_core(Core *core, gboolean loses_authority, GError **error)
 {
     g_autoptr(EventBase) base = event_base_new();
     g_autoptr(LiveBroker) broker = live_broker_new();
     Connection connection = live_broker_connection(broker, "vienna");
     g_autoptr(Outbox) outbox = outbox_new("vienna", 1);
-    Core core = {.outbox = outbox, .story = g_string_new(NULL), .can_commit = can_commit};
-    core.connection = loses_authority ? &connection : NULL;
-    g_autoptr(Store) store = core.store = store_new(&disk, &core);
+    core->outbox = outbox;
+    core->story = g_string_new(NULL);
+    core->connection = loses_authority ? &connection : NULL;
+    g_autoptr(Store) store = core->store = store_new(&disk, core);
     DaemonSetup setup = {
         .id = "vienna",
         .role = ROLE_AGENT,
         .connection = &connection,
         .core_ops = loses_authority ? &authenticated_ops : &core_ops,
-        .core = &core,
+        .core = core,
         .committed = core_committed,
         .reload = core_reload,
-        .server = &core,
+        .server = core,
         .store = store,
         .base = base,
     };
-    g_string_append(core.story, run_quietly(&setup, error) ? "stopped" : "failed");
-    return g_string_free(core.story, FALSE);
+    g_string_append(core->story, run_quietly(&setup, error) ? "stopped" : "failed");
+    return g_string_free(core->story, FALSE);
+}
+
+static char *run(gboolean can_commit, gboolean loses_authority, GError **error)
+{
+    Core core = {.can_commit = can_commit};
+    return run_core(&core, loses_authority, error);
 }
 
 static void test_commits_before_it_publishes(void)
@@ -147,6 +166,17 @@ static void test_commits_before_it_publishes(void)
     g_autofree char *story = run(TRUE, FALSE, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(story, ==, "connected committed received reloaded stopped");
+}
+
+// Nobody else wakes it.
+static void test_forgets_when_it_is_calm(void)
+{
+    Core core = {.can_commit = TRUE, .stops_late = TRUE};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *story = run_core(&core, FALSE, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(strstr(story, "connected "));
+    g_assert_true(g_str_has_suffix(story, "forgot stopped"));
 }
 
 static void test_ends_where_it_cannot_commit(void)
@@ -190,6 +220,7 @@ int main(int argc, char **argv)
     daemon_init("test-daemon");
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/daemon/commits-before-it-publishes", test_commits_before_it_publishes);
+    g_test_add_func("/daemon/forgets-when-it-is-calm", test_forgets_when_it_is_calm);
     g_test_add_func("/daemon/ends-where-it-cannot-commit", test_ends_where_it_cannot_commit);
     g_test_add_func("/daemon/reloads-all-or-nothing", test_reloads_all_or_nothing);
     g_test_add_func("/daemon/time-goes-on", test_time_goes_on);

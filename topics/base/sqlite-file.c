@@ -324,6 +324,15 @@ static gboolean prepare(const SqliteFile *file, const char *owner, GError **erro
            check_owner(file, owner, error);
 }
 
+// Its row says first whether something was in its way, which nothing of another process can be.
+gboolean sqlite_file_empty_journal(const SqliteFile *file, GError **error)
+{
+    g_autofree char *is_busy = query(file, "PRAGMA wal_checkpoint(TRUNCATE)", error);
+    if (!is_busy)
+        return FALSE;
+    return strcmp(is_busy, "0") == 0 ? TRUE : sqlite_file_fail(file, SQLITE_BUSY, error);
+}
+
 SqliteFile *sqlite_file_open(const char *path, const char *owner, GError **error)
 {
     if (!find_or_create_file(path, owner, error))

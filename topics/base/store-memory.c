@@ -67,6 +67,6 @@ static void memory_free(gpointer backend)
 
 Store *store_new_memory(StoreDisk *disk)
 {
-    static const StoreBackend backend = {memory_load, memory_commit, memory_free};
+    static const StoreBackend backend = {memory_load, memory_commit, NULL, memory_free};
     return store_new(&backend, disk);
 }

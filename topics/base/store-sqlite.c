@@ -282,6 +282,11 @@ static gboolean sqlite_commit(gpointer backend, const StoreChange *changes, gsiz
     return FALSE;
 }
 
+static gboolean sqlite_forget(gpointer backend, GError **error)
+{
+    return sqlite_file_empty_journal(((const Disk *)backend)->file, error);
+}
+
 static void sqlite_free(gpointer backend)
 {
     Disk *disk = backend;
@@ -294,7 +299,7 @@ static void sqlite_free(gpointer backend)
 
 Store *store_open_sqlite(const char *path, const char *owner, StoreSync sync, GError **error)
 {
-    static const StoreBackend backend = {sqlite_load, sqlite_commit, sqlite_free};
+    static const StoreBackend backend = {sqlite_load, sqlite_commit, sqlite_forget, sqlite_free};
     g_autoptr(SqliteFile) file = sqlite_file_open(path, owner, error);
     if (!file ||
         (sync == STORE_SYNC_OFF && !sqlite_file_run(file, "PRAGMA synchronous = OFF", error)))

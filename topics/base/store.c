@@ -144,3 +144,8 @@ gboolean store_is_dirty(const Store *store)
 {
     return store->order->len > 0;
 }
+
+gboolean store_forget(Store *store, GError **error)
+{
+    return !store->backend->forget || store->backend->forget(store->backend_data, error);
+}

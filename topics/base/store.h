@@ -38,6 +38,8 @@ typedef struct {
     // Makes all changes durable, or none.
     gboolean (*commit)(gpointer backend, const StoreChange *changes, gsize n_changes,
                        GError **error);
+    // Keeps nothing of what was replaced or deleted. NULL: it never does.
+    gboolean (*forget)(gpointer backend, GError **error);
     void (*free)(gpointer backend);
 } StoreBackend;
 
@@ -66,6 +68,11 @@ gboolean store_commit(Store *store, GError **error);
 
 // Whether anything waits for a commit.
 gboolean store_is_dirty(const Store *store);
+
+// A backend may keep what commits have replaced or deleted, so as to write less, until this is
+// called: then its files no longer hold it. It takes as long as some commits, so the caller chooses
+// when. On failure some may still be there, and nothing else has changed.
+gboolean store_forget(Store *store, GError **error);
 
 // A store in memory. The disk stands for the disk: it holds what was committed, outlives the
 // store, and can be given to another one, as a restarted process finds its file again.

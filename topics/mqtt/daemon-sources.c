@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a daemon gives its core: time, and random bytes.
+// What a daemon gives its core: time, and random bytes; and the loop that it runs on.
 
 #include "topics/mqtt/daemon.h"
 
+#include <event2/event.h>
 #include <openssl/rand.h>
 
 gint64 daemon_now_us(void)
@@ -30,4 +31,15 @@ const Random *daemon_random(void)
 {
     static const Random random = {.fill = fill_random};
     return &random;
+}
+
+struct event_base *daemon_base_new(void)
+{
+    struct event_config *config = event_config_new();
+    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (!base)
+        g_error("no event loop");
+    return base;
 }

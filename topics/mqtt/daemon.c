@@ -5,6 +5,7 @@
 #include "topics/base/log.h"
 #include "topics/mqtt/chronicle.h"
 #include "topics/mqtt/credentials-file.h"
+#include "topics/mqtt/journal.h"
 #include "topics/mqtt/privilege.h"
 
 #include <signal.h>
@@ -36,6 +37,7 @@ typedef struct {
     Authentication *authentication; // NULL: without
     Exporter *exporter;             // NULL: there is none
     gint64 measured_us;             // when it was last said what is counted
+    Journal journal;
     struct event *timer;
     struct event *on_int;
     struct event *on_term;
@@ -269,7 +271,9 @@ static gboolean daemon_pass(Daemon *self, GError **error)
 {
     const DaemonSetup *setup = self->setup;
     gint64 now_us = daemon_now_us();
-    gint64 delay_us = CLAMP(setup->core_ops->tick(setup->core, now_us) - now_us, 0, METRICS_US);
+    gint64 due_us = setup->core_ops->tick(setup->core, now_us);
+    due_us = MIN(due_us, journal_note(&self->journal, now_us));
+    gint64 delay_us = CLAMP(due_us - now_us, 0, METRICS_US);
     event_add(self->timer, &(struct timeval){delay_us / G_USEC_PER_SEC, delay_us % G_USEC_PER_SEC});
     if (setup->store && !store_commit(setup->store, error)) {
         g_prefix_error(error, "cannot make the state of %s durable: ", setup->id);
@@ -281,6 +285,7 @@ static gboolean daemon_pass(Daemon *self, GError **error)
     outbox_flush(setup->core_ops->outbox(setup->core), now_us, send_publish, self);
     if (session_is_connected(self->session))
         log_drops(self, now_us);
+    journal_tidy(&self->journal, now_us);
     return TRUE;
 }
 
@@ -292,17 +297,6 @@ static gboolean daemon_export(Daemon *self, GError **error)
         return TRUE;
     self->exporter = exporter_new(self->setup->base, settings, &ops, self, error);
     return self->exporter != NULL;
-}
-
-struct event_base *daemon_base_new(void)
-{
-    struct event_config *config = event_config_new();
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
-    struct event_base *base = event_base_new_with_config(config);
-    event_config_free(config);
-    if (!base)
-        g_error("no event loop");
-    return base;
 }
 
 // Waits for what comes first, and takes with it what came meanwhile: the more one commit covers,
@@ -334,6 +328,7 @@ static gboolean daemon_loop(Daemon *self, GError **error)
 static void daemon_start(Daemon *self, const DaemonSetup *setup)
 {
     self->setup = setup;
+    self->journal = journal_of(setup->store, setup->id, daemon_now_us());
     self->refusals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     self->timer = evtimer_new(setup->base, on_timer, self);
     self->on_int = evsignal_new(setup->base, SIGINT, on_signal, self);
