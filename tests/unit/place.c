@@ -4,6 +4,7 @@
 
 #include "tests/unit/scratch.h"
 
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +68,22 @@ GBytes *place_bytes(const Place *place)
     g_file_get_contents(place->path, &bytes, &n_bytes, &error);
     g_assert_no_error(error);
     return g_bytes_new_take(bytes, n_bytes);
+}
+
+void place_make_first_format(const Place *place, const char *table)
+{
+    sqlite3 *db = NULL;
+    char *sql = sqlite3_mprintf(
+        "CREATE TABLE old (key BLOB PRIMARY KEY, value BLOB NOT NULL, digest BLOB NOT NULL)"
+        " STRICT, WITHOUT ROWID;"
+        "INSERT INTO old SELECT key, value, digest FROM \"%w\";"
+        "DROP TABLE \"%w\"; ALTER TABLE old RENAME TO \"%w\";"
+        "PRAGMA user_version = 1; VACUUM",
+        table, table, table);
+    g_assert_cmpint(sqlite3_open(place->path, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(db);
+    sqlite3_free(sql);
 }
 
 int place_in_child(void (*fn)(const Place *place), const Place *place)

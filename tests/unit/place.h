@@ -25,5 +25,9 @@ void place_commit(Store *store);
 char *place_contents(const Place *place, const char *table);
 GBytes *place_bytes(const Place *place);
 
+// Has one of its tables, and all of it, as the first version of the format had them, and nothing
+// else in the file.
+void place_make_first_format(const Place *place, const char *table);
+
 // In a process of its own, which may give up privileges, change limits, or end: its exit status.
 int place_in_child(void (*fn)(const Place *place), const Place *place);

@@ -159,13 +159,9 @@ static void test_the_first_format(Place *place, gconstpointer data)
 {
     put_and_commit(place, "b", "1");
     put_and_commit(place, "a", "2");
-    change_file(place,
-                "CREATE TABLE old (key BLOB PRIMARY KEY, value BLOB NOT NULL, digest BLOB NOT "
-                "NULL) STRICT, WITHOUT ROWID;"
-                "INSERT INTO old SELECT key, value, digest FROM things;"
-                "DROP TABLE things; ALTER TABLE old RENAME TO things;"
-                "CREATE TABLE none (key BLOB PRIMARY KEY, value BLOB NOT NULL, digest BLOB "
-                "NOT NULL) STRICT, WITHOUT ROWID; PRAGMA user_version = 1");
+    place_make_first_format(place, "things");
+    change_file(place, "CREATE TABLE none (key BLOB PRIMARY KEY, value BLOB NOT NULL, digest BLOB "
+                       "NOT NULL) STRICT, WITHOUT ROWID");
     g_autofree char *before = place_contents(place, "things");
     g_assert_cmpstr(before, ==, "a=2 b=1 ");
     put_and_commit(place, "b", "3");
@@ -200,6 +196,58 @@ static void test_what_is_not_ours_is_refused(Place *place, gconstpointer data)
     assert_refused(place, "another program (application ID 7)");
     change_file(place, "PRAGMA application_id = 0");
     assert_refused(place, "another program");
+}
+
+static GBytes *bytes_of(const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    char *bytes = NULL;
+    gsize n_bytes = 0;
+    g_file_get_contents(path, &bytes, &n_bytes, &error);
+    g_assert_no_error(error);
+    return g_bytes_new_take(bytes, n_bytes);
+}
+
+// Another's store may be of a version that this one would bring to its own.
+static void test_what_is_refused_keeps_its_format(Place *place, gconstpointer data)
+{
+    put_and_commit(place, "a", "1");
+    place_make_first_format(place, "things");
+    change_file(place, "UPDATE \"store-owner\" SET owner = 'agent graz'");
+    assert_refused(place, "belongs to agent graz, not to agent vienna");
+}
+
+static void copy_file(const char *from, const char *suffix, const char *to)
+{
+    g_autofree char *source = g_strconcat(from, suffix, NULL);
+    g_autofree char *target = g_strconcat(to, suffix, NULL);
+    g_autoptr(GBytes) bytes = bytes_of(source);
+    g_assert_cmpuint(g_bytes_get_size(bytes), >, 0);
+    g_assert_true(g_file_set_contents(target, g_bytes_get_data(bytes, NULL),
+                                      (gssize)g_bytes_get_size(bytes), NULL));
+}
+
+// One whose daemon was killed has more in its journal.
+static void test_what_is_refused_keeps_its_journal(Place *place, gconstpointer data)
+{
+    Place killed = {place->dir, g_build_filename(place->dir, "killed.db", NULL)};
+    g_autofree char *journal = g_strconcat(killed.path, "-wal", NULL);
+    Store *store = place_open(place);
+    place_put(store, "things", "a", "1");
+    place_commit(store);
+    copy_file(place->path, "", killed.path);
+    copy_file(place->path, "-wal", killed.path);
+    store_free(store);
+    g_autoptr(GBytes) before = place_bytes(&killed), left = bytes_of(journal);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(store_open_sqlite(killed.path, "agent graz", STORE_SYNC_FULL, &error));
+    g_assert_nonnull(strstr(error->message, "belongs to agent vienna, not to agent graz"));
+    g_autoptr(GBytes) after = place_bytes(&killed), kept = bytes_of(journal);
+    g_assert_true(g_bytes_equal(before, after));
+    g_assert_true(g_bytes_equal(left, kept));
+    g_autofree char *things = place_contents(&killed, "things");
+    g_assert_cmpstr(things, ==, "a=1 ");
+    g_free(killed.path);
 }
 
 static void test_a_missing_directory(Place *place, gconstpointer data)
@@ -270,6 +318,8 @@ int main(int argc, char **argv)
     ADD("the-first-format", test_the_first_format);
     ADD("a-lost-file-is-not-begun-afresh", test_a_lost_file_is_not_begun_afresh);
     ADD("what-is-not-ours-is-refused", test_what_is_not_ours_is_refused);
+    ADD("what-is-refused-keeps-its-format", test_what_is_refused_keeps_its_format);
+    ADD("what-is-refused-keeps-its-journal", test_what_is_refused_keeps_its_journal);
     ADD("a-missing-directory", test_a_missing_directory);
     ADD("a-read-only-file", test_a_read_only_file);
     ADD("a-read-only-directory", test_a_read_only_directory);

@@ -11,8 +11,9 @@
 // "qkdf", in the header of every file of ours.
 #define APPLICATION_ID "1902863462"
 
-// Step i brings a file from version i to i + 1. Steps are only ever added. The names of a core's
-// tables are [a-z_]+, so that none can meet the owner's.
+// Step i brings a file from version i to i + 1. Steps are only ever added, and say what they make
+// in full, whatever a table of records looks like by now. The names of a core's tables are [a-z_]+,
+// so that none can meet the owner's.
 static const struct Migration {
     const char *sql;
     gboolean is_query; // for the SQL that it takes
@@ -22,7 +23,8 @@ static const struct Migration {
      FALSE},
     // Records were kept in the order of their keys.
     {"SELECT group_concat(format('"
-     "CREATE TABLE \"new %w\" " SQLITE_FILE_COLUMNS ";"
+     "CREATE TABLE \"new %w\" (id INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL,"
+     " digest BLOB NOT NULL) STRICT;"
      "INSERT INTO \"new %w\" (key, value, digest)"
      " SELECT key, value, digest FROM \"%w\" ORDER BY key;"
      "DROP TABLE \"%w\"; ALTER TABLE \"new %w\" RENAME TO \"%w\";', name, name, name, name, name, "
@@ -296,8 +298,6 @@ static gboolean take_over(const SqliteFile *file, GError **error)
 {
     if (sqlite3_db_readonly(file->db, "main") == 1)
         return sqlite_file_fail(file, SQLITE_READONLY, error);
-    if (g_chmod(file->path, 0600) != 0)
-        return fail_system(file->path, "cannot be made private", "check who owns the file", error);
     return sqlite_file_run(
         file,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA secure_delete = ON;"
@@ -305,6 +305,12 @@ static gboolean take_over(const SqliteFile *file, GError **error)
         "PRAGMA wal_autocheckpoint = " JOURNAL_PAGES ";"
         "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
         error);
+}
+
+static gboolean make_private(const SqliteFile *file, GError **error)
+{
+    return g_chmod(file->path, 0600) == 0 ||
+           fail_system(file->path, "cannot be made private", "check who owns the file", error);
 }
 
 static gboolean start_journal(const SqliteFile *file, GError **error)
@@ -315,13 +321,20 @@ static gboolean start_journal(const SqliteFile *file, GError **error)
     return strcmp(mode, "wal") == 0 ? TRUE : sqlite_file_fail(file, SQLITE_IOERR, error);
 }
 
+// What is refused stays as it is: its owner may run a version before this one.
 static gboolean prepare(const SqliteFile *file, const char *owner, GError **error)
 {
     guint64 version = 0;
     return take_over(file, error) && check_origin(file, error) &&
            check_version(file, &version, error) && check_pages(file, error) &&
-           start_journal(file, error) && migrate(file, version, error) &&
-           check_owner(file, owner, error);
+           check_owner(file, owner, error) && make_private(file, error) &&
+           start_journal(file, error) && migrate(file, version, error);
+}
+
+// While it is held, closing the file does not move what is in its journal.
+static void hold_journal(const SqliteFile *file, gboolean is_held)
+{
+    sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_held, NULL);
 }
 
 // Its row says first whether something was in its way, which nothing of another process can be.
@@ -338,5 +351,12 @@ SqliteFile *sqlite_file_open(const char *path, const char *owner, GError **error
     if (!find_or_create_file(path, owner, error))
         return NULL;
     g_autoptr(SqliteFile) file = open_under_name(path, path, error);
-    return file && prepare(file, owner, error) ? g_steal_pointer(&file) : NULL;
+    if (!file)
+        return NULL;
+    g_autofree char *journal = g_strconcat(path, "-wal", NULL);
+    hold_journal(file, g_file_test(journal, G_FILE_TEST_EXISTS));
+    if (!prepare(file, owner, error))
+        return NULL;
+    hold_journal(file, FALSE);
+    return g_steal_pointer(&file);
 }
