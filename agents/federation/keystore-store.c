@@ -101,6 +101,7 @@ GBytes *key_bundle_pack(gpointer data)
 typedef struct {
     KeyStore *keys;
     GPtrArray *loaded;   // Key
+    GHashTable *ids;     // of these
     GHashTable *granted; // names of bundles
 } Unsorted;
 
@@ -145,9 +146,23 @@ static Key *key_new_alone(const char *name, const KeyState *whole)
     return key;
 }
 
-static void take_bundle(Unsorted *unsorted, const char *name, const KeyState *state,
+// A key that another record has, too, would be handed out twice.
+static void take_key(RecordLoading *loading, KeyBundle *bundle, Key *key)
+{
+    const Unsorted *unsorted = loading->core;
+    if (!g_hash_table_add(unsorted->ids, key->id)) {
+        record_fail(loading, "key", key->id, "is there twice");
+        key_free(key);
+        return;
+    }
+    key_bundle_add(bundle, key);
+    g_ptr_array_add(unsorted->loaded, key);
+}
+
+static void take_bundle(RecordLoading *loading, const char *name, const KeyState *state,
                         const Secret *bytes)
 {
+    const Unsorted *unsorted = loading->core;
     gboolean is_alone = state->n_members == 0;
     gsize n = MAX(state->n_members, 1), n_key_bytes = bytes->n_bytes / n;
     KeyBundle *bundle = key_bundle_new(unsorted->keys, name, is_alone);
@@ -157,8 +172,7 @@ static void take_bundle(Unsorted *unsorted, const char *name, const KeyState *st
         key->key = secret_new_copy(bytes->data + i * n_key_bytes, n_key_bytes);
         if (bundle->is_granted)
             key->state->ready = TRUE;
-        key_bundle_add(bundle, key);
-        g_ptr_array_add(unsorted->loaded, key);
+        take_key(loading, bundle, key);
     }
 }
 
@@ -183,7 +197,7 @@ static void load_bundle(gpointer data, GBytes *key, GBytes *value)
     KeyState *state = record_unpack(&agent__state__key__descriptor, value);
     g_autoptr(Secret) bytes = unseal_record(unsorted, name, state);
     if (bytes)
-        take_bundle(unsorted, name, state, bytes);
+        take_bundle(loading, name, state, bytes);
     else
         record_fail(loading, "key", name,
                     "is damaged, or sealed with another master key: give the one that belongs to "
@@ -196,6 +210,16 @@ static void load_granted(gpointer data, GBytes *key, GBytes *value)
     const RecordLoading *loading = data;
     const Unsorted *unsorted = loading->core;
     g_hash_table_add(unsorted->granted, record_name(key));
+}
+
+// One of no keys would grant those that come to have its name.
+static void check_granted(gpointer data, GBytes *key, GBytes *value)
+{
+    RecordLoading *loading = data;
+    const Unsorted *unsorted = loading->core;
+    g_autofree char *name = record_name(key);
+    if (!g_hash_table_contains(unsorted->keys->bundles, name))
+        record_fail(loading, "grant of keys", name, "is damaged: there are no such keys");
 }
 
 // Oldest first, as they were before: by expiry, then by their place in the request.
@@ -212,9 +236,11 @@ gboolean keystore_load(KeyStore *keys, GError **error)
 {
     g_autoptr(GPtrArray) loaded = g_ptr_array_new();
     g_autoptr(GHashTable) granted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Unsorted unsorted = {keys, loaded, granted};
+    g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+    Unsorted unsorted = {keys, loaded, ids, granted};
     gboolean ok = record_load(keys->store, "granted", load_granted, &unsorted, error) &&
-                  record_load(keys->store, "key", load_bundle, &unsorted, error);
+                  record_load(keys->store, "key", load_bundle, &unsorted, error) &&
+                  record_load(keys->store, "granted", check_granted, &unsorted, error);
     g_ptr_array_sort(loaded, compare_age);
     for (guint i = 0; i < loaded->len; i++)
         key_insert(keys, loaded->pdata[i]);

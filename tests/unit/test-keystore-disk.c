@@ -3,6 +3,7 @@
 // What keys and ledgers leave in the files of a store, and that they find what a version before
 // has left there.
 
+#include "agents/federation/ledger.h"
 #include "agents/federation/seal.h"
 #include "agents/federation/state.pb-c.h"
 #include "tests/unit/keystore-fixture.h"
@@ -165,6 +166,111 @@ static void test_a_key_that_left_its_record_is_gone(Fixture *fixture, gconstpoin
     g_assert_cmpuint(n_on_disk(fixture, rest), ==, 1);
 }
 
+typedef struct {
+    GBytes *key, *value;
+} Record;
+
+static void copy_record(gpointer data, GBytes *key, GBytes *value)
+{
+    *(Record *)data = (Record){g_bytes_ref(key), g_bytes_ref(value)};
+}
+
+static void assert_refused(Fixture *fixture, const char *what)
+{
+    g_autoptr(GError) error = NULL;
+    place_commit(fixture->store);
+    close_store(fixture);
+    fixture->store = place_open(&fixture->place);
+    g_assert_null(keystore_open(fixture->store, fixture->master_key, &fixture->random, &error));
+    g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
+    g_assert_nonnull(strstr(error->message, what));
+}
+
+// Alone in a record, and beside another in one of the longer name.
+static void test_a_key_in_two_records(Fixture *fixture, gconstpointer data)
+{
+    Record alone = {NULL, NULL};
+    add(fixture, REQUEST, 1);
+    g_assert_true(store_load(fixture->store, "key", copy_record, &alone, NULL));
+    take(fixture, 1);
+    add(fixture, REQUEST, 2);
+    store_put(fixture->store, "key", alone.key, alone.value);
+    assert_refused(fixture, "': is there twice");
+    g_bytes_unref(alone.key);
+    g_bytes_unref(alone.value);
+}
+
+static void test_a_grant_of_nothing(Fixture *fixture, gconstpointer data)
+{
+    add(fixture, REQUEST, 2);
+    place_put(fixture->store, "granted", "1b006752-be62-5a52-9a98-02705469c0ff+", "");
+    assert_refused(fixture, "grant of keys '1b006752-be62-5a52-9a98-02705469c0ff+': is damaged: "
+                            "there are no such keys");
+}
+
+static Ledger *open_ledger(const Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    Ledger *ledger =
+        ledger_open("graz-vienna", fixture->store, fixture->master_key, &fixture->random, &error);
+    g_assert_no_error(error);
+    return ledger;
+}
+
+static void spend(Ledger *ledger, guint64 slot)
+{
+    g_assert_cmpint(ledger_reserve(ledger, (Slots){slot, 1}), ==, STATUS_OK);
+    g_autoptr(Secret) bytes = ledger_spend(ledger, (Slots){slot, 1});
+    g_assert_cmpuint(bytes->data[0], ==, slot + 1);
+}
+
+static void fill_and_spend_first(const Fixture *fixture)
+{
+    g_autoptr(Ledger) ledger = open_ledger(fixture);
+    g_autoptr(Secret) block = secret_new(8 * SLOT_BYTES);
+    for (gsize i = 0; i < block->n_bytes; i++)
+        block->data[i] = (guint8)(i / SLOT_BYTES + 1);
+    ledger_append(ledger, "a", block);
+    ledger_set_open_end(ledger, 8);
+    spend(ledger, 0);
+    place_commit(fixture->store);
+}
+
+static void spend_second(const Fixture *fixture)
+{
+    g_autoptr(Ledger) ledger = open_ledger(fixture);
+    g_assert_cmpint(ledger_reserve(ledger, (Slots){0, 1}), ==, STATUS_SLOT_USED);
+    spend(ledger, 1);
+    place_commit(fixture->store);
+}
+
+// Which had each key in a record of its own, in the order of their names. What it held is there
+// once, and not also where it was.
+static void test_a_store_of_the_first_format(Fixture *fixture, gconstpointer data)
+{
+    static const char *const tables[] = {"key", "granted", "ledger", "block"};
+    add(fixture, REQUEST, 1);
+    add(fixture, ANOTHER, 1);
+    fill_and_spend_first(fixture);
+    g_autoptr(GBytes) sealed = sealed_keys(fixture);
+    close_store(fixture);
+    for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
+        place_make_first_format(&fixture->place, tables[i]);
+    g_assert_cmpuint(n_on_disk(fixture, sealed), ==, 1);
+    open_store(fixture);
+    forget(fixture);
+    g_assert_cmpuint(n_on_disk(fixture, sealed), ==, 1);
+    spend_second(fixture);
+    take(fixture, 1);
+    take(fixture, 1);
+    add(fixture, REQUEST, 3);
+    forget(fixture);
+    g_assert_cmpuint(n_on_disk(fixture, sealed), ==, 0);
+    close_store(fixture);
+    open_store(fixture);
+    take(fixture, 3);
+}
+
 #define ADD(name, fn) g_test_add("/keystore-disk/" name, Fixture, NULL, set_up, fn, tear_down)
 
 int main(int argc, char **argv)
@@ -172,5 +278,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("a-key-that-was-taken-is-gone", test_a_key_that_was_taken_is_gone);
     ADD("a-key-that-left-its-record-is-gone", test_a_key_that_left_its_record_is_gone);
+    ADD("a-key-in-two-records", test_a_key_in_two_records);
+    ADD("a-grant-of-nothing", test_a_grant_of_nothing);
+    ADD("a-store-of-the-first-format", test_a_store_of_the_first_format);
     return g_test_run();
 }
