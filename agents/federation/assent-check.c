@@ -91,6 +91,17 @@ static gboolean has_left(const Agent *agent, const Assent *agreement, const Wire
            (n_bits <= terms->quota_bits && used <= terms->quota_bits - n_bits);
 }
 
+static char *explain_period(const Assent *agreement, const WireOrder *order)
+{
+    if (agreement->wire->terms->quota_bits == 0)
+        return g_strdup_printf("the order counts in period %" G_GUINT64_FORMAT
+                               " of a quota; agreement %s has none, expected period 0",
+                               order->period, agreement->id);
+    return g_strdup_printf("the order counts in period %" G_GUINT64_FORMAT
+                           " of the quota of agreement %s, which is over, or not yet",
+                           order->period, agreement->id);
+}
+
 static char *check_agreement(const Agent *agent, const WireOrder *order, Status *ret_status)
 {
     const Assent *agreement = find(agent, order);
@@ -110,10 +121,7 @@ static char *check_agreement(const Agent *agent, const WireOrder *order, Status 
         return say(STATUS_NO_AGREEMENT, ret_status,
                    g_strdup_printf("agreement %s does not cover %s", agreement->id, names));
     if (!has_good_period(agent, agreement->wire->terms, order))
-        return say(STATUS_QUOTA_USED, ret_status,
-                   g_strdup_printf("the order counts in period %" G_GUINT64_FORMAT
-                                   " of the quota of agreement %s, which is over, or not yet",
-                                   order->period, agreement->id));
+        return say(STATUS_QUOTA_USED, ret_status, explain_period(agreement, order));
     if (!has_left(agent, agreement, order))
         return say(
             STATUS_QUOTA_USED, ret_status,

@@ -31,8 +31,8 @@ static void tell(Stage *stage, KindId kind, const ProtobufCMessage *message)
     world_run(stage->world, G_TIME_SPAN_SECOND);
 }
 
-// How beta answers a changed order, under a request that nobody made.
-static Status answer_to(Stage *stage, const WireOrder *changed, guint number)
+// How beta answers a changed order, under a request that nobody made; NULL: not at all.
+static const WireOutcome *outcome_of(Stage *stage, const WireOrder *changed, guint number)
 {
     WireOrder order = *changed;
     g_autofree char *id = g_strdup_printf("01234567-89ab-4cde-8f01-%012u", number);
@@ -43,9 +43,15 @@ static Status answer_to(Stage *stage, const WireOrder *changed, guint number)
         const Seen *seen = stage->seen->pdata[i];
         const WireOutcome *outcome = (const WireOutcome *)seen->frame->messages[0];
         if (seen->kind == KIND_OUTCOME && strcmp(outcome->request, id) == 0)
-            return (Status)outcome->status;
+            return outcome;
     }
-    return STATUS_EXPIRED;
+    return NULL;
+}
+
+static Status answer_to(Stage *stage, const WireOrder *changed, guint number)
+{
+    const WireOutcome *outcome = outcome_of(stage, changed, number);
+    return outcome ? (Status)outcome->status : STATUS_EXPIRED;
 }
 
 typedef struct {
