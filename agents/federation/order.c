@@ -126,6 +126,15 @@ static void order_abandon(Agent *agent, Order *order)
     order_give_up(agent, order);
 }
 
+// Nobody will do more of it, or hears of it again but that it is void.
+static void order_void(Agent *agent, Order *order)
+{
+    if (order->state == ORDER_WORKING)
+        order_abandon(agent, order);
+    g_ptr_array_set_size(order->sent, 0);
+    order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
+}
+
 // Everything that waits for nobody is done and said at once; the rest when all relay values are
 // here.
 static void order_proceed(Agent *agent, Order *order)
@@ -224,6 +233,18 @@ static void order_start(Agent *agent, const char *id, const WireOrder *wire)
     start_relays(agent, order);
 }
 
+// The platform tries again when it has given up what it tried before, and its release may be under
+// way or lost: what these hold of slots, room and quotas is this attempt's to have.
+static void void_earlier_attempts(Agent *agent, const WireOrder *wire)
+{
+    for (guint attempt = 0; attempt < MIN(wire->attempt, ORDER_ATTEMPTS_MAX); attempt++) {
+        g_autofree char *id = order_name(wire->request, attempt);
+        Order *order = g_hash_table_lookup(agent->orders, id);
+        if (order && order->state == ORDER_WORKING)
+            order_void(agent, order);
+    }
+}
+
 // What is not covered is nobody's mistake in the path: it is counted and told by itself.
 static char *find_fault(Agent *agent, const WireOrder *wire, Status *ret_status)
 {
@@ -249,6 +270,7 @@ void order_on_order(gpointer data, const Sender *sender, gconstpointer message)
     g_autofree char *id = order_name(wire->request, wire->attempt);
     Order *order = g_hash_table_lookup(agent->orders, id);
     Status status = STATUS_OK;
+    void_earlier_attempts(agent, wire);
     g_autofree char *fault = order ? NULL : find_fault(agent, wire, &status);
     if (fault)
         send_outcome(agent, wire->request, wire->attempt, status, fault);
@@ -287,14 +309,11 @@ void order_on_relay(gpointer data, const Sender *sender, gconstpointer message)
 static gboolean void_attempt(Agent *agent, const WireRelease *release, const char *id)
 {
     Order *order = g_hash_table_lookup(agent->orders, id);
-    if (order && order->state == ORDER_WORKING)
-        order_abandon(agent, order);
-    keystore_void(agent->keys, release->request, release->attempt);
-    usage_void(agent, release->request, release->attempt);
     if (!order)
         order = order_new(agent, id, ORDER_VOIDED);
-    g_ptr_array_set_size(order->sent, 0);
-    order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
+    order_void(agent, order);
+    keystore_void(agent->keys, release->request, release->attempt);
+    usage_void(agent, release->request, release->attempt);
     order_forget_early(agent, id);
     return order->is_used;
 }

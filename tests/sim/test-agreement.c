@@ -248,7 +248,9 @@ static void test_no_period_without_a_quota(void)
     Lie lie = lie_new();
     g_assert_cmpuint(lie.order->period, ==, 0);
     lie.order->period = 1;
-    g_assert_cmpint(answer_to(lie.stage, lie.order, 1), ==, STATUS_QUOTA_USED);
+    const WireOutcome *outcome = outcome_of(lie.stage, lie.order, 1);
+    g_assert_cmpint((Status)outcome->status, ==, STATUS_QUOTA_USED);
+    g_assert_nonnull(strstr(outcome->text, " has none, expected period 0"));
     lie_clear(&lie);
 }
 
@@ -309,6 +311,40 @@ static void test_used_by_who_gave_up(void)
     g_assert_null(order_to(stage, "beta"));
 }
 
+static gboolean loses_one_release(Stage *stage, const BrokerLeg *leg)
+{
+    gboolean is_lost =
+        leg->kind == KIND_RELEASE && stage->data && strcmp(leg->to, stage->data) == 0;
+    if (is_lost)
+        stage->data = NULL;
+    return is_lost;
+}
+
+static FaultyFate fails_once(Stage *stage, const char *agent, FaultyCall call, const char *subject,
+                             const char *block_id)
+{
+    gboolean is_first =
+        strcmp(agent, "beta") == 0 && call == FAULTY_RELAY && stage->n_tampered++ == 0;
+    return is_first ? FAULTY_FAIL : FAULTY_NOTHING;
+}
+
+// Beta fails, and delta, which holds its part of the quota for it, is not told that the attempt is
+// over: the next one, by way of gamma, has it all the same.
+static void test_held_by_an_earlier_attempt(void)
+{
+    Network *network = network_diamond();
+    network->federation.terms.quota_bits = 512;
+    g_autoptr(Stage) stage = stage_new(network);
+    stage->loses = loses_one_release;
+    stage->data = (gpointer) "delta";
+    stage->driver_fate = fails_once;
+    const Ask *ask = stage_ask(stage, "sae-a", "sae-d", 1, 256);
+    g_assert_cmpuint(stage_await_grant(stage, ask)->attempts, ==, 2);
+    g_assert_null(stage->data);
+    world_run(stage->world, G_TIME_SPAN_SECOND);
+    stage_assert_delivered(stage, ask);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -322,5 +358,6 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/no-period-without-a-quota", test_no_period_without_a_quota);
     g_test_add_func("/agreement/both-count-the-same", test_both_count_the_same);
     g_test_add_func("/agreement/used-by-who-gave-up", test_used_by_who_gave_up);
+    g_test_add_func("/agreement/held-by-an-earlier-attempt", test_held_by_an_earlier_attempt);
     return g_test_run();
 }
