@@ -4,6 +4,7 @@
 
 #include "agents/kme/etsi014.h"
 #include "agents/kme/tls.h"
+#include "topics/base/log.h"
 
 #include <errno.h>
 #include <event2/bufferevent_ssl.h>
@@ -11,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/resource.h>
 
 // How long a connection may lie idle, or a handshake, request or answer make no progress.
 #define IDLE_S 60
@@ -26,16 +28,27 @@
 
 #define BACKLOG 128
 
+// What the rest of the process opens besides connections: store, bus, metrics.
+#define OTHER_DESCRIPTORS 256
+
 // libevent answers a method that is not among these with 501; these reach us and get 404 or 405.
 #define METHODS                                                                                    \
     (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |     \
      EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH)
+
+// One application that has connections.
+typedef struct {
+    guint n;
+    gboolean is_told; // that it wants more than its share; until it has less again
+} Peer;
 
 // How many connections there are. Shared with each connection's SSL object, because libevent frees
 // those late, possibly after the listener.
 typedef struct {
     guint n;
     guint max;
+    guint max_of_one;
+    GHashTable *peers;             // SAE ID, or "" for what is none → Peer
     struct evconnlistener *socket; // NULL when the listener is gone
 } Gauge;
 
@@ -43,6 +56,8 @@ typedef struct {
 typedef struct {
     Gauge *gauge;
     SSL *ssl;
+    char *peer;             // whose it is; NULL: not known yet
+    gboolean is_refused;    // it is about to be closed
     struct event *deadline; // of its handshake
 } Hold;
 
@@ -54,6 +69,21 @@ struct Listener {
     int hold_index; // where an SSL object keeps its hold
 };
 
+static void gauge_clear(gpointer data)
+{
+    Gauge *gauge = data;
+    g_hash_table_unref(gauge->peers);
+}
+
+static void leave_peer(Gauge *gauge, const char *id)
+{
+    Peer *peer = g_hash_table_lookup(gauge->peers, id);
+    if (--peer->n == 0)
+        g_hash_table_remove(gauge->peers, id);
+    else if (peer->n < gauge->max_of_one)
+        peer->is_told = FALSE;
+}
+
 // Also called for SSL objects of others in this process, which hold nothing.
 static void on_ssl_free(void *ssl, void *held, CRYPTO_EX_DATA *ex, int index, long n, void *data)
 {
@@ -61,30 +91,81 @@ static void on_ssl_free(void *ssl, void *held, CRYPTO_EX_DATA *ex, int index, lo
     if (!hold)
         return;
     Gauge *gauge = hold->gauge;
+    if (hold->peer)
+        leave_peer(gauge, hold->peer);
     event_free(hold->deadline);
+    g_free(hold->peer);
     g_free(hold);
     if (gauge->n-- == gauge->max && gauge->socket)
         evconnlistener_enable(gauge->socket);
-    g_rc_box_release(gauge);
+    g_rc_box_release_full(gauge, gauge_clear);
 }
 
 // libevent then finds the connection closed, and frees it.
+static void give_up(const Hold *hold)
+{
+    shutdown(SSL_get_fd(hold->ssl), SHUT_RDWR);
+}
+
 static void on_handshake_deadline(evutil_socket_t fd, short what, void *data)
 {
     const Hold *hold = data;
     if (!SSL_is_init_finished(hold->ssl))
-        shutdown(SSL_get_fd(hold->ssl), SHUT_RDWR);
+        give_up(hold);
+}
+
+static Peer *find_or_add_peer(Gauge *gauge, const char *id)
+{
+    Peer *peer = g_hash_table_lookup(gauge->peers, id);
+    if (!peer) {
+        peer = g_new0(Peer, 1);
+        g_hash_table_insert(gauge->peers, g_strdup(id), peer);
+    }
+    return peer;
+}
+
+// Told once, not for each connection of an application that tries again and again.
+static void refuse(Hold *hold, Peer *peer)
+{
+    hold->is_refused = TRUE;
+    give_up(hold);
+    if (peer->is_told)
+        return;
+    peer->is_told = TRUE;
+    g_autofree char *max = g_strdup_printf("%u", hold->gauge->max_of_one);
+    log_line(G_LOG_LEVEL_WARNING, "connections closed: the application has its share of them",
+             "application", hold->peer, "max_connections_per_application", max, NULL);
+}
+
+// As soon as it is known who is there: nobody needs to send a request to hold a connection.
+static void join_peer(Hold *hold)
+{
+    guint8 certificate[CERTIFICATE_SHA256_BYTES];
+    g_autofree char *id = tls_peer_id(hold->ssl, certificate);
+    hold->peer = id ? g_steal_pointer(&id) : g_strdup("");
+    Peer *peer = find_or_add_peer(hold->gauge, hold->peer);
+    if (++peer->n > hold->gauge->max_of_one)
+        refuse(hold, peer);
+}
+
+// Messages that follow the handshake of TLS 1.3 end like handshakes of their own.
+static void on_tls_state(const SSL *ssl, int where, int result)
+{
+    Hold *hold = SSL_get_app_data(ssl);
+    if (where == SSL_CB_HANDSHAKE_DONE && !hold->peer)
+        join_peer(hold);
 }
 
 static void hold_connection(Listener *listener, struct event_base *base, SSL *ssl)
 {
-    Hold *hold = g_new(Hold, 1);
+    Hold *hold = g_new0(Hold, 1);
     hold->gauge = g_rc_box_acquire(listener->gauge);
     hold->ssl = ssl;
     hold->deadline = evtimer_new(base, on_handshake_deadline, hold);
     event_add(hold->deadline, &(struct timeval){HANDSHAKE_S, 0});
-    int held = SSL_set_ex_data(ssl, listener->hold_index, hold);
+    int held = SSL_set_ex_data(ssl, listener->hold_index, hold) && SSL_set_app_data(ssl, hold);
     g_assert(held == 1);
+    SSL_set_info_callback(ssl, on_tls_state);
     // The clients in excess wait in the backlog of the socket.
     if (++listener->gauge->n >= listener->gauge->max)
         evconnlistener_disable(listener->gauge->socket);
@@ -132,6 +213,23 @@ static gboolean fail(const KmeSettings *settings, GError **error)
     return FALSE;
 }
 
+// Without this, who came last would be refused by the system, silently, or the store would be.
+static gboolean check_descriptors(const KmeSettings *settings, GError **error)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    guint64 needed = settings->max_connections + OTHER_DESCRIPTORS;
+    if (limit.rlim_cur == RLIM_INFINITY || needed <= limit.rlim_cur)
+        return TRUE;
+    g_set_error(error, g_quark_from_static_string("kme"), 0,
+                "kme.max_connections: %" G_GUINT64_FORMAT " connections and what else is opened "
+                "take %" G_GUINT64_FORMAT " open files, of which the process may have "
+                "%" G_GUINT64_FORMAT ": lower it, or raise the limit (LimitNOFILE in systemd, "
+                "ulimit -n)",
+                settings->max_connections, needed, (guint64)limit.rlim_cur);
+    return FALSE;
+}
+
 static gboolean start(Listener *listener, struct event_base *base, GError **error)
 {
     struct sockaddr_storage address;
@@ -174,12 +272,14 @@ Listener *listener_new(struct event_base *base, const KmeSettings *settings,
     listener->settings = settings;
     listener->gauge = g_rc_box_new0(Gauge);
     listener->gauge->max = (guint)settings->max_connections;
+    listener->gauge->max_of_one = kme_settings_share(settings);
+    listener->gauge->peers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     listener->hold_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
     listener->http = http_new(base);
     evhttp_set_bevcb(listener->http, on_accepted, listener);
     evhttp_set_gencb(listener->http, on_request, data);
     listener->tls = tls_context_new(settings, error);
-    if (!listener->tls || !start(listener, base, error))
+    if (!listener->tls || !check_descriptors(settings, error) || !start(listener, base, error))
         return NULL;
     return g_steal_pointer(&listener);
 }
@@ -191,7 +291,7 @@ void listener_free(Listener *listener)
     listener->gauge->socket = NULL;
     evhttp_free(listener->http);
     SSL_CTX_free(listener->tls);
-    g_rc_box_release(listener->gauge);
+    g_rc_box_release_full(listener->gauge, gauge_clear);
     g_free(listener);
 }
 
@@ -224,4 +324,10 @@ gboolean listener_reload(Listener *listener, GError **error)
 gboolean listener_trusts(const Listener *listener, SSL *ssl)
 {
     return SSL_get_SSL_CTX(ssl) == listener->tls || tls_is_trusted(ssl, listener->tls);
+}
+
+gboolean listener_refuses(const SSL *ssl)
+{
+    const Hold *hold = SSL_get_app_data(ssl);
+    return hold->is_refused;
 }

@@ -30,6 +30,10 @@ gboolean listener_reload(Listener *listener, GError **error);
 // Whether a connection that was made before that would be made now.
 gboolean listener_trusts(const Listener *listener, SSL *ssl);
 
+// Whether a connection is about to be closed, because its application has its share of them. A
+// request may have come with the end of the handshake.
+gboolean listener_refuses(const SSL *ssl);
+
 // Reads IP:PORT or [IP]:PORT; FALSE when it is neither.
 gboolean listener_parse_address(const char *text, struct sockaddr_storage *ret_address,
                                 int *ret_n_bytes);

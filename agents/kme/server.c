@@ -240,12 +240,20 @@ static Etsi014Answer *turn_away(const KmeServer *server, struct evhttp_request *
                           server->limits);
 }
 
+static Etsi014Answer *turn_back(struct evhttp_request *request)
+{
+    close_after(request);
+    return etsi014_refuse(503, ETSI014_SERVER_FAILED, "reason", "too many connections");
+}
+
 static void serve(Client *client, struct evhttp_request *request)
 {
     KmeServer *server = client->server;
     g_autoptr(Etsi014Answer) refused = NULL;
     g_autoptr(Etsi014Call) call = NULL;
-    if (may_call(client))
+    if (listener_refuses(client->ssl))
+        refused = turn_back(request);
+    else if (may_call(client))
         call = parse(server, request, &refused);
     else
         refused = turn_away(server, request);

@@ -197,3 +197,16 @@ Exchange *kme_post(KmeFixture *f, const char *client, const char *path, const ch
     exchange_run(f, x);
     return x;
 }
+
+Exchange *kme_start_held(KmeFixture *f)
+{
+    f->behaviour = HOLD;
+    guint64 before = f->last_call;
+    Exchange *x = exchange_new(f, "bank-a", "/api/v1/keys/bank-b/enc_keys");
+    // Closed when the exchange is given up, not kept for the next one.
+    curl_easy_setopt(x->easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_multi_add_handle(f->multi, x->easy);
+    while (f->last_call == before)
+        kme_fixture_turn(f);
+    return x;
+}

@@ -63,5 +63,7 @@ void exchange_run(KmeFixture *f, Exchange *x);
 // A whole exchange.
 Exchange *kme_get(KmeFixture *f, const char *client, const char *path);
 Exchange *kme_post(KmeFixture *f, const char *client, const char *path, const char *body);
+// One that has reached the agent, which holds it, on a connection of its own.
+Exchange *kme_start_held(KmeFixture *f);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Exchange, exchange_free)

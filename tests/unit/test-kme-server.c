@@ -240,22 +240,9 @@ static void test_answers_wait_for_the_flush(KmeFixture *f, gconstpointer dir)
     g_assert_cmpstr(x->body->str, ==, FAKE_CONTAINER);
 }
 
-static Exchange *start_held(KmeFixture *f)
-{
-    f->behaviour = HOLD;
-    guint64 before = f->last_call;
-    Exchange *x = exchange_new(f, "bank-a", "/api/v1/keys/bank-b/enc_keys");
-    // Closed when the exchange is given up, not kept for the next one.
-    curl_easy_setopt(x->easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_multi_add_handle(f->multi, x->easy);
-    while (f->last_call == before)
-        kme_fixture_turn(f);
-    return x;
-}
-
 static void test_client_vanishes(KmeFixture *f, gconstpointer dir)
 {
-    Exchange *x = start_held(f);
+    Exchange *x = kme_start_held(f);
     curl_multi_remove_handle(f->multi, x->easy);
     exchange_free(x);
     while (f->n_cancelled == 0)
@@ -275,7 +262,7 @@ static void test_client_vanishes(KmeFixture *f, gconstpointer dir)
 static void test_client_vanishes_after_the_answer(KmeFixture *f, gconstpointer dir)
 {
     f->flushes = FALSE;
-    Exchange *x = start_held(f);
+    Exchange *x = kme_start_held(f);
     kme_fixture_answer(f, f->last_call);
     curl_multi_remove_handle(f->multi, x->easy);
     exchange_free(x);
@@ -288,59 +275,13 @@ static void test_client_vanishes_after_the_answer(KmeFixture *f, gconstpointer d
 
 static void test_server_ends_with_open_calls(KmeFixture *f, gconstpointer dir)
 {
-    g_autoptr(Exchange) x = start_held(f);
+    g_autoptr(Exchange) x = kme_start_held(f);
     g_clear_pointer(&f->server, kme_server_free);
     g_assert_cmpuint(f->n_cancelled, ==, 1);
     f->flushes = FALSE;
     while (!x->done)
         kme_fixture_turn(f);
     g_assert_cmpint(x->result, !=, CURLE_OK);
-}
-
-static void test_too_many_calls(KmeFixture *f, gconstpointer dir)
-{
-    f->settings.max_calls = 2;
-    f->settings.max_calls_per_application = 1;
-    g_autoptr(Exchange) first = start_held(f);
-    guint64 held = f->last_call;
-    g_autoptr(Exchange) refused = kme_get(f, "bank-a", "/api/v1/keys/bank-b/status");
-    g_assert_cmpint(refused->code, ==, 503);
-    g_assert_nonnull(strstr(refused->body->str, "\"message\":\"Error on server side.\""));
-
-    f->behaviour = ANSWER_AT_ONCE;
-    g_autoptr(Exchange) other = kme_get(f, "bank-c", "/api/v1/keys/bank-b/status");
-    g_assert_cmpint(other->code, ==, 200);
-    f->settings.max_calls = 1;
-    g_autoptr(Exchange) full = kme_get(f, "bank-c", "/api/v1/keys/bank-b/status");
-    g_assert_cmpint(full->code, ==, 503);
-
-    kme_fixture_answer(f, held);
-    while (!first->done)
-        kme_fixture_turn(f);
-    g_assert_cmpint(first->code, ==, 200);
-    g_autoptr(Exchange) again = kme_get(f, "bank-a", "/api/v1/keys/bank-b/status");
-    g_assert_cmpint(again->code, ==, 200);
-}
-
-static void test_too_many_connections(KmeFixture *f, gconstpointer dir)
-{
-    kme_server_free(f->server);
-    f->settings.max_connections = 1;
-    f->server = kme_server_new(f->base, &f->settings, &fake_limits, &fake_service, f, NULL);
-    g_autoptr(Exchange) first = start_held(f);
-    guint64 held = f->last_call;
-    g_autoptr(Exchange) second = exchange_new(f, "bank-c", "/api/v1/keys/bank-b/enc_keys");
-    curl_multi_add_handle(f->multi, second->easy);
-    for (guint i = 0; i < 50; i++)
-        kme_fixture_turn(f);
-    g_assert_cmpuint(kme_server_n_connections(f->server), ==, 1);
-    g_assert_cmpuint(f->last_call, ==, held);
-    f->behaviour = ANSWER_AT_ONCE;
-    kme_fixture_answer(f, held);
-    while (!second->done)
-        kme_fixture_turn(f);
-    g_assert_cmpint(second->code, ==, 200);
-    g_assert_true(first->done);
 }
 
 static void test_oversize_body(KmeFixture *f, gconstpointer dir)
@@ -441,8 +382,6 @@ int main(int argc, char **argv)
     add("/kme-server/client-vanishes", dir, test_client_vanishes);
     add("/kme-server/client-vanishes-after-the-answer", dir, test_client_vanishes_after_the_answer);
     add("/kme-server/server-ends-with-open-calls", dir, test_server_ends_with_open_calls);
-    add("/kme-server/too-many-calls", dir, test_too_many_calls);
-    add("/kme-server/too-many-connections", dir, test_too_many_connections);
     add("/kme-server/oversize-body", dir, test_oversize_body);
     add("/kme-server/reload", dir, test_reload);
     add("/kme-server/what-cannot-start", dir, test_what_cannot_start);

@@ -38,6 +38,7 @@ static void test_defaults(void)
     g_assert_cmpstr(kme->listen, ==, "[::1]:8443");
     g_assert_cmpstr(kme->key, ==, "kme.key");
     g_assert_cmpuint(kme->max_connections, ==, 768);
+    g_assert_cmpuint(kme_settings_share(kme), ==, 256);
     g_assert_cmpuint(kme->max_calls, ==, 512);
     g_assert_cmpuint(kme->max_calls_per_application, ==, 256);
 }
@@ -46,10 +47,12 @@ static void test_what_is_wrong_is_said(void)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Settings) settings =
-        parse("listen: localhost:8443\nmax_calls: 7\nmax_calls_per_application: 8\n" FILES);
+        parse("listen: localhost:8443\nmax_calls: 7\nmax_calls_per_application: 8\n"
+              "max_connections: 5\nmax_connections_per_application: 6\n" FILES);
     g_assert_false(settings_finish(settings, &error));
     g_assert_nonnull(strstr(error->message, "expected IP:PORT, such as 127.0.0.1:8443"));
     g_assert_nonnull(strstr(error->message, "expected no more than max_calls (7)"));
+    g_assert_nonnull(strstr(error->message, "expected no more than max_connections (5)"));
 }
 
 int main(int argc, char **argv)
