@@ -2,6 +2,8 @@
 
 #include "agents/application/container.h"
 
+#include "agents/application/key-text.h"
+
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -51,36 +53,35 @@ static guint8 *decode(const char *text, gsize n_chars, gsize *ret_n_bytes)
     return bytes;
 }
 
-// The text of a key inside jansson; nobody reads it again.
-static void wipe_text(const json_t *value)
+// NULL: it is none of those that were taken, or was read before.
+static Secret *take_text(GPtrArray *texts, const json_t *number)
 {
-    if (json_is_string(value))
-        secret_wipe((gpointer)json_string_value(value), json_string_length(value));
+    json_int_t i = json_is_integer(number) ? json_integer_value(number) : -1;
+    return i >= 0 && i < (json_int_t)texts->len
+               ? g_steal_pointer(&g_ptr_array_index(texts, (guint)i))
+               : NULL;
 }
 
-static gboolean read_key(const json_t *item, struct qkdnf_key *ret_key)
+static gboolean read_key(const json_t *item, GPtrArray *texts, struct qkdnf_key *ret_key)
 {
     const char *id = json_string_value(json_object_get(item, "key_ID"));
-    const json_t *key = json_object_get(item, "key");
-    gboolean is_good = id && g_uuid_string_is_valid(id) && json_is_string(key);
-    if (is_good) {
-        g_autofree char *lower = g_ascii_strdown(id, -1);
-        g_strlcpy(ret_key->id, lower, sizeof ret_key->id);
-        ret_key->bytes = decode(json_string_value(key), json_string_length(key), &ret_key->n_bytes);
-    }
-    wipe_text(key);
-    return is_good && ret_key->bytes;
+    g_autoptr(Secret) text = take_text(texts, json_object_get(item, "key"));
+    if (!text || !id || !g_uuid_string_is_valid(id))
+        return FALSE;
+    g_autofree char *lower = g_ascii_strdown(id, -1);
+    g_strlcpy(ret_key->id, lower, sizeof ret_key->id);
+    ret_key->bytes = decode((const char *)text->data, text->n_bytes, &ret_key->n_bytes);
+    return ret_key->bytes != NULL;
 }
 
-// Reads all items even after a bad one, so that all are wiped.
-static struct qkdnf_keys *read_container(const json_t *root)
+static struct qkdnf_keys *read_container(const json_t *root, GPtrArray *texts)
 {
     const json_t *array = json_object_get(root, "keys");
     gsize n = json_array_size(array);
     struct qkdnf_key *items = g_new0(struct qkdnf_key, n);
     gboolean is_good = n > 0;
     for (gsize i = 0; i < n; i++)
-        is_good = read_key(json_array_get(array, i), &items[i]) && is_good;
+        is_good = is_good && read_key(json_array_get(array, i), texts, &items[i]);
     struct qkdnf_keys *keys =
         keys_fail(is_good ? QKDNF_OK : QKDNF_BAD_ANSWER, 200, is_good ? NULL : NOT_A_CONTAINER);
     keys->keys = items;
@@ -137,10 +138,11 @@ static struct qkdnf_keys *read_refusal(guint http_code, const json_t *root)
 
 struct qkdnf_keys *keys_parse(guint http_code, Secret *body)
 {
+    g_autoptr(GPtrArray) texts = http_code == 200 ? key_texts_take(body) : NULL;
     g_autoptr(json_t) root = json_loadb((const char *)body->data, body->n_bytes, 0, NULL);
     secret_wipe(body->data, body->n_bytes);
     if (http_code == 200)
-        return read_container(root);
+        return read_container(root, texts);
     return read_refusal(http_code, root);
 }
 

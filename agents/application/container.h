@@ -4,9 +4,8 @@
 // What a key management entity answers, as struct qkdnf_keys (ETSI GS QKD 014 V1.1.1 clauses 6.3
 // and 6.5). Bytes in, struct out; no I/O.
 //
-// Key bytes are wiped wherever they can be reached: the body by whoever owns it, the JSON library's
-// strings here. Out of reach are the pieces of text that the JSON library's reader, libcurl and
-// OpenSSL free as they go.
+// Key bytes are wiped wherever they can be reached, and the JSON library never sees them. Out of
+// reach are the pieces of text that libcurl and OpenSSL free as they go.
 
 #include "agents/application/qkdnf.h"
 #include "topics/base/secret.h"

@@ -3,6 +3,8 @@
 #include "agents/application/container.h"
 #include "schemas/status.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ID_A "0123abcd-0000-4000-8000-00000000000a"
@@ -67,6 +69,45 @@ static void test_keys_are_wiped(void)
     }
 }
 
+static guint n_left;
+
+static void *allocate(size_t n_bytes)
+{
+    size_t *block = g_malloc0(n_bytes + 2 * sizeof(size_t));
+    *block = n_bytes;
+    return block + 2;
+}
+
+// What the JSON library lets go of holds nothing of a key.
+static void let_go(void *bytes)
+{
+    size_t *block = bytes ? (size_t *)bytes - 2 : NULL;
+    for (size_t i = 0; block && i + 5 <= *block; i++)
+        n_left += memcmp((const char *)bytes + i, "AAECA", 5) == 0;
+    g_free(block);
+}
+
+static void test_no_text_is_left(void)
+{
+    static const char *const bodies[] = {
+        "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAECA/v//gcI\"},"
+        "{\"key\" : \"AAECA\\/v\\u002f\\u002Fgc\\u003d\", \"key_ID\":\"" ID_B "\"}]}",
+        "{\"keys\":[{\"key_ID\":7,\"key\":\"AAECA/v//gcI\"}]}",
+        "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAECA/v//gcI\"}]",
+        "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAECA/v//gcI",
+    };
+    json_set_alloc_funcs(allocate, let_go);
+    for (gsize i = 0; i < G_N_ELEMENTS(bodies); i++) {
+        struct qkdnf_keys *keys = parse(200, bodies[i]);
+        g_assert_cmpuint(keys->n_keys, ==, i == 0 ? 2 : 0);
+        if (i == 0)
+            g_assert_cmpmem(keys->keys[1].bytes, keys->keys[1].n_bytes, keys->keys[0].bytes, 8);
+        qkdnf_keys_free(keys);
+    }
+    json_set_alloc_funcs(malloc, free);
+    g_assert_cmpuint(n_left, ==, 0);
+}
+
 #define ONE_KEY(key) "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":" key "}]}"
 
 static void test_what_is_no_container(void)
@@ -91,7 +132,18 @@ static void test_what_is_no_container(void)
         ONE_KEY("\"AA C\""),
         ONE_KEY("\" AAECAAE\""),
         ONE_KEY("\"AAE-\""),
+        ONE_KEY("\"AAE\\u00e4\""),
+        ONE_KEY("\"AAE\\u0100\""),
+        ONE_KEY("\"AAEC\\u00\""),
+        ONE_KEY("\"AAE\\n\""),
         "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAEC\"},{}]}",
+        "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAEC\"},{\"key_ID\":\"" ID_B
+        "\",\"key\":0}]}",
+        "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAEC",
+        "{\"keys\":[{\"key_ID\":\"" ID_A "\",\"key\":\"AAEC\\",
+        "\"key\":\"AAEC\"",
+        "\"key\":",
+        "\"key\"",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(bodies); i++) {
         struct qkdnf_keys *keys = parse(200, bodies[i]);
@@ -149,6 +201,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/container/keys", test_keys);
     g_test_add_func("/container/keys-are-wiped", test_keys_are_wiped);
+    g_test_add_func("/container/no-text-is-left", test_no_text_is_left);
     g_test_add_func("/container/what-is-no-container", test_what_is_no_container);
     g_test_add_func("/container/errors", test_errors);
     g_test_add_func("/container/every-status-has-a-name", test_every_status_has_a_name);
