@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "agents/federation/agent.h"
+#include "agents/federation/state.pb-c.h"
 #include "agents/qkdn/sim.h"
 #include "agents/settings.h"
 #include "tests/unit/chance.h"
@@ -80,6 +81,19 @@ static void test_a_damaged_record(Site *site, gconstpointer table)
     g_assert_nonnull(g_strstr_len(error->message, -1, "is damaged"));
 }
 
+// Which would be counted on as one of those that there are.
+static void test_a_state_that_is_none(Site *site, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    Agent__State__Membership membership = AGENT__STATE__MEMBERSHIP__INIT;
+    membership.state = (Qkdnf__V1__MemberState)98;
+    g_autoptr(GBytes) record = message_pack(&membership.base);
+    store_put_text(site->store, "membership", "self", record);
+    g_assert_true(store_commit(site->store, &error));
+    g_assert_null(start(site, &error));
+    g_assert_nonnull(g_strstr_len(error->message, -1, "is damaged"));
+}
+
 int main(int argc, char **argv)
 {
     static const char *const tables[] = {"agreement",  "key",   "ledger",        "leg",
@@ -87,6 +101,8 @@ int main(int argc, char **argv)
                                          "series",     "usage", "usage_session", "visitor"};
     g_test_init(&argc, &argv, NULL);
     g_test_add("/agent/a-beginning", Site, NULL, site_set_up, test_a_beginning, site_tear_down);
+    g_test_add("/agent/a-state-that-is-none", Site, NULL, site_set_up, test_a_state_that_is_none,
+               site_tear_down);
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
         g_autofree char *name = g_strdup_printf("/agent/a-damaged-record/%s", tables[i]);
         g_test_add(name, Site, tables[i], site_set_up, test_a_damaged_record, site_tear_down);
