@@ -19,16 +19,20 @@ SAMPLE = re.compile(r'(?P<name>[a-z_]+)(\{(?P<label>[a-z]+)="(?P<of>([^"\\\n]|\\
 # Of the base units; a name that ends in another is a mistake.
 NO_UNITS = ("_ms", "_us", "_minutes", "_kilobytes", "_bits", "_percent")
 
-# Few, so that they can be used up.
-MAX_DESCRIPTORS = 300
-# Connections that say nothing, to the port that is read from standard input.
+# Few, so that they can be used up; an agent does not start with less.
+MAX_DESCRIPTORS = 1024
+# Connections that say nothing, to the port that is read from standard input: of so many processes,
+# each of which may have no more descriptors itself.
+N_HERDS = 2
 HERD = """
 import socket, sys
 port = int(sys.stdin.readline())
-herd = [socket.socket() for _ in range(600)]
-for silent in herd:
-    silent.setblocking(False)
-    silent.connect_ex(("127.0.0.1", port))
+herd = []
+try:
+    while len(herd) < 700:
+        herd.append(socket.create_connection(("127.0.0.1", port), 3))
+except OSError:
+    pass
 print("all", flush=True)
 sys.stdin.readline()
 """
@@ -71,9 +75,9 @@ def check(text):
 
 class Counted(fabric.Fabric):
     def __init__(self, build):
-        self.herd = subprocess.Popen(
+        self.herds = [subprocess.Popen(
             [sys.executable, "-c", HERD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=fabric.die_with_parent)
+            preexec_fn=fabric.die_with_parent) for _ in range(N_HERDS)]
         resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
         super().__init__(build, fabric.ROOT / "tools" / "demo" / "two-providers.yaml")
         self.exporters = {member["id"]: member["metrics"]
@@ -151,11 +155,13 @@ def test_health_and_readiness(fed):
 
 def test_silent_connections_take_nothing_from_others(fed):
     url = fed.exporters[fed.info["platform"]["id"]]
-    print(url.removesuffix("/metrics").rsplit(":", 1)[1], file=fed.herd.stdin, flush=True)
-    assert fed.herd.stdout.readline() == "all\n"
+    for herd in fed.herds:
+        print(url.removesuffix("/metrics").rsplit(":", 1)[1], file=herd.stdin, flush=True)
+        assert herd.stdout.readline() == "all\n"
     for _ in range(3):
         assert fed.request("--as", "alice", "--to", "bob")["status"] == "OK"
-    fed.herd.communicate("\n")
+    for herd in fed.herds:
+        herd.communicate("\n")
     assert get(url)[0] == 200
     assert b"Too many open files" not in fed.logs()
 
