@@ -150,11 +150,12 @@ static Key *key_new_alone(const char *name, const KeyState *whole)
 static void take_key(RecordLoading *loading, KeyBundle *bundle, Key *key)
 {
     const Unsorted *unsorted = loading->core;
-    if (!g_hash_table_add(unsorted->ids, key->id)) {
+    if (g_hash_table_contains(unsorted->ids, key->id)) {
         record_fail(loading, "key", key->id, "is there twice");
         key_free(key);
         return;
     }
+    g_hash_table_add(unsorted->ids, key->id);
     key_bundle_add(bundle, key);
     g_ptr_array_add(unsorted->loaded, key);
 }

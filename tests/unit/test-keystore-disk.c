@@ -200,6 +200,24 @@ static void test_a_key_in_two_records(Fixture *fixture, gconstpointer data)
     g_bytes_unref(alone.value);
 }
 
+// Alone, beside a second one, and beside a third: what was refused once is not compared with.
+static void test_a_key_in_three_records(Fixture *fixture, gconstpointer data)
+{
+    Record records[2];
+    for (guint i = 0; i < G_N_ELEMENTS(records); i++) {
+        add(fixture, REQUEST, i + 1);
+        g_assert_true(store_load(fixture->store, "key", copy_record, &records[i], NULL));
+        take(fixture, 1);
+    }
+    add(fixture, REQUEST, 3);
+    for (guint i = 0; i < G_N_ELEMENTS(records); i++) {
+        store_put(fixture->store, "key", records[i].key, records[i].value);
+        g_bytes_unref(records[i].key);
+        g_bytes_unref(records[i].value);
+    }
+    assert_refused(fixture, "': is there twice");
+}
+
 static void test_a_grant_of_nothing(Fixture *fixture, gconstpointer data)
 {
     add(fixture, REQUEST, 2);
@@ -279,6 +297,7 @@ int main(int argc, char **argv)
     ADD("a-key-that-was-taken-is-gone", test_a_key_that_was_taken_is_gone);
     ADD("a-key-that-left-its-record-is-gone", test_a_key_that_left_its_record_is_gone);
     ADD("a-key-in-two-records", test_a_key_in_two_records);
+    ADD("a-key-in-three-records", test_a_key_in_three_records);
     ADD("a-grant-of-nothing", test_a_grant_of_nothing);
     ADD("a-store-of-the-first-format", test_a_store_of_the_first_format);
     return g_test_run();
