@@ -74,6 +74,8 @@ gboolean order_is_large(const Order *order)
 
 void order_let_go(Agent *agent, Order *order)
 {
+    if (order->sent->len == 0)
+        return;
     g_ptr_array_set_size(order->sent, 0);
     order_save(agent, order, order->forget_at_us);
 }

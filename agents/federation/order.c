@@ -119,18 +119,13 @@ static void order_finish(Agent *agent, Order *order, Status status, const char *
     wire_free(wire);
 }
 
-// Nobody will use what was kept for it.
-static void order_abandon(Agent *agent, Order *order)
-{
-    cancel_relays(agent, order);
-    order_give_up(agent, order);
-}
-
-// Nobody will do more of it, or hears of it again but that it is void.
+// Nobody will do more of it, or use what was kept for it, or hears of it again but that it is void.
 static void order_void(Agent *agent, Order *order)
 {
-    if (order->state == ORDER_WORKING)
-        order_abandon(agent, order);
+    if (order->state == ORDER_WORKING) {
+        cancel_relays(agent, order);
+        order_give_up(agent, order);
+    }
     g_ptr_array_set_size(order->sent, 0);
     order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
 }
@@ -367,12 +362,11 @@ static void order_forget(Agent *agent, const char *id)
     }
     // The platform never said what became of it; it will not use these slots again.
     if (order->state == ORDER_WORKING) {
-        order_abandon(agent, order);
+        gboolean is_used = order->is_used;
+        order_void(agent, order);
         // Who says what became of it is still to be told that it has used its share of a quota.
-        if (order->is_used) {
-            order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
+        if (is_used)
             return;
-        }
     }
     store_delete_text(agent->store, "order", id);
     g_hash_table_remove(agent->orders, id);
