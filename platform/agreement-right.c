@@ -176,7 +176,8 @@ guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller,
     return period;
 }
 
-void agreement_correct(Federation *federation, const QuotaUse *use, gboolean is_used)
+void agreement_correct(Federation *federation, const Platform__State__QuotaUse *use,
+                       gboolean is_used)
 {
     Agreement *agreement = use->period > 0 ? agreement_find(federation, use->agreement) : NULL;
     if (!agreement || !agreement->buyer || agreement->period != use->period)

@@ -313,12 +313,12 @@ static void on_release_outcome(Federation *federation, Request *request, const c
     if (outcome->is_used)
         request_use_after_all(federation, part);
     request_drop_release(federation, request, part);
+    gboolean is_over = request->releases->len == 0 && request_is_final(request);
     // Durable with what it counted, or it would be counted again when the agent is asked again.
-    if (was_given_back)
+    if (was_given_back || is_over)
         request_save(federation, request);
-    if (request->releases->len == 0 && request_is_final(request)) {
+    if (is_over) {
         timers_disarm(federation->timers, TIMER_REPEAT, request->id);
-        request_save(federation, request);
         // Nobody asks for it again.
         if (request->session)
             timers_arm_loosely(federation->timers, TIMER_FORGET, request->id, federation->now);

@@ -26,6 +26,7 @@
 
 #include "platform/affected.h"
 #include "platform/federation.h"
+#include "platform/state.pb-c.h"
 #include "platform/topology.h"
 #include "schemas/status.h"
 #include "topics/base/timers.h"
@@ -193,13 +194,9 @@ char *agreement_explain(Provider *buyer, const Provider *seller, Purposes purpos
 char *agreement_name(Provider *buyer, const Provider *seller);
 // So much of the quota is used, in the period that is returned; 0: there is none.
 guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits);
-typedef struct {
-    const char *agreement;
-    guint64 period; // 0: nothing is counted
-    guint64 n_bits;
-} QuotaUse;
 // That was not used; or it was after all. A period that is over is not counted again.
-void agreement_correct(Federation *federation, const QuotaUse *use, gboolean is_used);
+void agreement_correct(Federation *federation, const Platform__State__QuotaUse *use,
+                       gboolean is_used);
 
 // fault.c; more of it in fault.h
 void fault_free(gpointer fault);

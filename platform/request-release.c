@@ -35,33 +35,25 @@ static Part *add_release(Federation *federation, Request *request, const char *a
     return part;
 }
 
-static QuotaUse use_of(const Platform__State__GivenBack *given_back)
-{
-    return (QuotaUse){given_back->agreement, given_back->period, given_back->n_bits};
-}
-
 // Who has said that it has done its part has been used. Of who has not, it is known when it answers
 // the release; until then the next attempt can have it.
 static void give_back(Federation *federation, const Request *request, const WireOrder *order,
                       Part *release)
 {
-    Platform__State__GivenBack given_back = PLATFORM__STATE__GIVEN_BACK__INIT;
-    given_back.agreement = order->agreement;
-    given_back.period = order->period;
-    given_back.n_bits = plan_order_bits(request, order);
+    Platform__State__QuotaUse use = PLATFORM__STATE__QUOTA_USE__INIT;
+    use.agreement = order->agreement;
+    use.period = order->period;
+    use.n_bits = plan_order_bits(request, order);
     if (order->period == 0)
         return;
-    release->given_back = message_copy(&given_back.base);
-    const QuotaUse use = use_of(release->given_back);
-    agreement_correct(federation, &use, FALSE);
+    release->given_back = message_copy(&use.base);
+    agreement_correct(federation, release->given_back, FALSE);
 }
 
 void request_use_after_all(Federation *federation, const Part *release)
 {
-    if (!release->given_back)
-        return;
-    const QuotaUse use = use_of(release->given_back);
-    agreement_correct(federation, &use, TRUE);
+    if (release->given_back)
+        agreement_correct(federation, release->given_back, TRUE);
 }
 
 void request_drop_release(Federation *federation, Request *request, Part *release)

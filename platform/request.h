@@ -28,7 +28,7 @@ typedef struct Part {
     gint64 answered_at_us; // the order, in this life of the platform; 0: it is not
     // With a release: what its order took of a quota was given back, unless the agent says that it
     // has used it; NULL: nothing.
-    Platform__State__GivenBack *given_back;
+    Platform__State__QuotaUse *given_back;
 } Part;
 
 typedef struct Request {
