@@ -8,11 +8,6 @@
 #include <glib.h>
 #include <sqlite3.h>
 
-// Of a table of records.
-#define SQLITE_FILE_COLUMNS                                                                        \
-    "(id INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, digest BLOB NOT NULL) "      \
-    "STRICT"
-
 typedef struct {
     sqlite3 *db;
     char *path; // for messages

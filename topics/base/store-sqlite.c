@@ -11,6 +11,10 @@
 // disk could take an allocation back. So each record has a digest.
 #define DIGEST_BYTES 8
 
+#define COLUMNS                                                                                    \
+    "(id INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, digest BLOB NOT NULL) "      \
+    "STRICT"
+
 // Most records are short-lived, and their keys are random. In the order of their keys each would be
 // on a page of its own, the more of them the longer a store is in use; so they are in the order in
 // which they came, with those of the same time, and where each is is known here: a store has one
@@ -58,7 +62,7 @@ static gboolean prepare(const Disk *disk, const char *format, const char *table,
 
 static gboolean create_table(const Disk *disk, const char *name, GError **error)
 {
-    char *sql = sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\" " SQLITE_FILE_COLUMNS, name);
+    char *sql = sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\" " COLUMNS, name);
     gboolean done = sqlite_file_run(disk->file, sql, error);
     sqlite3_free(sql);
     return done;
