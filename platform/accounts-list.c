@@ -13,6 +13,8 @@
 
 // An operator repeats itself until it is answered: it means one period.
 #define SAME_US (15 * G_TIME_SPAN_SECOND)
+// So many may wait for one period.
+#define ASKERS_MAX 64
 
 static void list_charges(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
@@ -101,22 +103,47 @@ static void list_nettings(Federation *federation, const Sender *sender, const Wi
     admin_answer(federation, sender, admin, &answer);
 }
 
-// The question's ID tells a repeat from another wish.
-static void settle_now(Federation *federation, const Sender *sender, const WireAdmin *admin)
+static AdminResult refusal(Status status, const char *text)
+{
+    return (AdminResult){status, (char *)text};
+}
+
+// Who asks while a period closes, means that one, too: all are answered with its netting. The
+// question's ID tells a repeat from another wish.
+static AdminResult join(Federation *federation, const char *id)
 {
     Accounts *accounts = federation->accounts;
     gint64 last_us = MAX(accounts->closed_at_us, accounts->finished_us);
-    gboolean is_repeat =
-        g_strcmp0(accounts->settled_by, admin->id) == 0 && federation->now < last_us + SAME_US;
-    if (!is_repeat) {
-        g_free(accounts->settled_by);
-        accounts->settled_by = g_strdup(admin->id);
-        settle_close(federation);
+    g_auto(GStrv) askers = g_strsplit(accounts->settled_by ? accounts->settled_by : "", " ", -1);
+    if (g_strv_contains((const char *const *)askers, id) && federation->now < last_us + SAME_US)
+        return refusal(STATUS_OK, "");
+    if (!id[0] || strlen(id) > ID_MAX_BYTES || strchr(id, ' '))
+        return refusal(STATUS_BAD_REQUEST, "the question's ID is not a UUID");
+    if (settle_is_closing(accounts) && g_strv_length(askers) >= ASKERS_MAX)
+        return refusal(STATUS_BUSY, "too many wait for the period that closes");
+    settle_close(federation);
+    char *all =
+        accounts->settled_by ? g_strdup_printf("%s %s", accounts->settled_by, id) : g_strdup(id);
+    g_free(accounts->settled_by);
+    accounts->settled_by = all;
+    settle_save_period(federation);
+    return refusal(STATUS_OK, "");
+}
+
+static void settle_now(Federation *federation, const Sender *sender, const WireAdmin *admin)
+{
+    Accounts *accounts = federation->accounts;
+    WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
+    AdminResult verdict = join(federation, admin->id);
+    if (verdict.status != STATUS_OK) {
+        answer.status = (Qkdnf__V1__Status)verdict.status;
+        answer.text = verdict.text;
+        admin_answer(federation, sender, admin, &answer);
+        return;
     }
     // The repeated question is answered when it is done.
     if (settle_is_closing(accounts))
         return;
-    WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
     WireNetting *netting = g_queue_peek_tail(&accounts->nettings);
     answer.nettings = &netting;
     answer.n_nettings = 1;

@@ -44,7 +44,7 @@ struct Accounts {
     gint64 closed_at_us; // and when it ended
     GTree *series;       // "seller buyer" → Series
     GQueue nettings;     // WireNetting, oldest first
-    char *settled_by;    // the operator's question that closed it, or NULL
+    char *settled_by;    // IDs of the questions that closed it, or NULL
 
     // While the period closes, in as many passes as that takes.
     Platform__State__SettleStage stage;

@@ -228,6 +228,7 @@ void settle_close(Federation *federation)
     accounts->period++;
     accounts->from_us = MIN(accounts->closed_at_us, federation->now);
     accounts->closed_at_us = federation->now;
+    g_clear_pointer(&accounts->settled_by, g_free);
     enter(accounts, STAGE(FORGET));
     step(federation);
 }

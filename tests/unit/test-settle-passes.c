@@ -115,6 +115,63 @@ static void test_is_answered_at_the_end(void)
     g_assert_cmpuint(federation->accounts->period, ==, 1);
 }
 
+static void ask_to_settle(FederationFixture *fixture, const char *operator_id, const char *id)
+{
+    WireAccountsCommand command = WIRE_ACCOUNTS_COMMAND_INIT;
+    WireAdmin admin = WIRE_ADMIN_INIT;
+    command.action = QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_SETTLE;
+    admin.id = (char *)id;
+    admin.command_case = QKDNF__V1__ADMIN__COMMAND_ACCOUNTS;
+    admin.accounts = &command;
+    accounts_on_command(fixture->federation, &(Sender){operator_id, ROLE_OPERATOR, 1}, &admin);
+}
+
+#define OTHER_UUID "00000000-0000-4000-8000-00000000000b"
+
+// Two operators ask at once, and go on asking: both are answered with the one period that closes.
+static void test_two_ask_at_once(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    guint64 before = outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY);
+    while (fixture->federation->accounts->period == 0 || is_closing(fixture)) {
+        ask_to_settle(fixture, "op", FEDERATION_UUID);
+        ask_to_settle(fixture, "other", OTHER_UUID);
+        next_pass(fixture);
+    }
+    g_assert_cmpuint(outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY), ==, before);
+    federation_fixture_restart(fixture, NULL);
+    before = outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY);
+    ask_to_settle(fixture, "op", FEDERATION_UUID);
+    ask_to_settle(fixture, "other", OTHER_UUID);
+    g_assert_cmpuint(outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY), ==, before + 2);
+    g_assert_cmpuint(fixture->federation->accounts->period, ==, 1);
+    // Another wish is another period.
+    ask_to_settle(fixture, "op", "00000000-0000-4000-8000-00000000000c");
+    g_assert_cmpuint(fixture->federation->accounts->period, ==, 2);
+}
+
+// However many wait, they cost no more than so much; and what is no ID is refused.
+static void test_many_ask_at_once(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    Federation *federation = fixture->federation;
+    guint64 before = outbox_n_added(federation->outbox, KIND_ADMIN_REPLY);
+    ask_to_settle(fixture, "op", "two words");
+    g_assert_cmpuint(outbox_n_added(federation->outbox, KIND_ADMIN_REPLY), ==, before + 1);
+    g_assert_cmpuint(federation->accounts->period, ==, 0);
+    for (guint i = 0; i < 100; i++) {
+        g_autofree char *id = g_strdup_printf("question-%u", i);
+        ask_to_settle(fixture, "op", id);
+    }
+    g_assert_true(is_closing(fixture));
+    g_assert_cmpuint(outbox_n_added(federation->outbox, KIND_ADMIN_REPLY), ==, before + 1 + 36);
+    // Who waited for the last does not count for the next.
+    while (is_closing(fixture))
+        next_pass(fixture);
+    ask_to_settle(fixture, "op", "another");
+    g_assert_cmpstr(federation->accounts->settled_by, ==, "another");
+}
+
 // What comes in meanwhile is in this period or the next one, once.
 static void test_goes_on_meanwhile(void)
 {
@@ -199,6 +256,8 @@ int main(int argc, char **argv)
     g_test_add_func("/settle-passes/in-pieces", test_in_pieces);
     g_test_add_func("/settle-passes/dies-between", test_dies_between);
     g_test_add_func("/settle-passes/is-answered-at-the-end", test_is_answered_at_the_end);
+    g_test_add_func("/settle-passes/two-ask-at-once", test_two_ask_at_once);
+    g_test_add_func("/settle-passes/many-ask-at-once", test_many_ask_at_once);
     g_test_add_func("/settle-passes/goes-on-meanwhile", test_goes_on_meanwhile);
     g_test_add_func("/settle-passes/another-pair-comes-between", test_another_pair_comes_between);
     g_test_add_func("/settle-passes/has-one-minimum", test_has_one_minimum);
