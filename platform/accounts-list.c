@@ -3,7 +3,7 @@
 // What operators ask of the accounts, in pages that fit a message; and that a period closes now.
 
 #include "platform/admin.h"
-#include "platform/settle.h"
+#include "platform/conduct.h"
 
 #include <string.h>
 
@@ -166,6 +166,9 @@ void accounts_on_command(Federation *federation, const Sender *sender, const Wir
         return;
     case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_NETTING:
         list_nettings(federation, sender, admin);
+        return;
+    case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_PARTIES:
+        conduct_list(federation, sender, admin);
         return;
     case QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_UNSPECIFIED:
     case _QKDNF__V1__ACCOUNTS_ACTION_IS_INT_SIZE:

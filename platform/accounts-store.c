@@ -2,7 +2,7 @@
 //
 // Grants and charges, in memory and in the store.
 
-#include "platform/settle.h"
+#include "platform/conduct.h"
 #include "topics/record.h"
 
 #include <string.h>
@@ -11,6 +11,8 @@ Accounts *accounts_new(const FederationAccounts *config)
 {
     Accounts *accounts = g_new0(Accounts, 1);
     accounts->series = g_tree_new_full(id_compare, NULL, NULL, series_free);
+    accounts->conducts = g_tree_new_full(id_compare, NULL, NULL, conduct_free);
+    accounts->rows = g_tree_new_full(id_compare, NULL, g_free, wire_free);
     tariffs_init(accounts, config);
     due_init(accounts);
     accounts->done = g_strdup("");
@@ -30,6 +32,8 @@ void accounts_free(Accounts *accounts)
     g_clear_pointer(&accounts->spent, g_array_unref);
     g_tree_unref(accounts->charges);
     g_tree_unref(accounts->series);
+    g_tree_unref(accounts->conducts);
+    g_tree_unref(accounts->rows);
     tariffs_clear(accounts);
     g_queue_clear_full(&accounts->nettings, wire_free);
     g_free(accounts->settled_by);
@@ -179,5 +183,6 @@ gboolean accounts_load(Federation *federation, GError **error)
     return tariffs_load(federation, error) &&
            record_load(federation->store, "grant", load_grant, federation, error) &&
            record_load(federation->store, "charge", load_charge, federation, error) &&
-           settle_load(federation, error);
+           settle_load(federation, error) && conduct_load(federation, error) &&
+           rows_load(federation, error);
 }

@@ -5,7 +5,7 @@
 // initiator, the platform by what it ordered. Charged is the least; where they differ, that is
 // said.
 
-#include "platform/settle.h"
+#include "platform/conduct.h"
 
 #include "platform/rating.h"
 #include "platform/request.h"
@@ -60,6 +60,8 @@ static Platform__State__Share share_of(Federation *federation, const Part *part)
     share.purpose = purpose_of(federation, part);
     share.bits = part_bits(order);
     share.agreement = (char *)tariff_keep(federation, order->agreement);
+    if (order->session)
+        share.n_orders = row_orders(federation, order->session->session, part->agent);
     return share;
 }
 
@@ -110,7 +112,7 @@ static gboolean is_shortened(const WireCharge *charge)
 
 static char *format_dispute(const WireCharge *charge)
 {
-    if (!is_shortened(charge) && charge->keys == charge->charged_keys &&
+    if (!is_shortened(charge) && charge->skipped == 0 && charge->keys == charge->charged_keys &&
         charge->bits == charge->charged_bits && charge->keys == charge->granted_keys &&
         charge->bits == charge->granted_bits)
         return g_strdup("");
@@ -123,6 +125,9 @@ static char *format_dispute(const WireCharge *charge)
     if (charge->is_metered)
         g_string_append_printf(text, ", %s got %u of %" G_GUINT64_FORMAT, charge->buyer,
                                charge->buyer_keys, charge->buyer_bits);
+    if (charge->skipped > 0)
+        g_string_append_printf(text, ", %s skipped %u numbers of the session", charge->seller,
+                               charge->skipped);
     if (is_shortened(charge))
         g_string_append_printf(text,
                                ", %s metered %" G_GUINT64_FORMAT " ms, %s got %" G_GUINT64_FORMAT,
@@ -154,6 +159,8 @@ static void reconcile(Federation *federation, WireCharge *charge,
         charge->buyer_bits = share->buyer_bits;
         charge->charged_keys = MIN(charge->charged_keys, share->buyer_keys);
         charge->charged_bits = MIN(charge->charged_bits, share->buyer_bits);
+        if (charge->session[0] && us > share->buyer_us + TOLERANCE_US)
+            conduct_on_prolong(federation, charge, us - share->buyer_us - TOLERANCE_US);
         us = MIN(us, share->buyer_us + TOLERANCE_US);
     }
     charge->charged_us = charge->session[0] ? us : 0;
@@ -180,13 +187,17 @@ static Platform__State__Share *find_share(const Platform__State__Grant *grant, c
     return NULL;
 }
 
-// Who says that it did more than it was ordered to, is wrong. What a provider did for itself nobody
-// else sees.
+// Who says that it did more than it was ordered to, or keeps a record back, is wrong. What a
+// provider did for itself nobody else sees.
 static void rate_seller(Federation *federation, const WireCharge *charge)
 {
-    gboolean is_wrong = charge->keys > charge->granted_keys || charge->bits > charge->granted_bits;
-    if (strcmp(charge->seller, charge->buyer) != 0)
-        ratings_count_record(federation, charge->seller, is_wrong ? RATING_WHOLE : 0);
+    gboolean is_more = charge->keys > charge->granted_keys || charge->bits > charge->granted_bits;
+    gboolean is_wrong = is_more || charge->skipped > 0;
+    if (charge_is_own(charge))
+        return;
+    ratings_count_record(federation, charge->seller, is_wrong ? RATING_WHOLE : 0);
+    if (is_more)
+        conduct_on_overbill(federation, charge);
 }
 
 // Where the buyer got less than was granted, one of the two is wrong.
@@ -197,6 +208,8 @@ static void rate_both(Federation *federation, const Platform__State__Grant *gran
     guint milli = is_less ? RATING_WHOLE / 2 : 0;
     ratings_count_record(federation, share->provider, milli);
     ratings_count_record(federation, grant->buyer, milli);
+    if (is_less)
+        conduct_on_denial(federation, grant, share);
 }
 
 // What the buyer got from a seller counts also for the record that is there already.
@@ -249,6 +262,8 @@ static void take_in(Federation *federation, const char *seller, const WireUsage 
     wire.received_at_us = (guint64)federation->now;
     WireCharge *charge = message_copy(&wire.base);
     charge_add(federation, charge);
+    if (!charge_is_own(charge))
+        rows_check(federation, charge, share->n_orders);
     reconcile(federation, charge, share);
     charge_save(federation, charge);
     share->is_reported = TRUE;
@@ -320,7 +335,10 @@ void accounts_on_usage(gpointer data, const Sender *sender, gconstpointer messag
             answer(federation, sender->id, usage, STATUS_BAD_REQUEST, fault);
         return;
     }
-    if (charge_find(federation, usage->record))
+    WireCharge *known = charge_find(federation, usage->record);
+    if (known)
+        conduct_on_repeat(federation, known, usage);
+    if (known)
         answer(federation, sender->id, usage, STATUS_OK, "");
     else if (!is_open(federation, usage))
         answer(federation, sender->id, usage, take(federation, sender->id, usage), "");

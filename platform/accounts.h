@@ -44,6 +44,8 @@ struct Accounts {
     gint64 closed_at_us; // and when it ended
     GTree *series;       // "seller buyer" → Series
     GQueue nettings;     // WireNetting, oldest first
+    GTree *conducts;     // member → WireConduct
+    GTree *rows;         // "session provider" → Platform__State__Row
     char *settled_by;    // IDs of the questions that closed it, or NULL
 
     // While the period closes, in as many passes as that takes.

@@ -3,6 +3,7 @@
 // What is tried for a request. An attempt that fails is voided at everyone who took part, and the
 // request goes back to ROUTED without the culprit, until its deadline.
 
+#include "platform/conduct.h"
 #include "platform/handover.h"
 #include "platform/member.h"
 #include "platform/request.h"
@@ -21,6 +22,7 @@
 static void order_parts(Federation *federation, Request *request)
 {
     request_enter(federation, request, REQUEST_ORDERED);
+    rows_on_orders(federation, request);
     request_send_parts(federation, request->parts);
     request->ordered_at_us = federation->now;
     gint64 attempt_us = (gint64)federation->config->attempt_ms * G_TIME_SPAN_MILLISECOND;

@@ -4,7 +4,7 @@
 // batch is of one currency; where a period has several, or more records than a batch holds, it has
 // as many batches as that takes.
 
-#include "platform/settle.h"
+#include "platform/conduct.h"
 
 #include <string.h>
 
@@ -83,6 +83,7 @@ static void finish(Federation *federation, Series *series, WireStatement *statem
     batch.statement = statement;
     batch.effect = statement->amount - effect;
     series_add(federation, series, message_copy(&batch.base));
+    conduct_on_batch(federation, statement);
 }
 
 // --- the batches of a period ---------------------------------------------------------------------

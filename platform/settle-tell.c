@@ -2,7 +2,7 @@
 //
 // Both parties of a batch are told of it until they have answered, one batch after the other.
 
-#include "platform/settle.h"
+#include "platform/conduct.h"
 
 #include <string.h>
 
@@ -78,7 +78,9 @@ static void note_objection(Federation *federation, Platform__State__Batch *batch
     g_autofree WireDispute **objections = g_new(WireDispute *, batch->n_objections + 1);
     if (batch->n_objections > 0)
         memcpy(objections, batch->objections, batch->n_objections * sizeof *objections);
-    objections[batch->n_objections] = (WireDispute *)dispute;
+    WireDispute objection = *dispute;
+    objection.by = (char *)party;
+    objections[batch->n_objections] = &objection;
     next.objections = objections;
     next.n_objections++;
     batch_save(federation, &next);
@@ -126,6 +128,7 @@ void settle_on_dispute(gpointer data, const Sender *sender, gconstpointer messag
         return;
     }
     *has = TRUE;
+    conduct_on_answer(federation, sender->id, batch->statement, dispute->status != STATUS_OK);
     if (dispute->status == STATUS_OK || batch->n_objections >= OBJECTIONS_MAX)
         batch_mark(federation, batch);
     else

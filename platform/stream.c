@@ -4,6 +4,8 @@
 
 #include "platform/stream.h"
 
+#include "platform/conduct.h"
+
 #include <string.h>
 
 #define MEND_FIRST_US (250 * G_TIME_SPAN_MILLISECOND)
@@ -69,6 +71,7 @@ void stream_drop(Federation *federation, Stream *stream)
     for (gsize i = 0; i < stream->open->n_targets; i++)
         affected_remove(federation->streaming, BY_SAE, stream->open->targets[i], stream->id);
     store_delete_text(federation->store, "session", stream->id);
+    rows_drop(federation, stream->id);
     g_tree_remove(federation->streams, stream->id);
 }
 

@@ -49,6 +49,7 @@ typedef Qkdnf__V1__Block WireBlock;
 typedef Qkdnf__V1__BorderLink WireBorderLink;
 typedef Qkdnf__V1__Branch WireBranch;
 typedef Qkdnf__V1__Charge WireCharge;
+typedef Qkdnf__V1__Conduct WireConduct;
 typedef Qkdnf__V1__Currency WireCurrency;
 typedef Qkdnf__V1__Delivery WireDelivery;
 typedef Qkdnf__V1__Discover WireDiscover;
@@ -139,6 +140,7 @@ typedef Qkdnf__V1__Withdraw WireWithdraw;
 #define WIRE_BORDER_LINK_INIT       QKDNF__V1__BORDER_LINK__INIT
 #define WIRE_BRANCH_INIT            QKDNF__V1__BRANCH__INIT
 #define WIRE_CHARGE_INIT            QKDNF__V1__CHARGE__INIT
+#define WIRE_CONDUCT_INIT           QKDNF__V1__CONDUCT__INIT
 #define WIRE_CURRENCY_INIT          QKDNF__V1__CURRENCY__INIT
 #define WIRE_DELIVERY_INIT          QKDNF__V1__DELIVERY__INIT
 #define WIRE_DISCOVER_INIT          QKDNF__V1__DISCOVER__INIT

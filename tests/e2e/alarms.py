@@ -34,7 +34,7 @@ platform:
 WRAPPER = """\
 #!/bin/sh
 case "$*" in
-*/{cheat}/agent.yaml) QKDNF_TAMPER=flip QKDNF_OVERCHARGE=yes exec {tamper} "$@" ;;
+*/{cheat}/agent.yaml) QKDNF_TAMPER=flip QKDNF_CHEAT=overbill exec {tamper} "$@" ;;
 esac
 exec {agent} "$@"
 """

@@ -76,6 +76,7 @@ void witness_check_handovers(Witness *witness);
 // witness-money.c
 void witness_expect_record(Witness *witness, const char *agent, const WireOrder *order);
 void witness_on_usage(Witness *witness, const char *agent, const WireUsage *usage);
+void witness_on_event(Witness *witness, const WireEvent *event);
 void witness_on_usage_state(Witness *witness, const char *agent, const WireUsageState *state);
 void witness_on_statement(Witness *witness, const WireStatement *statement);
 void witness_on_member(Witness *witness, const char *agent, const WireMember *member);

@@ -53,6 +53,13 @@ void witness_on_usage(Witness *witness, const char *agent, const WireUsage *usag
                      metered->attempt, metered->keys);
 }
 
+// Nobody here cheats: whatever is lost or dies, nobody is taken for one who does.
+void witness_on_event(Witness *witness, const WireEvent *event)
+{
+    if (strcmp(event->name, "usage.skipped") == 0 || strcmp(event->name, "usage.changed") == 0)
+        witness_fail(witness, "%s: %s", event->name, event->text);
+}
+
 void witness_on_usage_state(Witness *witness, const char *agent, const WireUsageState *state)
 {
     Metered *metered = g_hash_table_lookup(witness->metered, state->record);

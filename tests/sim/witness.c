@@ -186,6 +186,8 @@ static void on_message(Witness *witness, const Topic *topic, const ProtobufCMess
         witness_on_usage(witness, topic->from, (const WireUsage *)message);
     else if (topic->kind == KIND_USAGE_STATE)
         witness_on_usage_state(witness, topic->to, (const WireUsageState *)message);
+    else if (topic->kind == KIND_EVENT)
+        witness_on_event(witness, (const WireEvent *)message);
     else if (topic->kind == KIND_STATEMENT)
         witness_on_statement(witness, (const WireStatement *)message);
     else if (topic->kind == KIND_MEMBER)

@@ -50,6 +50,10 @@ void accounts_print_head(AccountsTable table, AccountsFormat format)
         [ACCOUNTS_STATEMENTS] = ("seller,buyer,sequence,period,replaces,record,purpose,keys,bits,"
                                  "start_us,duration_us,amount,currency,decimals,remark,agreement"),
         [ACCOUNTS_NETTINGS] = "period,member,amount,currency,decimals",
+        [ACCOUNTS_CONDUCTS] =
+            ("member,sold,overbilled,overbilled_keys,overbilled_bits,prolonged,prolonged_us,"
+             "undelivered,changed,skipped,bought,denied,denied_keys,denied_bits,answered,"
+             "objections,objected"),
     };
     if (format == ACCOUNTS_CSV)
         printf("%s\r\n", heads[table]);
@@ -135,7 +139,8 @@ static json_t *objections_json(const WireAdminReply *answer)
 {
     json_t *objections = json_array();
     for (gsize i = 0; i < answer->n_objections; i++)
-        json_array_append_new(objections, json_string(answer->objections[i]->text));
+        json_array_append_new(objections, json_pack("{s:s, s:s}", "by", answer->objections[i]->by,
+                                                    "text", answer->objections[i]->text));
     return objections;
 }
 
@@ -243,7 +248,8 @@ char *accounts_print_statements(const WireAdminReply *answer, AccountsFormat for
             print_statement_text(answer->statements[i]);
     }
     for (gsize i = 0; i < answer->n_objections && format == ACCOUNTS_TEXT; i++)
-        verb_print(stdout, "  objection: %s\n", answer->objections[i]->text);
+        verb_print(stdout, "  objection of %s: %s\n", answer->objections[i]->by,
+                   answer->objections[i]->text);
     return answer->n_statements > 0 ? g_strdup(answer->cursor) : NULL;
 }
 

@@ -7,7 +7,12 @@
 #include "schemas/wire.h"
 
 typedef enum { ACCOUNTS_TEXT, ACCOUNTS_CSV, ACCOUNTS_JSON } AccountsFormat;
-typedef enum { ACCOUNTS_CHARGES, ACCOUNTS_STATEMENTS, ACCOUNTS_NETTINGS } AccountsTable;
+typedef enum {
+    ACCOUNTS_CHARGES,
+    ACCOUNTS_STATEMENTS,
+    ACCOUNTS_NETTINGS,
+    ACCOUNTS_CONDUCTS,
+} AccountsTable;
 
 // 12345 with two decimals: "123.45". To be freed.
 char *accounts_format_money(gint64 minor, const WireCurrency *currency);
@@ -18,3 +23,5 @@ void accounts_print_head(AccountsTable table, AccountsFormat format);
 char *accounts_print_charges(const WireAdminReply *answer, AccountsFormat format);
 char *accounts_print_statements(const WireAdminReply *answer, AccountsFormat format);
 char *accounts_print_nettings(const WireAdminReply *answer, AccountsFormat format);
+// conduct-print.c
+char *accounts_print_conducts(const WireAdminReply *answer, AccountsFormat format);

@@ -41,6 +41,7 @@ static const Action actions[] = {
     {"statements", ACTION(STATEMENTS), ACCOUNTS_STATEMENTS, accounts_print_statements},
     {"settle", ACTION(SETTLE), ACCOUNTS_NETTINGS, accounts_print_nettings},
     {"netting", ACTION(NETTING), ACCOUNTS_NETTINGS, accounts_print_nettings},
+    {"parties", ACTION(PARTIES), ACCOUNTS_CONDUCTS, accounts_print_conducts},
 };
 
 static const Action *find_action(const char *name)
@@ -112,7 +113,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!find_action(arguments->word))
-            argp_error(state, "expected usage, disputes, statements, settle or netting%s%s",
+            argp_error(state,
+                       "expected usage, disputes, statements, settle, netting or parties%s%s",
                        arguments->word ? ", not " : "", arguments->word ? arguments->word : "");
         return 0;
     default:
@@ -128,11 +130,14 @@ static const struct argp argp = {
                 "disputes\n"
                 "statements\n"
                 "settle\n"
-                "netting",
+                "netting\n"
+                "parties",
     .children = children,
     .doc = "Shows who did what for whom, and what that costs: the records of usage, those of which "
            "seller, buyer and platform say different things, the batches of each seller and buyer, "
-           "and what each member gets or owes by period. `settle` closes the period that runs.",
+           "and what each member gets or owes by period. `settle` closes the period that runs. "
+           "`parties` shows of each member how often it said what others said differently, or "
+           "objected to a batch.",
 };
 
 int verb_accounts(int argc, char **argv)

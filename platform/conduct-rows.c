@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The numbers of a seller's records of a session. They follow on each other, and each order gives
+// one record at the most; which orders a provider was sent, the platform knows.
+
+#include "platform/conduct.h"
+#include "platform/request.h"
+#include "topics/record.h"
+
+static char *row_name(const char *session, const char *provider)
+{
+    return g_strdup_printf("%s %s", session, provider);
+}
+
+static Platform__State__Row *find_row(const Federation *federation, const char *session,
+                                      const char *provider)
+{
+    g_autofree char *name = row_name(session, provider);
+    return g_tree_lookup(federation->accounts->rows, name);
+}
+
+static void put(Federation *federation, const char *session, const char *provider,
+                Platform__State__Row *row)
+{
+    g_autofree char *name = row_name(session, provider);
+    g_autoptr(GBytes) value = message_pack(&row->base);
+    store_put_text(federation->store, "row", name, value);
+    if (g_tree_lookup(federation->accounts->rows, name) != row)
+        g_tree_replace(federation->accounts->rows, g_steal_pointer(&name), row);
+}
+
+// The first that is known of the session.
+static const char *first_row(const Federation *federation, const char *session)
+{
+    GTreeNode *node = g_tree_lower_bound(federation->accounts->rows, session);
+    const char *name = node ? g_tree_node_key(node) : NULL;
+    return name && g_str_has_prefix(name, session) ? name : NULL;
+}
+
+void rows_on_orders(Federation *federation, const Request *request)
+{
+    const WireSessionKeys *keys = request->session;
+    // It began before its orders were counted.
+    if (!keys || (keys->first > 0 && !first_row(federation, keys->session)))
+        return;
+    for (guint i = 0; i < request->parts->len; i++) {
+        const Part *part = request->parts->pdata[i];
+        Platform__State__Row *row = find_row(federation, keys->session, part->agent);
+        if (!part->order)
+            continue;
+        if (!row) {
+            Platform__State__Row none = PLATFORM__STATE__ROW__INIT;
+            row = message_copy(&none.base);
+        }
+        row->n_orders++;
+        put(federation, keys->session, part->agent, row);
+    }
+}
+
+guint row_orders(const Federation *federation, const char *session, const char *provider)
+{
+    const Platform__State__Row *row = find_row(federation, session, provider);
+    return row ? row->n_orders : 0;
+}
+
+static void tell(Federation *federation, const WireCharge *charge, guint n_orders)
+{
+    WireConduct *conduct = conduct_open(federation, charge->seller);
+    conduct->skipped += charge->skipped;
+    conduct_save(federation, conduct);
+    federation_event(federation,
+                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                                  .name = "usage.skipped",
+                                  .subject = charge->record,
+                                  .cause = charge->session},
+                     "%s gives number %u to its record of one of %u orders of the session",
+                     charge->seller, charge->partial, n_orders);
+}
+
+// Those that come after it have as many too many: only more than that is new.
+void rows_check(Federation *federation, WireCharge *charge, guint n_orders)
+{
+    if (!charge->session[0] || n_orders == 0 || charge->partial < n_orders)
+        return;
+    guint n = charge->partial - n_orders + 1;
+    Platform__State__Row *row = find_row(federation, charge->session, charge->seller);
+    guint n_told = row ? row->n_skipped : 0;
+    if (n <= n_told)
+        return;
+    charge->skipped = n - n_told;
+    if (row) {
+        row->n_skipped = n;
+        put(federation, charge->session, charge->seller, row);
+    }
+    tell(federation, charge, n_orders);
+}
+
+void rows_drop(Federation *federation, const char *session)
+{
+    const char *name = NULL;
+    while ((name = first_row(federation, session))) {
+        store_delete_text(federation->store, "row", name);
+        g_tree_remove(federation->accounts->rows, name);
+    }
+}
+
+static void load_row(gpointer data, GBytes *key, GBytes *value)
+{
+    RecordLoading *loading = data;
+    Federation *federation = loading->core;
+    g_autofree char *name = record_name(key);
+    Platform__State__Row *row = record_unpack(&platform__state__row__descriptor, value);
+    if (row)
+        g_tree_replace(federation->accounts->rows, g_steal_pointer(&name), row);
+    else
+        record_fail(loading, "row", name, "is damaged");
+}
+
+gboolean rows_load(Federation *federation, GError **error)
+{
+    return record_load(federation->store, "row", load_row, federation, error);
+}

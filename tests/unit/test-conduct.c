@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is found about members that say in the accounts what others say differently.
+
+#include "platform/conduct.h"
+#include "platform/request.h"
+#include "tests/unit/accounts-fixture.h"
+#include "tests/unit/published.h"
+
+#include <string.h>
+
+#define N_EVENTS(name) n_events(fixture, name)
+
+typedef struct {
+    const char *name;
+    guint n;
+} Count;
+
+static void count_events(gpointer data, const Publish *publish)
+{
+    Count *count = data;
+    Topic topic;
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
+    for (gsize i = 0; topic.kind == KIND_EVENT && i < frame->n_messages; i++)
+        count->n += strcmp(((const WireEvent *)frame->messages[i])->name, count->name) == 0;
+}
+
+// Since the last call.
+static guint n_events(FederationFixture *fixture, const char *name)
+{
+    Count count = {name, 0};
+    outbox_flush(fixture->federation->outbox, fixture->federation->now, count_events, &count);
+    return count.n;
+}
+
+static const WireConduct *conduct_of(FederationFixture *fixture, const char *member)
+{
+    return conduct_open(fixture->federation, member);
+}
+
+static Request *granted(FederationFixture *fixture)
+{
+    accounts_set_prices(fixture, "EUR");
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    return request;
+}
+
+static void test_overbills(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = granted(fixture);
+    accounts_report(fixture, request, &(AccountsReport){"b", 9, 9 * ACCOUNTS_BITS, 0});
+    accounts_report(fixture, request, &(AccountsReport){"b", 9, 9 * ACCOUNTS_BITS, 0});
+    accounts_report(fixture, request, &(AccountsReport){"d", 2, ACCOUNTS_BITS, 0});
+    // Of what it did itself it is buyer and seller: nobody is wronged.
+    accounts_report(fixture, request, &(AccountsReport){"a", 9, 9 * ACCOUNTS_BITS, 2});
+    federation_fixture_restart(fixture, NULL);
+    g_assert_cmpuint(conduct_of(fixture, "b")->overbilled, ==, 1);
+    g_assert_cmpuint(conduct_of(fixture, "b")->overbilled_keys, ==, 7);
+    g_assert_cmpuint(conduct_of(fixture, "b")->overbilled_bits, ==, 8 * ACCOUNTS_BITS);
+    g_assert_cmpuint(conduct_of(fixture, "d")->overbilled, ==, 0);
+    g_assert_cmpuint(conduct_of(fixture, "a")->overbilled, ==, 0);
+}
+
+static void test_denies(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = granted(fixture);
+    accounts_report(fixture, request, &(AccountsReport){"b", 2, ACCOUNTS_BITS, 0});
+    accounts_report(fixture, request, &(AccountsReport){"a", 2, ACCOUNTS_BITS, 1});
+    federation_fixture_restart(fixture, NULL);
+    g_assert_cmpuint(conduct_of(fixture, "b")->undelivered, ==, 1);
+    g_assert_cmpuint(conduct_of(fixture, "d")->undelivered, ==, 1);
+    g_assert_cmpuint(conduct_of(fixture, "a")->denied, ==, 2);
+    g_assert_cmpuint(conduct_of(fixture, "a")->denied_keys, ==, 2);
+    g_assert_cmpuint(conduct_of(fixture, "a")->denied_bits, ==, 512);
+}
+
+// The first word counts; another one is told once, however often it is said, also when all is
+// reported and the grant is forgotten.
+static void test_says_something_else(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = granted(fixture);
+    accounts_report_all(fixture, request);
+    accounts_report_all(fixture, request);
+    N_EVENTS("");
+    WireUsage usage = WIRE_USAGE_INIT;
+    const WireCharge *charge = accounts_charge_of(fixture, request, "b");
+    usage.record = charge->record;
+    usage.request = request->id;
+    usage.keys = 20;
+    usage.bits = 10 * ACCOUNTS_BITS;
+    for (guint i = 0; i < 3; i++)
+        accounts_on_usage(fixture->federation, &(Sender){"b", ROLE_AGENT, 1}, &usage);
+    g_assert_cmpuint(N_EVENTS("usage.changed"), ==, 1);
+    g_assert_cmpuint(charge->keys, ==, 2);
+    g_assert_cmpuint(charge->charged_keys, ==, 2);
+    federation_fixture_restart(fixture, NULL);
+    accounts_on_usage(fixture->federation, &(Sender){"b", ROLE_AGENT, 1}, &usage);
+    g_assert_cmpuint(N_EVENTS("usage.changed"), ==, 0);
+    g_assert_cmpuint(conduct_of(fixture, "b")->changed, ==, 1);
+    g_assert_cmpuint(conduct_of(fixture, "a")->changed, ==, 0);
+    accounts_set_standing(fixture, "EUR");
+    settle_close(fixture->federation);
+    accounts_assert_positions(fixture, "a:-14 b:10 d:4");
+}
+
+// --- sessions ------------------------------------------------------------------------------------
+
+#define SESSION "00000000-0000-4000-8000-0000000000aa"
+
+static void order_in_session(FederationFixture *fixture, Request *request, guint64 first)
+{
+    WireSessionKeys keys = WIRE_SESSION_KEYS_INIT;
+    keys.session = (char *)SESSION;
+    keys.first = first;
+    wire_free(request->session);
+    request->session = message_copy(&keys.base);
+    rows_on_orders(fixture->federation, request);
+}
+
+static void check(FederationFixture *fixture, guint partial, guint n_orders, guint expected)
+{
+    WireCharge charge = WIRE_CHARGE_INIT;
+    charge.session = (char *)SESSION;
+    charge.seller = (char *)"b";
+    charge.partial = partial;
+    rows_check(fixture->federation, &charge, n_orders);
+    g_assert_cmpuint(charge.skipped, ==, expected);
+}
+
+static void test_skips(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = accounts_ask(fixture);
+    for (guint i = 0; i < 4; i++)
+        order_in_session(fixture, request, i);
+    g_assert_cmpuint(row_orders(fixture->federation, SESSION, "b"), ==, 4);
+    g_assert_cmpuint(row_orders(fixture->federation, SESSION, "c"), ==, 0);
+    N_EVENTS("");
+    // In whichever order they come; a row may begin anew, and not all orders give a record.
+    check(fixture, 1, 2, 0);
+    check(fixture, 0, 1, 0);
+    check(fixture, 0, 3, 0);
+    g_assert_cmpuint(N_EVENTS("usage.skipped"), ==, 0);
+    // What is missing is told once, though all that follow have too high a number.
+    check(fixture, 3, 3, 1);
+    check(fixture, 4, 4, 0);
+    federation_fixture_restart(fixture, NULL);
+    check(fixture, 4, 4, 0);
+    check(fixture, 6, 4, 2);
+    g_assert_cmpuint(conduct_of(fixture, "b")->skipped, ==, 3);
+    // Whoever says the highest number that there is.
+    check(fixture, G_MAXUINT32, 1, G_MAXUINT32 - 3);
+    rows_drop(fixture->federation, SESSION);
+    g_assert_cmpint(g_tree_nnodes(fixture->federation->accounts->rows), ==, 0);
+}
+
+static void test_a_skip_is_a_remark(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = accounts_ask(fixture);
+    order_in_session(fixture, request, 0);
+    for (guint i = 0; i < request->parts->len; i++)
+        ((Part *)request->parts->pdata[i])->order->session = message_copy(&request->session->base);
+    accounts_grant(fixture, request);
+    WireUsage usage = WIRE_USAGE_INIT;
+    char record[UUID_CHARS + 1];
+    record_id_derive(request->id, request->attempt, "b", record);
+    usage.record = record;
+    usage.request = request->id;
+    usage.keys = 2;
+    usage.bits = ACCOUNTS_BITS;
+    usage.partial = 1;
+    N_EVENTS("");
+    accounts_on_usage(fixture->federation, &(Sender){"b", ROLE_AGENT, 1}, &usage);
+    g_assert_cmpuint(N_EVENTS("usage.skipped"), ==, 1);
+    const WireCharge *charge = accounts_charge_of(fixture, request, "b");
+    g_assert_cmpstr(charge->dispute, ==,
+                    "b metered 2 keys of 512 bits, the platform granted 2 of 512, b skipped 1 "
+                    "numbers of the session");
+    g_assert_cmpuint(charge->charged_keys, ==, 2);
+}
+
+// Nothing is known of the orders that it had before.
+static void test_a_session_that_has_begun_before(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = accounts_ask(fixture);
+    order_in_session(fixture, request, 5);
+    g_assert_cmpuint(row_orders(fixture->federation, SESSION, "b"), ==, 0);
+    check(fixture, 17, 0, 0);
+}
+
+// --- batches -------------------------------------------------------------------------------------
+
+static void test_objects(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = granted(fixture);
+    accounts_report_all(fixture, request);
+    settle_close(fixture->federation);
+    accounts_answer(fixture, "a", 1, STATUS_BAD_REQUEST, 2);
+    accounts_answer(fixture, "a", 1, STATUS_BAD_REQUEST, 2);
+    accounts_answer(fixture, "b", 1, STATUS_OK, 2);
+    federation_fixture_restart(fixture, NULL);
+    const WireConduct *conduct = conduct_of(fixture, "a");
+    g_assert_cmpuint(conduct->bought, ==, 2);
+    g_assert_cmpuint(conduct->answered, ==, 1);
+    g_assert_cmpuint(conduct->objections, ==, 1);
+    g_assert_cmpuint(conduct->n_objected, ==, 1);
+    g_assert_cmpint(conduct->objected[0]->minor, ==, 10);
+    g_assert_cmpstr(conduct->objected[0]->currency->code, ==, "EUR");
+    g_assert_cmpuint(conduct_of(fixture, "b")->sold, ==, 1);
+    g_assert_cmpuint(conduct_of(fixture, "b")->objections, ==, 0);
+    // The platform says who it was, whatever they say.
+    const Platform__State__Batch *batch =
+        series_find_batch(series_find(fixture->federation, "b", "a"), 1);
+    g_assert_cmpuint(batch->n_objections, ==, 1);
+    g_assert_cmpstr(batch->objections[0]->by, ==, "a");
+    accounts_assert_positions(fixture, "a:-14 b:10 d:4");
+}
+
+static void test_is_listed(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    conduct_open(fixture->federation, "b");
+    conduct_open(fixture->federation, "a");
+    WireAccountsCommand command = WIRE_ACCOUNTS_COMMAND_INIT;
+    command.action = QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_PARTIES;
+    command.after = (char *)"a";
+    WireAdmin admin = WIRE_ADMIN_INIT;
+    admin.id = (char *)FEDERATION_UUID;
+    admin.command_case = QKDNF__V1__ADMIN__COMMAND_ACCOUNTS;
+    admin.accounts = &command;
+    guint64 before = outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY);
+    accounts_on_command(fixture->federation, &(Sender){"op", ROLE_OPERATOR, 1}, &admin);
+    g_assert_cmpuint(outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY), ==, before + 1);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/conduct/overbills", test_overbills);
+    g_test_add_func("/conduct/denies", test_denies);
+    g_test_add_func("/conduct/says-something-else", test_says_something_else);
+    g_test_add_func("/conduct/skips", test_skips);
+    g_test_add_func("/conduct/a-skip-is-a-remark", test_a_skip_is_a_remark);
+    g_test_add_func("/conduct/a-session-that-has-begun-before",
+                    test_a_session_that_has_begun_before);
+    g_test_add_func("/conduct/objects", test_objects);
+    g_test_add_func("/conduct/is-listed", test_is_listed);
+    return g_test_run();
+}
