@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who is affected by what: from a border link, a provider or an application to the IDs of the
-// requests or sessions that use it. What happens to one thing is so found for those whom it
-// concerns without looking at any other, and in the order of their IDs. Each use is counted: what
-// was added twice is there until it was removed twice.
+// requests, sessions or agreements that concern it. What happens to one thing is so found for those
+// whom it concerns without looking at any other, and in the order of their IDs. Each use is
+// counted: what was added twice is there until it was removed twice.
 
 #include <glib.h>
 
@@ -15,6 +15,9 @@ typedef enum {
     BY_SAE,
     BY_INITIATOR, // an application that asked for it itself
     BY_LEFT_LINK, // a border link that was left for another way, and may be taken again
+    BY_BUYER,     // a provider that uses another
+    BY_SELLER,    // the one that is used
+    BY_PAIR,      // "buyer seller"
 } AffectedBy;
 
 typedef struct Affected Affected;

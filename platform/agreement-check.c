@@ -12,15 +12,6 @@
 // Of one buyer, with those that are over.
 #define KEPT_MAX 1000
 
-static guint count_of(const Federation *federation, const Provider *buyer)
-{
-    guint n = 0;
-    for (GTreeNode *node = g_tree_node_first(federation->agreements); node;
-         node = g_tree_node_next(node))
-        n += ((const Agreement *)g_tree_node_value(node))->buyer == buyer;
-    return n;
-}
-
 char *agreement_find_terms_fault(const Federation *federation, const WireAgreementTerms *terms)
 {
     if (!terms || terms->version != 0)
@@ -47,7 +38,7 @@ static Verdict check_parties(const Federation *federation, const Provider *buyer
             "expected the sender as the buyer, and another provider as the seller");
     if (!seller || seller->state != MEMBER(ACTIVE))
         return request_refuse(STATUS_UNKNOWN_MEMBER, "'%.64s' does not take part", said->seller);
-    guint n_kept = count_of(federation, buyer);
+    guint n_kept = affected_count(federation->agreed, BY_BUYER, buyer->id);
     if (n_kept >= KEPT_MAX)
         return request_refuse(STATUS_BUSY,
                               "%u agreements are remembered already; expected less than %d", n_kept,

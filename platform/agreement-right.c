@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What each member may use of each other one now: an index that routes are looked up in, and the
-// books of what was used of quotas. It follows from the agreements, and is made anew for a pair
-// whenever one of them changes.
+// What members may use of each other now, and the books of what was used of quotas. It is kept once
+// for whoever takes part under the standing terms, and for those pairs alone that have an agreement
+// of their own; it follows from the agreements, and is made anew where one of them changes.
 
 #include "platform/agreement.h"
 
@@ -32,52 +32,38 @@ static gboolean outranks(const Agreement *agreement, const Agreement *other)
                                         : agreement->wire->version > other->wire->version;
 }
 
-typedef struct {
-    const Provider *buyer, *seller;
-    const Agreement *latest;
-} Search;
-
-static gboolean look_at(gpointer key, gpointer value, gpointer data)
-{
-    const Agreement *agreement = value;
-    Search *search = data;
-    if (agreement->buyer == search->buyer && agreement->seller == search->seller &&
-        agreement_is_exclusive(agreement) && decides(agreement) &&
-        (!search->latest || outranks(agreement, search->latest)))
-        search->latest = agreement;
-    return FALSE;
-}
-
 static const Agreement *find_own(const Federation *federation, const Provider *buyer,
                                  const Provider *seller)
 {
-    Search search = {buyer, seller, NULL};
-    g_tree_foreach(federation->agreements, look_at, &search);
-    return search.latest;
+    const Agreement *latest = NULL;
+    g_autoptr(GPtrArray) agreements = agreement_list_pair(federation, buyer, seller);
+    for (guint i = 0; i < agreements->len; i++) {
+        const Agreement *agreement = agreements->pdata[i];
+        if (agreement_is_exclusive(agreement) && decides(agreement) &&
+            (!latest || outranks(agreement, latest)))
+            latest = agreement;
+    }
+    return latest;
 }
 
-// Both take part under the same standing terms.
-static const Agreement *find_standing(const Federation *federation, const Provider *buyer,
-                                      const Provider *seller)
+// What the two have by themselves of the standing terms that both have accepted.
+static const Agreement *find_single(const Federation *federation, const Provider *buyer,
+                                    const Provider *seller)
 {
-    const Agreement *ours = agreement_standing_of(federation, buyer);
-    const Agreement *theirs = agreement_standing_of(federation, seller);
-    if (!ours || !theirs || !decides(ours) || !decides(theirs))
+    const Agreement *theirs = seller->standing.agreement;
+    if (!buyer->standing.agreement || !theirs)
         return NULL;
     g_autofree char *id =
         agreement_standing_id(theirs->wire->terms->version, buyer->id, seller->id);
-    const Agreement *single = agreement_find(federation, id);
-    return single ? single : theirs;
+    return agreement_find(federation, id);
 }
 
 // One by standing terms holds only as long as both have accepted these.
-static gboolean is_in_force(const Federation *federation, const Provider *buyer,
-                            const Agreement *agreement)
+static gboolean is_in_force(const Agreement *agreement)
 {
-    return is_available(agreement) &&
-           (!agreement_is_standing(agreement) ||
-            (is_available(agreement_standing_of(federation, buyer)) &&
-             is_available(agreement_standing_of(federation, agreement->seller))));
+    return is_available(agreement) && (!agreement->buyer || !agreement_is_standing(agreement) ||
+                                       (is_available(agreement->buyer->standing.agreement) &&
+                                        is_available(agreement->seller->standing.agreement)));
 }
 
 static guint64 left_bits(const Federation *federation, const Agreement *agreement)
@@ -90,30 +76,46 @@ static guint64 left_bits(const Federation *federation, const Agreement *agreemen
     return terms->quota_bits - MIN(used, terms->quota_bits);
 }
 
+static Right right_by(const Federation *federation, const Agreement *agreement)
+{
+    if (!agreement || !is_in_force(agreement))
+        return (Right){.agreement = agreement};
+    return (Right){.purposes = agreement_terms_purposes(agreement->wire->terms),
+                   .left_bits = left_bits(federation, agreement),
+                   .rate_bps = agreement->wire->terms->rate_bps,
+                   .agreement = agreement};
+}
+
+// --- what follows --------------------------------------------------------------------------------
+
 static gboolean is_less(const Right *now, const Right *before)
 {
     return (before->purposes & ~now->purposes) || now->left_bits < before->left_bits;
 }
 
+static void set_right(Federation *federation, Provider *buyer, Provider *seller,
+                      const Agreement *agreement)
+{
+    Right right = right_by(federation, agreement);
+    if (agreement)
+        g_hash_table_insert(buyer->rights, seller, g_memdup2(&right, sizeof right));
+    else
+        g_hash_table_remove(buyer->rights, seller);
+}
+
 static void review_pair(Federation *federation, Provider *buyer, Provider *seller)
 {
-    Right *right = provider_right(buyer, seller);
-    const Agreement *agreement = right->own ? right->own : find_standing(federation, buyer, seller);
-    gboolean is_granted = is_in_force(federation, buyer, agreement);
-    right->agreement = agreement;
-    right->purposes = is_granted ? agreement_terms_purposes(agreement->wire->terms) : 0;
-    right->left_bits = is_granted ? left_bits(federation, agreement) : 0;
-    right->rate_bps = is_granted ? agreement->wire->terms->rate_bps : 0;
+    const Agreement *own = find_own(federation, buyer, seller);
+    set_right(federation, buyer, seller, own ? own : find_single(federation, buyer, seller));
 }
 
 // What ran over the seller, and may not any more, goes elsewhere; what waited for it goes on.
-static void follow(Federation *federation, Provider *buyer, Provider *seller, const Right *before,
+static void follow(Federation *federation, Provider *seller, const Right *now, const Right *before,
                    const char *cause)
 {
-    const Right now = *provider_right(buyer, seller);
-    if (now.purposes == before->purposes)
+    if (!cause || now->purposes == before->purposes)
         return;
-    if (is_less(&now, before)) {
+    if (is_less(now, before)) {
         stream_on_agreement(federation, seller, cause);
         attachment_review(federation, seller);
     } else {
@@ -124,28 +126,41 @@ static void follow(Federation *federation, Provider *buyer, Provider *seller, co
 static void review_and_follow(Federation *federation, Provider *buyer, Provider *seller,
                               const char *cause)
 {
-    const Right before = *provider_right(buyer, seller);
+    const Right before = provider_right(buyer, seller);
     review_pair(federation, buyer, seller);
-    if (cause)
-        follow(federation, buyer, seller, &before, cause);
+    const Right now = provider_right(buyer, seller);
+    follow(federation, seller, &now, &before, cause);
+}
+
+// What a pair has by itself of the standing terms goes with them.
+static void review_singles(Federation *federation, const Provider *member)
+{
+    g_autoptr(GPtrArray) agreements = agreement_list_of(federation, member);
+    for (guint i = 0; i < agreements->len; i++) {
+        const Agreement *agreement = agreements->pdata[i];
+        if (agreement->buyer && agreement_is_standing(agreement))
+            review_pair(federation, agreement->buyer, agreement->seller);
+    }
+}
+
+// Whoever takes part under standing terms buys and sells by them.
+static void review_standing(Federation *federation, Provider *member, const char *cause)
+{
+    const Agreement *standing = agreement_standing_of(federation, member);
+    const Right before = member->standing;
+    member->standing = right_by(federation, standing && decides(standing) ? standing : NULL);
+    review_singles(federation, member);
+    follow(federation, member, &member->standing, &before, cause);
+    if (cause && member->standing.purposes != before.purposes)
+        stream_on_buyer(federation, member, cause);
 }
 
 void agreement_review(Federation *federation, Provider *buyer, Provider *seller, const char *cause)
 {
-    const GPtrArray *providers = federation->topology->providers;
-    if (buyer) {
-        provider_right(buyer, seller)->own = find_own(federation, buyer, seller);
+    if (buyer)
         review_and_follow(federation, buyer, seller, cause);
-        return;
-    }
-    // Whoever takes part under standing terms buys and sells by them.
-    for (guint i = 0; i < providers->len; i++) {
-        Provider *other = providers->pdata[i];
-        if (other == seller)
-            continue;
-        review_and_follow(federation, other, seller, cause);
-        review_and_follow(federation, seller, other, cause);
-    }
+    else
+        review_standing(federation, seller, cause);
 }
 
 // --- what is used --------------------------------------------------------------------------------
@@ -153,11 +168,11 @@ void agreement_review(Federation *federation, Provider *buyer, Provider *seller,
 // A limit that all have together by standing terms is counted for each by itself.
 static Agreement *find_to_count(Federation *federation, Provider *buyer, Provider *seller)
 {
-    const Right *right = provider_right(buyer, seller);
-    if (!right->agreement || right->agreement->wire->terms->quota_bits == 0)
+    const Right right = provider_right(buyer, seller);
+    if (!right.agreement || right.agreement->wire->terms->quota_bits == 0)
         return NULL;
-    return right->agreement->buyer ? (Agreement *)right->agreement
-                                   : agreement_single_out(federation, buyer, seller);
+    return right.agreement->buyer ? (Agreement *)right.agreement
+                                  : agreement_single_out(federation, buyer, seller);
 }
 
 guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits)
@@ -172,7 +187,7 @@ guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller,
     agreement->used_bits += n_bits;
     agreement_save(federation, agreement);
     timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, federation->now);
-    review_pair(federation, buyer, seller);
+    set_right(federation, buyer, seller, agreement);
     return period;
 }
 
@@ -193,35 +208,34 @@ void agreement_correct(Federation *federation, const Platform__State__QuotaUse *
 
 // --- whether, and why not ------------------------------------------------------------------------
 
-gboolean agreement_covers(Provider *buyer, const Provider *seller, Purposes purposes)
+gboolean agreement_covers(const Provider *buyer, const Provider *seller, Purposes purposes)
 {
-    return buyer == seller || (provider_right(buyer, seller)->purposes & purposes);
+    return buyer == seller || (provider_right(buyer, seller).purposes & purposes);
 }
 
-char *agreement_explain(Provider *buyer, const Provider *seller, Purposes purposes,
+char *agreement_explain(const Provider *buyer, const Provider *seller, Purposes purposes,
                         Status *ret_status)
 {
-    const Right *right = provider_right(buyer, seller);
+    const Right right = provider_right(buyer, seller);
     g_autofree char *names = purposes_format(purposes);
     const char *what = purposes == PURPOSES_ANY ? "any purpose" : names;
-    *ret_status = right->purposes & purposes ? STATUS_QUOTA_USED : STATUS_NO_AGREEMENT;
-    if (right->purposes & purposes)
+    *ret_status = right.purposes & purposes ? STATUS_QUOTA_USED : STATUS_NO_AGREEMENT;
+    if (right.purposes & purposes)
         return g_strdup_printf("what '%s' may use of '%s' is used up: %" G_GUINT64_FORMAT
                                " bits are left of %s in this period",
-                               buyer->id, seller->id, right->left_bits, right->agreement->wire->id);
-    const char *state =
-        right->agreement ? agreement_state_name(right->agreement->wire->state) : NULL;
+                               buyer->id, seller->id, right.left_bits, right.agreement->wire->id);
+    const char *state = right.agreement ? agreement_state_name(right.agreement->wire->state) : NULL;
     return state ? g_strdup_printf("'%s' may not use '%s' for %s: agreement %s is %s; expected one "
                                    "that is AVAILABLE and for that",
-                                   buyer->id, seller->id, what, right->agreement->wire->id, state)
+                                   buyer->id, seller->id, what, right.agreement->wire->id, state)
                  : g_strdup_printf("'%s' may not use '%s' for %s: expected an agreement between "
                                    "them that is AVAILABLE",
                                    buyer->id, seller->id, what);
 }
 
-char *agreement_name(Provider *buyer, const Provider *seller)
+char *agreement_name(const Provider *buyer, const Provider *seller)
 {
-    const Agreement *agreement = buyer == seller ? NULL : provider_right(buyer, seller)->agreement;
+    const Agreement *agreement = buyer == seller ? NULL : provider_right(buyer, seller).agreement;
     if (!agreement)
         return g_strdup("");
     return agreement->buyer

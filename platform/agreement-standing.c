@@ -91,7 +91,7 @@ void agreement_offer_again(Federation *federation, Agreement *agreement, const c
 
 Agreement *agreement_single_out(Federation *federation, Provider *buyer, Provider *seller)
 {
-    const Agreement *standing = provider_right(buyer, seller)->agreement;
+    const Agreement *standing = provider_right(buyer, seller).agreement;
     if (!standing || !agreement_is_standing(standing))
         return NULL;
     if (standing->buyer)

@@ -38,6 +38,7 @@ Agreement *agreement_new(Federation *federation, const WireAgreement *wire, Prov
     agreement->buyer = buyer;
     agreement->seller = seller;
     g_tree_insert(federation->agreements, agreement->wire->id, agreement);
+    agreement_index(federation, agreement, affected_add);
     return agreement;
 }
 
@@ -59,6 +60,7 @@ void agreement_forget(Federation *federation, Agreement *agreement)
     timers_disarm(federation->timers, TIMER_TELL, agreement->wire->id);
     store_delete_text(federation->store, "agreement", agreement->wire->id);
     agreement_unbook(federation, agreement);
+    agreement_index(federation, agreement, affected_remove);
     g_tree_remove(federation->agreements, agreement->wire->id);
     agreement_review(federation, buyer, seller, "an agreement is forgotten");
 }
@@ -212,27 +214,15 @@ static void offer(Federation *federation, Agreement *agreement, const Provider *
     change(federation, agreement, party, said, AGREEMENT(OFFERED), "offer");
 }
 
-static GPtrArray *agreements_of(const Federation *federation, const Provider *party)
-{
-    GPtrArray *agreements = g_ptr_array_new();
-    for (GTreeNode *node = g_tree_node_first(federation->agreements); node;
-         node = g_tree_node_next(node)) {
-        Agreement *agreement = g_tree_node_value(node);
-        if (agreement->buyer == party || agreement->seller == party)
-            g_ptr_array_add(agreements, agreement);
-    }
-    return agreements;
-}
-
 void agreement_replace_others(Federation *federation, Agreement *agreement)
 {
     if (!agreement_is_exclusive(agreement))
         return;
-    g_autoptr(GPtrArray) others = agreements_of(federation, agreement->buyer);
+    g_autoptr(GPtrArray) others =
+        agreement_list_pair(federation, agreement->buyer, agreement->seller);
     for (guint i = 0; i < others->len; i++) {
         Agreement *other = others->pdata[i];
-        if (other != agreement && other->buyer == agreement->buyer &&
-            other->seller == agreement->seller && agreement_is_exclusive(other) &&
+        if (other != agreement && agreement_is_exclusive(other) &&
             agreement_can_enter(other->wire->state, AGREEMENT(ENDING)))
             agreement_enter(federation, other,
                             &(AgreementChange){AGREEMENT(ENDING), federation->config->id,
@@ -313,7 +303,7 @@ void agreement_on_agreement(gpointer data, const Sender *sender, gconstpointer m
 
 void agreement_on_birth(Federation *federation, Member *member)
 {
-    g_autoptr(GPtrArray) agreements = agreements_of(federation, member->provider);
+    g_autoptr(GPtrArray) agreements = agreement_list_of(federation, member->provider);
     for (guint i = 0; i < agreements->len; i++) {
         Agreement *agreement = agreements->pdata[i];
         // It may have lost its store.
@@ -327,7 +317,7 @@ void agreement_on_birth(Federation *federation, Member *member)
 
 void agreement_on_presence(Federation *federation, const Provider *seller)
 {
-    g_autoptr(GPtrArray) agreements = agreements_of(federation, seller);
+    g_autoptr(GPtrArray) agreements = agreement_list_of(federation, seller);
     for (guint i = 0; i < agreements->len; i++) {
         Agreement *agreement = agreements->pdata[i];
         if (agreement->seller == seller)
@@ -337,7 +327,7 @@ void agreement_on_presence(Federation *federation, const Provider *seller)
 
 void agreement_on_member_gone(Federation *federation, const Provider *member)
 {
-    g_autoptr(GPtrArray) agreements = agreements_of(federation, member);
+    g_autoptr(GPtrArray) agreements = agreement_list_of(federation, member);
     for (guint i = 0; i < agreements->len; i++) {
         Agreement *agreement = agreements->pdata[i];
         // What a pair has used by the standing terms stays used, and holds again with them.

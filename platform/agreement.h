@@ -61,6 +61,16 @@ void agreement_forget(Federation *federation, Agreement *agreement);
 // To those who have not acknowledged; again until they have.
 void agreement_tell(Federation *federation, Agreement *agreement);
 
+// agreement-index.c
+typedef void (*AgreementIndexFn)(Affected *affected, AffectedBy by, const char *name,
+                                 const char *id);
+// Adds or removes it, wherever it is looked for by who made it.
+void agreement_index(Federation *federation, const Agreement *agreement, AgreementIndexFn fn);
+// Of these two, and of a member with anybody; Agreement, to be freed with g_ptr_array_unref().
+GPtrArray *agreement_list_pair(const Federation *federation, const Provider *buyer,
+                               const Provider *seller);
+GPtrArray *agreement_list_of(const Federation *federation, const Provider *party);
+
 // agreement-admin.c
 AdminResult agreement_command(Federation *federation, const Sender *sender,
                               const WireAgreementCommand *wire);

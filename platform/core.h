@@ -112,11 +112,11 @@ struct Federation {
     GTree *streams;           // session ID → Stream
     GTree *openings;          // session ID → what is to be opened as soon as there is a way
     Accounts *accounts;
-    GTree *ratings;      // provider → how it serves
-    Affected *streaming; // sessions, by all that concerns them
-    // ID → Agreement, and the last version that was given to one.
-    GTree *agreements;
-    guint64 agreement_version;
+    GTree *ratings;            // provider → how it serves
+    Affected *streaming;       // sessions, by all that concerns them
+    GTree *agreements;         // ID → Agreement
+    Affected *agreed;          // agreements, by who made them
+    guint64 agreement_version; // the last that was given to one
 };
 
 // It has just started: who is not there may be in a moment.
@@ -187,11 +187,11 @@ void agreement_on_presence(Federation *federation, const Provider *seller);
 // It is no member any more.
 void agreement_on_member_gone(Federation *federation, const Provider *member);
 // Whether the buyer may use the seller for one of these purposes; if not, why (to be freed).
-gboolean agreement_covers(Provider *buyer, const Provider *seller, Purposes purposes);
-char *agreement_explain(Provider *buyer, const Provider *seller, Purposes purposes,
+gboolean agreement_covers(const Provider *buyer, const Provider *seller, Purposes purposes);
+char *agreement_explain(const Provider *buyer, const Provider *seller, Purposes purposes,
                         Status *ret_status);
 // The ID of the agreement by which it may; to be freed.
-char *agreement_name(Provider *buyer, const Provider *seller);
+char *agreement_name(const Provider *buyer, const Provider *seller);
 // So much of the quota is used, in the period that is returned; 0: there is none.
 guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits);
 // That was not used; or it was after all. A period that is over is not counted again.
@@ -370,6 +370,8 @@ void stream_on_link_lost(Federation *federation, const char *link);
 void stream_on_link_back(Federation *federation, const char *link);
 void stream_on_member_lost(Federation *federation, const Provider *member, const char *cause);
 void stream_on_agreement(Federation *federation, const Provider *seller, const char *cause);
+// What its users have may go other ways now than before, by whomever these lead.
+void stream_on_buyer(Federation *federation, const Provider *buyer, const char *cause);
 // Whether a session of the buyer's users leads over it; NULL: of anybody's.
 gboolean stream_is_under(const Federation *federation, const char *member, const Provider *buyer);
 void stream_on_member_back(Federation *federation, const Provider *member);

@@ -257,6 +257,7 @@ Federation *federation_new(const FederationConfig *config, Store *store, const R
     federation->topology = topology_new();
     federation->members = g_tree_new_full(id_compare, NULL, NULL, member_free);
     federation->agreements = g_tree_new_full(id_compare, NULL, NULL, agreement_free);
+    federation->agreed = affected_new();
     federation->faults = g_tree_new_full(id_compare, NULL, NULL, fault_free);
     federation->applications = g_tree_new_full(id_compare, NULL, NULL, directory_free);
     federation->visits = g_tree_new_full(id_compare, NULL, NULL, visit_free);
@@ -306,6 +307,7 @@ void federation_free(Federation *federation)
     g_tree_unref(federation->visits);
     g_tree_unref(federation->applications);
     g_tree_unref(federation->faults);
+    affected_free(federation->agreed);
     g_tree_unref(federation->agreements);
     g_tree_unref(federation->members);
     g_queue_clear_full(&federation->audit, wire_free);

@@ -75,10 +75,10 @@ gboolean route_may_use(const RouteQuery *query, const Provider *provider)
         return !is_transit || route_wanted_purposes(query, provider) != 0;
     if (provider == query->from && query->is_leaving)
         return TRUE;
-    const Right *right = provider_right(query->buyer, provider);
-    return (right->purposes & route_wanted_purposes(query, provider)) &&
-           has_left(query, provider, right) &&
-           (query->rate_bps == 0 || right->rate_bps == 0 || query->rate_bps <= right->rate_bps);
+    const Right right = provider_right(query->buyer, provider);
+    return (right.purposes & route_wanted_purposes(query, provider)) &&
+           has_left(query, provider, &right) &&
+           (query->rate_bps == 0 || right.rate_bps == 0 || query->rate_bps <= right.rate_bps);
 }
 
 Purposes route_purposes(const RouteQuery *query, const Provider *provider)
@@ -86,7 +86,7 @@ Purposes route_purposes(const RouteQuery *query, const Provider *provider)
     if (!query->buyer || provider == query->buyer)
         return 0;
     Purposes wanted = route_wanted_purposes(query, provider);
-    return wanted == PURPOSES_ANY ? 0 : provider_right(query->buyer, provider)->purposes & wanted;
+    return wanted == PURPOSES_ANY ? 0 : provider_right(query->buyer, provider).purposes & wanted;
 }
 
 gboolean route_can_cross(const RouteQuery *query, Link *link, const Provider *from)

@@ -214,15 +214,12 @@ static int compare_importance(gconstpointer a, gconstpointer b)
     return strcmp(x->id, y->id);
 }
 
-// Most important first.
-static GPtrArray *find_streams(const Federation *federation, AffectedBy by, const char *name)
+static void add_streams(const Federation *federation, AffectedBy by, const char *name,
+                        GPtrArray *streams)
 {
-    GPtrArray *streams = g_ptr_array_new();
     g_auto(GStrv) ids = affected_find(federation->streaming, by, name);
     for (char **id = ids; *id; id++)
         g_ptr_array_add(streams, stream_find(federation, *id));
-    g_ptr_array_sort(streams, compare_importance);
-    return streams;
 }
 
 static gboolean is_unwell(Federation *federation, const Stream *stream)
@@ -258,15 +255,16 @@ static gboolean lacks_spare(const Stream *stream)
     return FALSE;
 }
 
-static void look_after(Federation *federation, AffectedBy by, const char *name, const char *cause)
+static void look_after_all(Federation *federation, GPtrArray *streams, const char *cause)
 {
     if (federation_is_settling(federation))
         return;
-    g_autoptr(GPtrArray) streams = find_streams(federation, by, name);
     for (guint i = streams->len; i > 0; i--) {
         if (!is_unwell(federation, streams->pdata[i - 1]))
-            g_ptr_array_remove_index(streams, i - 1);
+            g_ptr_array_remove_index_fast(streams, i - 1);
     }
+    // Most important first.
+    g_ptr_array_sort(streams, compare_importance);
     for (guint i = 0; i < streams->len; i++) {
         Stream *stream = streams->pdata[i];
         stream_mend(federation, stream, 0, cause);
@@ -280,6 +278,13 @@ static void look_after(Federation *federation, AffectedBy by, const char *name, 
             stream_arm_revert(federation, stream);
         stream_save(federation, stream);
     }
+}
+
+static void look_after(Federation *federation, AffectedBy by, const char *name, const char *cause)
+{
+    g_autoptr(GPtrArray) streams = g_ptr_array_new();
+    add_streams(federation, by, name, streams);
+    look_after_all(federation, streams, cause);
 }
 
 void stream_on_link_lost(Federation *federation, const char *link)
@@ -315,6 +320,20 @@ void stream_on_member_back(Federation *federation, const Provider *member)
 void stream_on_agreement(Federation *federation, const Provider *seller, const char *cause)
 {
     look_after(federation, BY_PROVIDER, seller->id, cause);
+}
+
+void stream_on_buyer(Federation *federation, const Provider *buyer, const char *cause)
+{
+    const WireResource *resource = buyer->resource;
+    g_autoptr(GPtrArray) streams = g_ptr_array_new();
+    for (gsize i = 0; resource && i < resource->n_applications; i++)
+        add_streams(federation, BY_INITIATOR, resource->applications[i]->sae, streams);
+    for (guint i = 0; i < streams->len; i++) {
+        const Stream *stream = streams->pdata[i];
+        if (stream->left_links->len > 0)
+            stream_arm_revert(federation, stream);
+    }
+    look_after_all(federation, streams, cause);
 }
 
 gboolean stream_is_under(const Federation *federation, const char *member, const Provider *buyer)

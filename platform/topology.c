@@ -9,7 +9,7 @@ static void provider_free(gpointer data)
     Provider *provider = data;
     g_free(provider->id);
     g_ptr_array_unref(provider->links);
-    g_array_unref(provider->rights);
+    g_hash_table_unref(provider->rights);
     g_hash_table_unref(provider->interior);
     g_hash_table_unref(provider->claims);
     wire_free(provider->resource);
@@ -93,7 +93,7 @@ Provider *topology_add(Topology *topology, const char *id)
     Provider *provider = g_new0(Provider, 1);
     provider->id = g_strdup(id);
     provider->links = g_ptr_array_new();
-    provider->rights = g_array_new(FALSE, TRUE, sizeof(Right));
+    provider->rights = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     provider->claims = g_hash_table_new(g_str_hash, g_str_equal);
     provider->interior = g_hash_table_new(interior_hash, interior_equal);
     provider->index = topology->providers->len;
@@ -102,11 +102,16 @@ Provider *topology_add(Topology *topology, const char *id)
     return provider;
 }
 
-Right *provider_right(Provider *buyer, const Provider *seller)
+// By standing terms, whom nobody may use may use nobody.
+Right provider_right(const Provider *buyer, const Provider *seller)
 {
-    if (seller->index >= buyer->rights->len)
-        g_array_set_size(buyer->rights, seller->index + 1);
-    return &g_array_index(buyer->rights, Right, seller->index);
+    const Right *own = g_hash_table_lookup(buyer->rights, seller);
+    if (own)
+        return *own;
+    const Right *ours = &buyer->standing, *theirs = &seller->standing;
+    if (ours->agreement && ours->purposes)
+        return *theirs;
+    return (Right){.agreement = ours->agreement ? theirs->agreement : NULL};
 }
 
 Purposes provider_visit_purposes(const Provider *home)

@@ -15,8 +15,7 @@ typedef struct {
     Purposes purposes;
     guint64 left_bits;                 // of the quota
     guint64 rate_bps;                  // of one session; 0: no limit
-    const struct Agreement *agreement; // that says so
-    const struct Agreement *own;       // that the two made between them; NULL: none decides
+    const struct Agreement *agreement; // that says so, be it that it may use nothing; NULL: none
 } Right;
 
 typedef struct {
@@ -29,7 +28,8 @@ typedef struct {
     GHashTable *claims;   // link ID → WireBorderLink: all that it registered, with an end or not
     GHashTable *interior; // set of WireVirtualLink in the resource, by both its ends
     guint index;          // in topology->providers
-    GArray *rights;       // Right, by the index of the other provider
+    Right standing;       // of all who have accepted the same terms as it has
+    GHashTable *rights;   // Provider → Right: of those for which an agreement of the two decides
 } Provider;
 
 // One end of a border link, as its provider registered and reported it.
@@ -78,8 +78,8 @@ Provider *topology_find(const Topology *topology, const char *provider);
 Provider *topology_add(Topology *topology, const char *provider);
 Link *topology_find_link(const Topology *topology, const char *link);
 
-// What the buyer may use of the seller; never NULL. Valid until another is asked for.
-Right *provider_right(Provider *buyer, const Provider *seller);
+// What the buyer may use of the seller.
+Right provider_right(const Provider *buyer, const Provider *seller);
 // What it takes to serve a user of that home: one that has no network of its own shares another's.
 Purposes provider_visit_purposes(const Provider *home);
 

@@ -300,7 +300,7 @@ static void test_other_terms_replace_the_old(void)
     federation_fixture_restart(fixture, NULL);
     const Agreement *old = agreement_find(fixture->federation, "terms-1/all/b");
     g_assert_cmpint(old->wire->state, ==, AGREEMENT(ENDING));
-    g_assert_cmpuint(provider_right(provider(fixture, "a"), provider(fixture, "b"))->purposes, ==,
+    g_assert_cmpuint(provider_right(provider(fixture, "a"), provider(fixture, "b")).purposes, ==,
                      0);
 }
 

@@ -38,7 +38,7 @@ static void limit(FederationFixture *fixture, const char *seller, guint64 quota_
 
 static guint64 left_of(const FederationFixture *fixture, const char *seller)
 {
-    return provider_right(provider(fixture, "a"), provider(fixture, seller))->left_bits;
+    return provider_right(provider(fixture, "a"), provider(fixture, seller)).left_bits;
 }
 
 static Request *request_new_to(FederationFixture *fixture, const char *targets, guint n_paths)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "platform/agreement.h"
 #include "tests/unit/stream-fixture.h"
 
 #include <string.h>
@@ -319,6 +320,22 @@ static void test_other_resources(void)
     g_assert_cmpuint(find_link(fixture, "a-b")->reserved_bps, ==, 0);
 }
 
+// Sessions go by the agreements of the home of whoever asked for them, wherever that one is.
+static void test_the_buyer_is_suspended(void)
+{
+    g_autoptr(StreamFixture) fixture = fixture_new();
+    Federation *federation = fixture->federation->federation;
+    Provider *home = topology_find(federation->topology, "a");
+    attachment_move(federation, directory_find(federation, "sae-a"),
+                    topology_find(federation->topology, "e"), "home");
+    Stream *away = start(fixture, 1, 0, FALSE);
+    g_assert_cmpint(away->phase, ==, STREAM_ACTIVE);
+    g_assert_cmpstr(((StreamWay *)away->ways->pdata[0])->providers[0], ==, "e");
+    agreement_enter(federation, agreement_standing_of(federation, home),
+                    &(AgreementChange){AGREEMENT(LOCKED), "op", "suspend", "why"});
+    g_assert_cmpint(away->phase, ==, STREAM_DEGRADED);
+}
+
 static void test_exhaustion(void)
 {
     g_autoptr(StreamFixture) fixture = fixture_new();
@@ -353,6 +370,7 @@ int main(int argc, char **argv)
     g_test_add_func("/stream-fault/two-paths", test_two_paths);
     g_test_add_func("/stream-fault/several-targets", test_several_targets);
     g_test_add_func("/stream-fault/other-resources", test_other_resources);
+    g_test_add_func("/stream-fault/the-buyer-is-suspended", test_the_buyer_is_suspended);
     g_test_add_func("/stream-fault/exhaustion", test_exhaustion);
     return g_test_run();
 }
