@@ -52,7 +52,8 @@ static Qkdnf__V1__UsagePurpose purpose_of(const Federation *federation, const Pa
     return first;
 }
 
-static Platform__State__Share share_of(Federation *federation, const Part *part)
+static Platform__State__Share share_of(Federation *federation, const Request *request,
+                                       const Part *part)
 {
     const WireOrder *order = part->order;
     Platform__State__Share share = PLATFORM__STATE__SHARE__INIT;
@@ -62,6 +63,8 @@ static Platform__State__Share share_of(Federation *federation, const Part *part)
     share.agreement = (char *)tariff_keep(federation, order->agreement);
     if (order->session)
         share.n_orders = row_orders(federation, order->session->session, part->agent);
+    share.is_overrun =
+        agreement_use_soft(federation, order->agreement, plan_order_bits(request, order));
     return share;
 }
 
@@ -71,7 +74,7 @@ void accounts_on_grant(Federation *federation, const Request *request)
     g_autofree Platform__State__Share *shares = g_new(Platform__State__Share, n);
     g_autofree Platform__State__Share **pointers = g_new(Platform__State__Share *, n);
     for (guint i = 0; i < n; i++) {
-        shares[i] = share_of(federation, request->parts->pdata[i]);
+        shares[i] = share_of(federation, request, request->parts->pdata[i]);
         pointers[i] = &shares[i];
     }
     Platform__State__Grant grant = PLATFORM__STATE__GRANT__INIT;
@@ -259,6 +262,7 @@ static void take_in(Federation *federation, const char *seller, const WireUsage 
     wire.granted_keys = grant->keys;
     wire.granted_bits = share->bits;
     wire.agreement = share->agreement;
+    wire.is_overrun = share->is_overrun;
     wire.received_at_us = (guint64)federation->now;
     WireCharge *charge = message_copy(&wire.base);
     charge_add(federation, charge);

@@ -71,7 +71,7 @@ static guint64 left_bits(const Federation *federation, const Agreement *agreemen
     const WireAgreementTerms *terms = agreement->wire->terms;
     gboolean is_now = agreement->period == agreement_period(terms, federation->now);
     guint64 used = is_now ? agreement->used_bits : 0;
-    if (terms->quota_bits == 0)
+    if (terms->quota_bits == 0 || terms->is_quota_soft)
         return G_MAXUINT64;
     return terms->quota_bits - MIN(used, terms->quota_bits);
 }
@@ -204,6 +204,22 @@ void agreement_correct(Federation *federation, const Platform__State__QuotaUse *
     agreement_save(federation, agreement);
     timers_arm(federation->timers, TIMER_TERM, agreement->wire->id, federation->now);
     review_pair(federation, agreement->buyer, agreement->seller);
+}
+
+// By the platform's clock; where that is set back into another period, that one begins anew.
+gboolean agreement_use_soft(Federation *federation, const char *id, guint64 n_bits)
+{
+    Agreement *agreement = agreement_find(federation, id);
+    if (!agreement || !agreement->wire->terms->is_quota_soft)
+        return FALSE;
+    guint64 period = agreement_period(agreement->wire->terms, federation->now);
+    if (agreement->granted_period != period)
+        agreement->granted_bits = 0;
+    gboolean is_beyond = agreement->granted_bits >= agreement->wire->terms->quota_bits;
+    agreement->granted_period = period;
+    agreement->granted_bits += n_bits;
+    agreement_save(federation, agreement);
+    return is_beyond;
 }
 
 // --- whether, and why not ------------------------------------------------------------------------

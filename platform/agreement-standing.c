@@ -30,6 +30,7 @@ static void fill_terms(const FederationTerms *config, WireAgreementTerms *ret_te
     ret_terms->n_purposes = purposes_list(purposes_from_names(config->purposes), ret_purposes);
     ret_terms->purposes = ret_purposes;
     ret_terms->quota_bits = config->quota_bits;
+    ret_terms->is_quota_soft = config->is_quota_soft;
     ret_terms->period_s = (guint32)config->period_s;
     ret_terms->rate_bps = config->rate_bps;
     agreement_time_parse(config->valid_from, &ret_terms->valid_from_us);

@@ -19,6 +19,8 @@ void agreement_save(Federation *federation, const Agreement *agreement)
     state.used_bits = agreement->used_bits;
     state.period = agreement->period;
     state.is_withheld = agreement->is_withheld;
+    state.granted_bits = agreement->granted_bits;
+    state.granted_period = agreement->granted_period;
     g_autoptr(GBytes) value = message_pack(&state.base);
     store_put_text(federation->store, "agreement", agreement->wire->id, value);
 }
@@ -49,6 +51,8 @@ static void restore(Federation *federation, const Platform__State__Agreement *st
     agreement->used_bits = state->used_bits;
     agreement->period = state->period;
     agreement->is_withheld = state->is_withheld;
+    agreement->granted_bits = state->granted_bits;
+    agreement->granted_period = state->granted_period;
     agreement->repeat_us = G_TIME_SPAN_SECOND;
     agreement_book(federation, agreement);
     federation->agreement_version = MAX(federation->agreement_version, wire->version);

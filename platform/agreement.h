@@ -20,9 +20,10 @@ typedef struct Agreement {
     Provider *buyer;     // NULL: every member under the same standing terms
     Provider *seller;
     gboolean is_buyer_told, is_seller_told;
-    gint64 repeat_us;  // until what is not acknowledged is said again
-    guint64 used_bits; // of the quota
-    guint64 period;    // in this one
+    gint64 repeat_us;                     // until what is not acknowledged is said again
+    guint64 used_bits;                    // of the quota
+    guint64 period;                       // in this one
+    guint64 granted_bits, granted_period; // the same of a soft one: what it was granted
     // Of a member with the federation: an operator has ended it, and no birth of the member undoes
     // that.
     gboolean is_withheld;

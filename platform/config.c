@@ -112,6 +112,7 @@ static const Setting terms_settings[] = {
     {"version", SETTING_UINT, OF(FederationTerms, version), .max = 1000000000, .fallback = "1"},
     {"purposes", SETTING_TEXTS, OF(FederationTerms, purposes), .expects = PURPOSES_EXPECTED},
     {"quota_bits", SETTING_UINT, OF(FederationTerms, quota_bits), .max = 1e15, .fallback = "0"},
+    {"soft_quota", SETTING_BOOL, OF(FederationTerms, is_quota_soft), .fallback = "false"},
     {"period_s", SETTING_UINT, OF(FederationTerms, period_s), .min = 1, .max = 31622400,
      .fallback = "86400"},
     {"rate_bps", SETTING_UINT, OF(FederationTerms, rate_bps), .max = 1e12, .fallback = "0"},
@@ -219,6 +220,9 @@ static void check_terms(const FederationTerms *terms, Settings *settings)
     guint64 from_us = check_time(settings, &terms->valid_from, "valid_from");
     guint64 until_us = check_time(settings, &terms->valid_until, "valid_until");
     check_purposes(terms->purposes, settings);
+    if (terms->is_quota_soft && terms->quota_bits == 0)
+        settings_fail(settings, &terms->is_quota_soft,
+                      "soft_quota is true and quota_bits 0; expected a quota");
     if (until_us > 0 && until_us <= from_us)
         settings_fail(settings, &terms->valid_until,
                       "valid_until is '%s'; expected a time after valid_from", terms->valid_until);

@@ -71,6 +71,7 @@ typedef struct {
     guint64 version; // 0: none are offered
     char **purposes; // none: all
     guint64 quota_bits;
+    gboolean is_quota_soft;
     guint64 period_s;
     guint64 rate_bps;
     char *valid_from; // ISO 8601; NULL: no limit

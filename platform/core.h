@@ -194,6 +194,9 @@ char *agreement_explain(const Provider *buyer, const Provider *seller, Purposes 
 char *agreement_name(const Provider *buyer, const Provider *seller);
 // So much of the quota is used, in the period that is returned; 0: there is none.
 guint64 agreement_use(Federation *federation, Provider *buyer, Provider *seller, guint64 n_bits);
+// So much was granted under an agreement; TRUE: what goes beyond its soft quota, for that was used
+// up before.
+gboolean agreement_use_soft(Federation *federation, const char *id, guint64 n_bits);
 // That was not used; or it was after all. A period that is over is not counted again.
 void agreement_correct(Federation *federation, const Platform__State__QuotaUse *use,
                        gboolean is_used);

@@ -192,9 +192,8 @@ static guint step_of(const WireTariff *tariff, guint64 bits)
 
 static guint overrun_of(const WireTariff *tariff, const RateVolume *volume)
 {
-    gboolean is_beyond = volume->quota_bits > 0 && volume->bits >= volume->quota_bits;
-    return is_beyond && tariff->overrun_basis_points > 0 ? tariff->overrun_basis_points
-                                                         : RATE_BASIS_POINTS;
+    return volume->is_overrun && tariff->overrun_basis_points > 0 ? tariff->overrun_basis_points
+                                                                  : RATE_BASIS_POINTS;
 }
 
 gboolean rate_item(const WireTariff *tariff, const RateItem *item, const RateVolume *volume,

@@ -30,7 +30,7 @@ typedef struct {
 // What the buyer used of the seller before it, in this period.
 typedef struct {
     guint64 bits;
-    guint64 quota_bits; // of the agreement; 0: none
+    gboolean is_overrun; // and it used up the quota of the agreement
 } RateVolume;
 
 // NULL when it can be rated by, else what is wrong with it.

@@ -18,7 +18,7 @@ static gint64 price_of(const WireTariff *tariff, const WireCharge *charge, guint
                      charge->charged_bits,     charge->session[0] != '\0',
                      (gint64)charge->start_us, (gint64)(charge->start_us + charge->charged_us),
                      charge->partial == 0};
-    RateVolume volume = {before_bits, 0};
+    RateVolume volume = {before_bits, charge->is_overrun};
     gint64 minor = 0;
     const char *fault = rate_check_item(&item);
     if (!fault && tariff && !rate_item(tariff, &item, &volume, &minor))
@@ -42,6 +42,7 @@ static void fill_item(WireStatementItem *item, const WireCharge *charge, gint64 
     item->amount = minor;
     item->remark = remark;
     item->agreement = charge->agreement;
+    item->is_overrun = charge->is_overrun;
 }
 
 static void add_totals(WireStatement *statement)

@@ -62,7 +62,7 @@ gboolean agreement_terms_equal(const WireAgreementTerms *a, const WireAgreementT
            a->quota_bits == b->quota_bits && a->period_s == b->period_s &&
            a->rate_bps == b->rate_bps && a->valid_from_us == b->valid_from_us &&
            a->valid_until_us == b->valid_until_us && strcmp(a->link, b->link) == 0 &&
-           is_same_tariff(a->tariff, b->tariff);
+           a->is_quota_soft == b->is_quota_soft && is_same_tariff(a->tariff, b->tariff);
 }
 
 // 0 is no limit, and so more than any.
@@ -71,13 +71,18 @@ static gboolean is_enough(guint64 offered, guint64 wanted)
     return offered == 0 || (wanted != 0 && offered >= wanted);
 }
 
+// Beyond a soft quota there is more, but it may cost more.
+static gboolean is_quota_enough(const WireAgreementTerms *offered, const WireAgreementTerms *wanted)
+{
+    return offered->quota_bits == 0 || (is_enough(offered->quota_bits, wanted->quota_bits) &&
+                                        offered->period_s <= wanted->period_s &&
+                                        offered->is_quota_soft == wanted->is_quota_soft);
+}
+
 gboolean agreement_terms_cover(const WireAgreementTerms *offered, const WireAgreementTerms *wanted)
 {
-    gboolean is_quota_enough =
-        offered->quota_bits == 0 || (is_enough(offered->quota_bits, wanted->quota_bits) &&
-                                     offered->period_s <= wanted->period_s);
     return !(agreement_terms_purposes(wanted) & ~agreement_terms_purposes(offered)) &&
-           is_quota_enough && is_enough(offered->rate_bps, wanted->rate_bps) &&
+           is_quota_enough(offered, wanted) && is_enough(offered->rate_bps, wanted->rate_bps) &&
            offered->valid_from_us <= wanted->valid_from_us &&
            is_enough(offered->valid_until_us, wanted->valid_until_us) &&
            strcmp(offered->link, wanted->link) == 0 &&
@@ -88,7 +93,7 @@ static const char *find_reservation_fault(const WireAgreementTerms *terms)
 {
     if (strlen(terms->link) > LINK_MAX)
         return "the terms name a border link whose ID is too long";
-    if (terms->n_purposes > 0 || terms->quota_bits > 0 || terms->tariff)
+    if (terms->n_purposes > 0 || terms->quota_bits > 0 || terms->is_quota_soft || terms->tariff)
         return "a reservation has neither purposes nor quota nor tariff";
     return terms->rate_bps == 0 || terms->valid_until_us == 0
                ? "a reservation needs a rate, and a time at which it ends"
@@ -109,6 +114,8 @@ char *agreement_terms_fault(const WireAgreementTerms *terms)
         return g_strdup("the terms name no purpose that there is; expected " PURPOSES_EXPECTED);
     if (terms->quota_bits > 0 && terms->period_s == 0)
         return g_strdup("the terms have a quota without a period");
+    if (terms->quota_bits == 0 && terms->is_quota_soft)
+        return g_strdup("the terms have a soft quota of 0 bits; expected how many, or no quota");
     return NULL;
 }
 

@@ -87,7 +87,7 @@ static gboolean has_left(const Agent *agent, const Assent *agreement, const Wire
     const WireAgreementTerms *terms = agreement->wire->terms;
     guint64 n_bits = order_bits(order);
     guint64 used = quota_used(agent, order->agreement, order->period);
-    return terms->quota_bits == 0 ||
+    return terms->quota_bits == 0 || terms->is_quota_soft ||
            (n_bits <= terms->quota_bits && used <= terms->quota_bits - n_bits);
 }
 

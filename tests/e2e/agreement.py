@@ -140,11 +140,40 @@ def test_a_party_ends_it(fed):
     assert is_not_agreed(fed.ask())
 
 
+def test_more_than_a_soft_quota_has_its_price(fed):
+    """Ten cents a key; a key takes 512 bits of the quota, so that the third is beyond it."""
+    fed.propose("--quota-bits", "1000", "--soft-quota", "--currency", "EUR", "--micro-per-key",
+                "10000000", "--overrun-basis-points", "15000")
+    fed.await_state("PROPOSED", "right")
+    fed.say("accept", "right", fed.id)
+    fed.await_state("AVAILABLE", "right")
+    said = fed.say("list")
+    assert "soft quota of 1000 bits in 86400 s" in said and "beyond a soft quota 150.00 %" in said, said
+    fed.await_answer("a key", is_granted)
+    assert fed.ask() is None and fed.ask() is None
+
+    def items():
+        fed.run("accounts", "settle", "--federation", str(fed.dir))
+        said = fed.run("accounts", "statements", "--federation", str(fed.dir), "--json")
+        found = [item for statement in map(json.loads, said.splitlines())
+                 for item in statement["items"] if item["agreement"] == fed.id]
+        return sorted(found, key=lambda item: item["start_us"]) if len(found) == 3 else None
+
+    amounts = [(item["amount"], item["overrun"])
+               for item in fabric.wait_until("three keys in the batches", items, 60)]
+    # The quota's day may end in between.
+    assert amounts in ([(10, False), (10, False), (15, True)], [(10, False)] * 3), amounts
+    printed = fed.run("accounts", "statements", "--federation", str(fed.dir))
+    assert ("beyond the quota" in printed) == amounts[2][1], printed
+
+
 def test_what_is_wrong_is_said(fed):
     assert "needs --purposes" in fed.say("propose", "left", "right", code=2)
     assert "no purpose" in fed.say("propose", "left", "right", "--purposes", "x", code=2)
     assert "expected PROVIDER and AGREEMENT" in fed.say("accept", "left", code=2)
     assert "knows no agreement" in fed.say("accept", "left", "none", code=1)
+    assert "--soft-quota needs --quota-bits" in fed.say(
+        "propose", "left", "right", "--purposes", "relay", "--soft-quota", code=2)
     assert "no other provider" in fed.say("propose", "left", "left", "--purposes", "relay", code=1)
 
 

@@ -197,6 +197,51 @@ static void test_quota(void)
     wire_free(order);
 }
 
+typedef struct {
+    guint n_items, n_overrun;
+} Beyond;
+
+// By the statements of beta that alpha has been told.
+static Beyond count_beyond(const Stage *stage)
+{
+    Beyond beyond = {0};
+    for (guint i = 0; i < stage->seen->len; i++) {
+        const Seen *seen = stage->seen->pdata[i];
+        const WireStatement *said = (const WireStatement *)seen->frame->messages[0];
+        if (seen->kind != KIND_STATEMENT || strcmp(seen->to, "alpha") != 0 ||
+            strcmp(said->seller, "beta") != 0)
+            continue;
+        beyond.n_items += (guint)said->n_items;
+        for (gsize j = 0; j < said->n_items; j++)
+            beyond.n_overrun += said->items[j]->is_overrun;
+    }
+    return beyond;
+}
+
+// Nobody refuses what goes beyond a soft quota, and all that does is said to; restarts in between
+// change nothing.
+static void test_soft_quota(void)
+{
+    Network *network = network_chain(3);
+    network->federation.terms.quota_bits = 1024;
+    network->federation.terms.is_quota_soft = TRUE;
+    network->federation.accounts.period_s = 60;
+    g_autoptr(Stage) stage = stage_new(network);
+    const char *restarted[] = {NULL, "beta", PLATFORM, NULL, NULL};
+    for (guint i = 0; i < G_N_ELEMENTS(restarted); i++) {
+        if (restarted[i]) {
+            node_kill(world_find_node(stage->world, restarted[i]));
+            node_start(world_find_node(stage->world, restarted[i]), NULL);
+            world_run(stage->world, 20 * G_TIME_SPAN_SECOND);
+        }
+        stage_await_grant(stage, stage_ask(stage, "sae-a", "sae-g", 1, 256));
+    }
+    world_run(stage->world, 130 * G_TIME_SPAN_SECOND);
+    const Beyond beyond = count_beyond(stage);
+    g_assert_cmpuint(beyond.n_items, ==, 5);
+    g_assert_cmpuint(beyond.n_overrun, ==, 3);
+}
+
 // When the next period of a minute begins.
 static gint64 next_minute_us(const Stage *stage)
 {
@@ -355,6 +400,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/not-accepted", test_not_accepted);
     g_test_add_func("/agreement/quota", test_quota);
     g_test_add_func("/agreement/the-period-turns", test_the_period_turns);
+    g_test_add_func("/agreement/soft-quota", test_soft_quota);
     g_test_add_func("/agreement/no-period-without-a-quota", test_no_period_without_a_quota);
     g_test_add_func("/agreement/both-count-the-same", test_both_count_the_same);
     g_test_add_func("/agreement/used-by-who-gave-up", test_used_by_who_gave_up);

@@ -338,6 +338,19 @@ static void test_terms_are_compared(void)
         offered.n_purposes = cases[i].n_purposes;
         g_assert_cmpint(agreement_terms_cover(&offered, &wanted), ==, cases[i].is_enough);
     }
+    // What may cost more is not taken for what never does; without a quota nothing is beyond it.
+    offered = wanted;
+    offered.is_quota_soft = TRUE;
+    g_assert_false(agreement_terms_cover(&offered, &wanted));
+    g_assert_false(agreement_terms_cover(&wanted, &offered));
+    g_assert_false(agreement_terms_equal(&wanted, &offered));
+    WireAgreementTerms unlimited = wanted;
+    unlimited.quota_bits = 0;
+    g_assert_true(agreement_terms_cover(&unlimited, &offered));
+    unlimited.is_quota_soft = TRUE;
+    g_autofree char *fault = agreement_terms_fault(&unlimited);
+    g_assert_cmpstr(fault, ==,
+                    "the terms have a soft quota of 0 bits; expected how many, or no quota");
     // Nothing that costs is taken as if it were free.
     Qkdnf__V1__Tariff tariff = QKDNF__V1__TARIFF__INIT;
     offered = wanted;

@@ -44,6 +44,8 @@ static void test_errors(void)
     assert_error("members: [{id: Graz}]\n", "id");
     assert_error("max_key_size_bits: 1001\n",
                  "max_key_size_bits is 1001; expected a multiple of 8");
+    assert_error("terms: {soft_quota: true}\n",
+                 "soft_quota is true and quota_bits 0; expected a quota");
     assert_error("max_keys_per_request: 129\n", "max_keys_per_request");
     assert_error("max_targets: 17\n", "max_targets");
     assert_error("attempt_ms: 120001\n", "attempt_ms");

@@ -77,40 +77,43 @@ static void test_items(void)
         gint64 minor;
     } cases[] = {
         // 1 * 1.5 + 256 * 0.002 = 2.012
-        {"one key", {PURPOSE(TRANSIT), 1, 256, FALSE, AT(0, 12, 0), AT(0, 12, 1)}, {0, 0}, 2},
+        {"one key", {PURPOSE(TRANSIT), 1, 256, FALSE, AT(0, 12, 0), AT(0, 12, 1)}, {0, FALSE}, 2},
         // 3 * 1.5 = 4.5, half away from zero
-        {"half a cent", {PURPOSE(TRANSIT), 3, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {0, 0}, 5},
-        {"nothing", {PURPOSE(TRANSIT), 0, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {0, 0}, 0},
+        {"half a cent", {PURPOSE(TRANSIT), 3, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {0, FALSE}, 5},
+        {"nothing", {PURPOSE(TRANSIT), 0, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {0, FALSE}, 0},
         // Neither a price of its own nor one for all.
-        {"no price", {PURPOSE(END), 9, 9, TRUE, AT(0, 12, 0), AT(0, 13, 0)}, {0, 0}, 0},
-        {"visitor", {PURPOSE(VISITOR), 4, 1024, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {0, 0}, 40},
+        {"no price", {PURPOSE(END), 9, 9, TRUE, AT(0, 12, 0), AT(0, 13, 0)}, {0, FALSE}, 0},
+        {"visitor", {PURPOSE(VISITOR), 4, 1024, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {0, FALSE}, 40},
         // 60 s * 3
-        {"session", {PURPOSE(TRANSIT), 0, 0, TRUE, AT(0, 12, 0), AT(0, 12, 1)}, {0, 0}, 180},
+        {"session", {PURPOSE(TRANSIT), 0, 0, TRUE, AT(0, 12, 0), AT(0, 12, 1)}, {0, FALSE}, 180},
         // A begun second is one: 61 s
-        {"begun", {PURPOSE(TRANSIT), 0, 0, TRUE, AT(0, 12, 0), AT(0, 12, 1) + 1}, {0, 0}, 183},
+        {"begun", {PURPOSE(TRANSIT), 0, 0, TRUE, AT(0, 12, 0), AT(0, 12, 1) + 1}, {0, FALSE}, 183},
         {"not of a session",
          {PURPOSE(TRANSIT), 0, 0, FALSE, AT(0, 12, 0), AT(0, 12, 1)},
-         {0, 0},
+         {0, FALSE},
          0},
         // The clock was set back in between.
-        {"set back", {PURPOSE(TRANSIT), 2, 0, TRUE, AT(0, 12, 1), AT(0, 12, 0)}, {0, 0}, 3},
+        {"set back", {PURPOSE(TRANSIT), 2, 0, TRUE, AT(0, 12, 1), AT(0, 12, 0)}, {0, FALSE}, 3},
         // Monday night, half: 40 / 2
-        {"night", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 22, 0), AT(0, 22, 0)}, {0, 0}, 20},
-        {"before it", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 21, 59), AT(0, 23, 0)}, {0, 0}, 40},
+        {"night", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 22, 0), AT(0, 22, 0)}, {0, FALSE}, 20},
+        {"before it", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 21, 59), AT(0, 23, 0)}, {0, FALSE}, 40},
         // Tuesday at 5:59 it still is Monday's; Monday at 5:59 it would be Sunday's.
-        {"early", {PURPOSE(VISITOR), 4, 0, FALSE, AT(1, 5, 59), AT(1, 6, 0)}, {0, 0}, 20},
-        {"over", {PURPOSE(VISITOR), 4, 0, FALSE, AT(1, 6, 0), AT(1, 6, 0)}, {0, 0}, 40},
-        {"Sunday's", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 5, 59), AT(0, 6, 0)}, {0, 0}, 40},
+        {"early", {PURPOSE(VISITOR), 4, 0, FALSE, AT(1, 5, 59), AT(1, 6, 0)}, {0, FALSE}, 20},
+        {"over", {PURPOSE(VISITOR), 4, 0, FALSE, AT(1, 6, 0), AT(1, 6, 0)}, {0, FALSE}, 40},
+        {"Sunday's", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 5, 59), AT(0, 6, 0)}, {0, FALSE}, 40},
         // Friday night goes on into Saturday, then it is weekend: 40 * 1.25
-        {"Saturday", {PURPOSE(VISITOR), 4, 0, FALSE, AT(5, 5, 0), AT(5, 5, 0)}, {0, 0}, 20},
-        {"weekend", {PURPOSE(VISITOR), 4, 0, FALSE, AT(5, 6, 0), AT(5, 6, 0)}, {0, 0}, 50},
+        {"Saturday", {PURPOSE(VISITOR), 4, 0, FALSE, AT(5, 5, 0), AT(5, 5, 0)}, {0, FALSE}, 20},
+        {"weekend", {PURPOSE(VISITOR), 4, 0, FALSE, AT(5, 6, 0), AT(5, 6, 0)}, {0, FALSE}, 50},
         // The volume before it decides: 40 * 0.8
-        {"below", {PURPOSE(VISITOR), 4, 99999, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {9999, 0}, 40},
-        {"step", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {10000, 0}, 32},
-        {"quota", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {99, 100}, 40},
-        {"overrun", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {100, 100}, 120},
+        {"below",
+         {PURPOSE(VISITOR), 4, 99999, FALSE, AT(0, 12, 0), AT(0, 12, 0)},
+         {9999, FALSE},
+         40},
+        {"step", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {10000, FALSE}, 32},
+        {"quota", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {9999, FALSE}, 40},
+        {"overrun", {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)}, {100, TRUE}, 120},
         // 40 * 1.25 * 0.8 * 3
-        {"all", {PURPOSE(VISITOR), 4, 0, FALSE, AT(6, 12, 0), AT(6, 12, 0)}, {10000, 1}, 120},
+        {"all", {PURPOSE(VISITOR), 4, 0, FALSE, AT(6, 12, 0), AT(6, 12, 0)}, {10000, TRUE}, 120},
     };
     Fixture fixture;
     fixture_init(&fixture);
@@ -141,7 +144,7 @@ static void test_partial_records(void)
                              begun_us + lasted_us * part / counts[i],
                              begun_us + lasted_us * (part + 1) / counts[i],
                              part == 0};
-            RateVolume volume = {0, 0};
+            RateVolume volume = {0, FALSE};
             gint64 minor = 0;
             g_assert_true(rate_item(&fixture.tariff, &item, &volume, &minor));
             total += minor;
@@ -190,7 +193,7 @@ static void test_common_price(void)
     fixture_init(&fixture);
     fixture.visitor.purpose = PURPOSE(UNSPECIFIED);
     RateItem item = {PURPOSE(COPY), 2, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)};
-    RateVolume volume = {0, 0};
+    RateVolume volume = {0, FALSE};
     gint64 minor = 0;
     g_assert_true(rate_item(&fixture.tariff, &item, &volume, &minor));
     g_assert_cmpint(minor, ==, 20);

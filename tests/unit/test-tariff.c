@@ -11,6 +11,9 @@
 #define SECOND_ID    "bbbbbbbb-89ab-4cde-8f01-23456789abcd"
 #define SECOND_UUID  "01234567-89ab-4cde-8f01-23456789abce"
 
+#define NTH_UUID  "01234567-89ab-4cde-8f01-00000000%04u"
+#define ASKS_BITS 768 // of a quota, for the two keys that the fixture asks for
+
 // Prices of b for a, in cents a key.
 typedef struct {
     Qkdnf__V1__Purpose purposes[1];
@@ -70,6 +73,19 @@ static void agree(FederationFixture *fixture, const char *id, guint64 cents)
     agree_for(fixture, id, cents, 0);
 }
 
+// At 7 cents a key, and half as much again beyond the quota.
+static void agree_softly(FederationFixture *fixture, guint64 quota_bits)
+{
+    Deal deal;
+    deal_init(&deal, AGREEMENT_ID, 7);
+    deal.tariff.overrun_basis_points = 15000;
+    deal.terms.quota_bits = quota_bits;
+    deal.terms.period_s = 86400;
+    deal.terms.is_quota_soft = TRUE;
+    say(fixture, "a", &deal, AGREEMENT_ACTION(PROPOSE));
+    say(fixture, "b", &deal, AGREEMENT_ACTION(ACCEPT));
+}
+
 static void end(FederationFixture *fixture, const char *id)
 {
     Deal deal;
@@ -90,6 +106,30 @@ static const WireStatementItem *item_of(FederationFixture *fixture, guint64 sequ
     const WireStatement *statement = accounts_statement_of(fixture, "b", sequence);
     g_assert_cmpuint(statement->n_items, >, i);
     return statement->items[i];
+}
+
+// Two keys, asked for and granted; the reports are still to come.
+static Request *buy(FederationFixture *fixture, guint nth)
+{
+    g_autofree char *id = g_strdup_printf(NTH_UUID, nth);
+    Request *request = accounts_ask_as(fixture, id);
+    g_assert_nonnull(request);
+    fixture->federation->now += G_USEC_PER_SEC;
+    accounts_grant(fixture, request);
+    return request;
+}
+
+// What b asks for it in that batch; 0: it is not in it.
+static gint64 amount_of(FederationFixture *fixture, guint64 sequence, const Request *request)
+{
+    const WireStatement *statement = accounts_statement_of(fixture, "b", sequence);
+    for (gsize i = 0; i < statement->n_items; i++) {
+        const WireStatementItem *item = statement->items[i];
+        g_assert_cmpint(item->is_overrun, ==, item->amount == 21);
+        if (strcmp(item->request, request->id) == 0)
+            return item->amount;
+    }
+    return 0;
 }
 
 static guint n_contracts(const FederationFixture *fixture)
@@ -287,6 +327,105 @@ static void test_a_minimum_in_each_currency(void)
     g_assert_cmpint(sums[1], ==, 100);
 }
 
+// What was granted first has the listed price, whoever's record comes first, and in which batch:
+// the second one crosses the quota, the third is beyond it.
+static void test_beyond_the_quota(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    const Request *requests[3];
+    agree_softly(fixture, ASKS_BITS + 1);
+    for (guint i = 0; i < G_N_ELEMENTS(requests); i++)
+        requests[i] = buy(fixture, i);
+    accounts_report_all(fixture, requests[2]);
+    settle_close(fixture->federation);
+    accounts_report_all(fixture, requests[1]);
+    accounts_report_all(fixture, requests[0]);
+    settle_close(fixture->federation);
+    g_assert_cmpint(amount_of(fixture, 1, requests[2]), ==, 21);
+    g_assert_cmpint(amount_of(fixture, 2, requests[1]), ==, 14);
+    g_assert_cmpint(amount_of(fixture, 2, requests[0]), ==, 14);
+}
+
+// A request that came to nothing has used nothing, and the period of the settlement does not
+// matter.
+static void test_what_came_to_nothing(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree_softly(fixture, ASKS_BITS);
+    request_call_off(fixture->federation, accounts_ask(fixture), "nobody wants it");
+    const Request *first = buy(fixture, 0);
+    accounts_report_all(fixture, first);
+    settle_close(fixture->federation);
+    const Request *beyond = buy(fixture, 1);
+    accounts_report_all(fixture, beyond);
+    settle_close(fixture->federation);
+    g_assert_cmpint(amount_of(fixture, 1, first), ==, 14);
+    g_assert_cmpint(amount_of(fixture, 2, beyond), ==, 21);
+}
+
+// The next one begins with the day, also within a period of the settlement; and another one when
+// the clock is set back.
+static void test_the_period_of_a_quota(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Federation *federation = fixture->federation;
+    const gint64 times_us[] = {federation->now, federation->now + G_TIME_SPAN_DAY, federation->now};
+    agree_softly(fixture, ASKS_BITS);
+    for (guint i = 0; i < G_N_ELEMENTS(times_us); i++) {
+        federation->now = times_us[i];
+        accounts_report_all(fixture, buy(fixture, i));
+    }
+    settle_close(federation);
+    for (guint i = 0; i < G_N_ELEMENTS(times_us); i++)
+        g_assert_false(item_of(fixture, 1, i)->is_overrun);
+}
+
+// What was decided at the grant is so after a restart, be it before the record comes, before it is
+// settled, or before the grant itself; and when the buyer says later that it got less.
+static void test_beyond_the_quota_after_a_restart(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agree_softly(fixture, ASKS_BITS);
+    buy(fixture, 0);
+    accounts_ask(fixture);
+    federation_fixture_restart(fixture, NULL);
+    accounts_grant(fixture, g_hash_table_lookup(fixture->federation->requests, FEDERATION_UUID));
+    federation_fixture_restart(fixture, NULL);
+    const Request *second = g_hash_table_lookup(fixture->federation->requests, FEDERATION_UUID);
+    accounts_report(fixture, second, &(AccountsReport){"b", 2, ACCOUNTS_BITS, 0});
+    agreement_forget(fixture->federation, agreement_find(fixture->federation, AGREEMENT_ID));
+    federation_fixture_restart(fixture, NULL);
+    second = g_hash_table_lookup(fixture->federation->requests, FEDERATION_UUID);
+    fixture->federation->now += 11 * G_USEC_PER_SEC;
+    settle_close(fixture->federation);
+    g_assert_cmpint(amount_of(fixture, 1, second), ==, 21);
+    accounts_report(fixture, second, &(AccountsReport){"a", 2, ACCOUNTS_BITS, 1});
+    g_assert_true(item_of(fixture, 2, 0)->is_overrun);
+    // 7 * 1.5, rounded up.
+    g_assert_cmpint(item_of(fixture, 2, 0)->amount, ==, 11);
+}
+
+// By standing terms, at the standing price of the seller.
+static void test_beyond_a_standing_quota(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    Federation *federation = fixture->federation;
+    Agreement *standing =
+        agreement_standing_of(federation, topology_find(federation->topology, "b"));
+    standing->wire->terms->quota_bits = ASKS_BITS;
+    standing->wire->terms->is_quota_soft = TRUE;
+    agreement_review(federation, NULL, standing->seller, NULL);
+    const Request *first = buy(fixture, 0), *second = buy(fixture, 1);
+    accounts_report_all(fixture, first);
+    accounts_report_all(fixture, second);
+    ((WireTariff *)tariff_of(federation, accounts_charge_of(fixture, second, "b")))
+        ->overrun_basis_points = 20000;
+    settle_close(federation);
+    g_assert_cmpint(item_of(fixture, 1, 0)->amount, ==, 10);
+    g_assert_cmpint(item_of(fixture, 1, 1)->amount, ==, 20);
+    g_assert_true(item_of(fixture, 1, 1)->is_overrun);
+}
+
 // --- what is damaged -----------------------------------------------------------------------------
 
 static void assert_does_not_start(FederationFixture *fixture, const char *what, const char *why)
@@ -343,6 +482,12 @@ int main(int argc, char **argv)
     g_test_add_func("/tariff/two-minimums", test_two_minimums);
     g_test_add_func("/tariff/a-minimum-and-a-correction", test_a_minimum_and_a_correction);
     g_test_add_func("/tariff/a-minimum-in-each-currency", test_a_minimum_in_each_currency);
+    g_test_add_func("/tariff/beyond-the-quota", test_beyond_the_quota);
+    g_test_add_func("/tariff/what-came-to-nothing", test_what_came_to_nothing);
+    g_test_add_func("/tariff/the-period-of-a-quota", test_the_period_of_a_quota);
+    g_test_add_func("/tariff/beyond-the-quota-after-a-restart",
+                    test_beyond_the_quota_after_a_restart);
+    g_test_add_func("/tariff/beyond-a-standing-quota", test_beyond_a_standing_quota);
     g_test_add_data_func("/tariff/a-tariff-of-a-grant-is-lost", "grant", test_a_tariff_is_lost);
     g_test_add_data_func("/tariff/a-tariff-of-a-charge-is-lost", "charge", test_a_tariff_is_lost);
     g_test_add_func("/tariff/a-tariff-is-damaged", test_a_tariff_is_damaged);

@@ -47,8 +47,9 @@ void accounts_print_head(AccountsTable table, AccountsFormat format)
             ("record,request,attempt,session,partial,seller,buyer,purpose,keys,bits,"
              "granted_keys,granted_bits,buyer_keys,buyer_bits,charged_keys,"
              "charged_bits,charged_us,start_us,end_us,sequence,dispute,agreement"),
-        [ACCOUNTS_STATEMENTS] = ("seller,buyer,sequence,period,replaces,record,purpose,keys,bits,"
-                                 "start_us,duration_us,amount,currency,decimals,remark,agreement"),
+        [ACCOUNTS_STATEMENTS] =
+            ("seller,buyer,sequence,period,replaces,record,purpose,keys,bits,"
+             "start_us,duration_us,amount,currency,decimals,remark,agreement,overrun"),
         [ACCOUNTS_NETTINGS] = "period,member,amount,currency,decimals",
         [ACCOUNTS_CONDUCTS] =
             ("member,sold,overbilled,overbilled_keys,overbilled_bits,prolonged,prolonged_us,"
@@ -118,13 +119,13 @@ char *accounts_print_charges(const WireAdminReply *answer, AccountsFormat format
 
 static json_t *item_json(const WireStatementItem *item)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:s}", "record",
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:s, s:b}", "record",
                      item->record, "request", item->request, "session", item->session, "purpose",
                      usage_purpose_name(item->purpose), "keys", (json_int_t)item->keys, "bits",
                      (json_int_t)item->bits, "start_us", (json_int_t)item->start_us, "duration_us",
                      (json_int_t)item->duration_us, "partial", (int)item->partial, "amount",
-                     (json_int_t)item->amount, "remark", item->remark, "agreement",
-                     item->agreement);
+                     (json_int_t)item->amount, "remark", item->remark, "agreement", item->agreement,
+                     "overrun", item->is_overrun);
 }
 
 static char *hexadecimal(const ProtobufCBinaryData *bytes)
@@ -171,7 +172,7 @@ static void print_minimum_csv(const WireStatement *statement)
 {
     printf("%s,%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
            ",,minimum,0,0,%" G_GUINT64_FORMAT ",0,%" G_GINT64_FORMAT
-           ",%s,%u,\"missing to the minimum of the tariff\",\r\n",
+           ",%s,%u,\"missing to the minimum of the tariff\",,0\r\n",
            statement->seller, statement->buyer, statement->sequence, statement->period,
            statement->replaces, statement->from_us, statement->minimum,
            code_of(statement->currency), statement->currency ? statement->currency->decimals : 0);
@@ -186,12 +187,13 @@ static void print_statement_csv(const WireStatement *statement)
         g_autofree char *remark = quote(item->remark);
         printf("%s,%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
                ",%s,%s,%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
-               ",%" G_GINT64_FORMAT ",%s,%u,%s,%s\r\n",
+               ",%" G_GINT64_FORMAT ",%s,%u,%s,%s,%d\r\n",
                statement->seller, statement->buyer, statement->sequence, statement->period,
                statement->replaces, item->record, usage_purpose_name(item->purpose), item->keys,
                item->bits, item->start_us, item->duration_us, item->amount,
                code_of(statement->currency),
-               statement->currency ? statement->currency->decimals : 0, remark, item->agreement);
+               statement->currency ? statement->currency->decimals : 0, remark, item->agreement,
+               item->is_overrun);
     }
 }
 
@@ -201,10 +203,11 @@ static void print_statement_items(const WireStatement *statement)
         const WireStatementItem *item = statement->items[i];
         g_autofree char *amount = accounts_format_money(item->amount, statement->currency);
         g_autofree char *start = admin_format_time(item->start_us);
-        printf("  %s  %s  %-8s %4u keys %9" G_GUINT64_FORMAT " bits %14s%s%s%s%s\n", start,
+        printf("  %s  %s  %-8s %4u keys %9" G_GUINT64_FORMAT " bits %14s%s%s%s%s%s\n", start,
                item->record, usage_purpose_name(item->purpose), item->keys, item->bits, amount,
                item->agreement[0] ? "  by agreement " : "", item->agreement,
-               item->remark[0] ? "  " : "", item->remark);
+               item->is_overrun ? "  beyond the quota" : "", item->remark[0] ? "  " : "",
+               item->remark);
     }
 }
 

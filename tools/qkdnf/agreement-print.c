@@ -18,11 +18,11 @@ static json_t *terms_json(const WireAgreementTerms *terms)
         return json_null();
     g_autofree char *purposes = purposes_format(agreement_terms_purposes(terms));
     const WireTariff *tariff = terms->tariff;
-    return json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:s}", "version",
+    return json_pack("{s:I, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:s?, s:o, s:s}", "version",
                      (json_int_t)terms->version, "purposes", purposes, "quota_bits",
-                     (json_int_t)terms->quota_bits, "period_s", (json_int_t)terms->period_s,
-                     "rate_bps", (json_int_t)terms->rate_bps, "valid_from_us",
-                     (json_int_t)terms->valid_from_us, "valid_until_us",
+                     (json_int_t)terms->quota_bits, "soft_quota", terms->is_quota_soft, "period_s",
+                     (json_int_t)terms->period_s, "rate_bps", (json_int_t)terms->rate_bps,
+                     "valid_from_us", (json_int_t)terms->valid_from_us, "valid_until_us",
                      (json_int_t)terms->valid_until_us, "currency",
                      tariff && tariff->currency ? tariff->currency->code : NULL, "tariff",
                      tariff_json(tariff), "link", terms->link);
@@ -60,8 +60,10 @@ static char *terms_text(const WireAgreementTerms *terms)
     else
         g_string_append_printf(text, "purposes: %s", purposes);
     if (terms->quota_bits > 0)
-        g_string_append_printf(text, "; at most %" G_GUINT64_FORMAT " bits in %u s",
-                               terms->quota_bits, terms->period_s);
+        g_string_append_printf(text, "; %s %" G_GUINT64_FORMAT " bits in %u s%s",
+                               terms->is_quota_soft ? "soft quota of" : "at most",
+                               terms->quota_bits, terms->period_s,
+                               terms->is_quota_soft ? ", more at the price beyond it" : "");
     if (terms->rate_bps > 0 && !agreement_terms_reserve(terms))
         g_string_append_printf(text, "; a session at most %" G_GUINT64_FORMAT " bit/s",
                                terms->rate_bps);

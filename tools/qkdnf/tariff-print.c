@@ -73,6 +73,10 @@ char *tariff_format(const WireTariff *tariff)
     }
     if (tariff->minimum > 0)
         g_string_append_printf(text, "; at least %" G_GUINT64_FORMAT " a period", tariff->minimum);
+    if (tariff->overrun_basis_points > 0)
+        g_string_append_printf(text, "; beyond a soft quota %u.%02u %% of that",
+                               tariff->overrun_basis_points / 100,
+                               tariff->overrun_basis_points % 100);
     if (tariff->n_bands + tariff->n_steps > 0)
         g_string_append_printf(text, "; %zu bands, %zu steps", tariff->n_bands, tariff->n_steps);
     return g_string_free(text, FALSE);

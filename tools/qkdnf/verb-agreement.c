@@ -15,12 +15,13 @@ typedef struct {
     Qkdnf__V1__Purpose purposes[PURPOSES_MAX];
     gsize n_purposes;
     guint64 quota_bits, least_quota_bits;
+    gboolean is_quota_soft;
     guint64 rate_bps, least_rate_bps;
     guint64 period_s;
     guint64 valid_from_us, valid_until_us;
     const char *link;
     const char *currency;
-    guint64 micro_per_key, micro_per_bit, micro_per_second, minimum;
+    guint64 micro_per_key, micro_per_bit, micro_per_second, minimum, overrun_basis_points;
 } Terms;
 
 typedef struct {
@@ -36,6 +37,7 @@ enum {
     OPTION_PURPOSES = 300,
     OPTION_QUOTA,
     OPTION_LEAST_QUOTA,
+    OPTION_SOFT_QUOTA,
     OPTION_PERIOD,
     OPTION_RATE,
     OPTION_LEAST_RATE,
@@ -47,6 +49,7 @@ enum {
     OPTION_PER_BIT,
     OPTION_PER_SECOND,
     OPTION_MINIMUM,
+    OPTION_OVERRUN,
     OPTION_REASON,
 };
 
@@ -56,6 +59,8 @@ static const struct argp_option options[] = {
     {"quota-bits", OPTION_QUOTA, "N", 0, "how much key in a period; 0, the default: no limit", 0},
     {"least-quota-bits", OPTION_LEAST_QUOTA, "N", 0,
      "propose: what would do, if that much is not to be had", 0},
+    {"soft-quota", OPTION_SOFT_QUOTA, NULL, 0,
+     "more than the quota may be taken, at the price that the seller asks beyond it", 0},
     {"period-s", OPTION_PERIOD, "SECONDS", 0, "the period of the quota; 86400 if it is not given",
      0},
     {"rate-bps", OPTION_RATE, "N", 0,
@@ -73,6 +78,9 @@ static const struct argp_option options[] = {
     {"micro-per-second", OPTION_PER_SECOND, "N", 0, "millionths of a cent for a second of session",
      0},
     {"minimum", OPTION_MINIMUM, "N", 0, "cents that a period costs at least in which it is used",
+     0},
+    {"overrun-basis-points", OPTION_OVERRUN, "N", 0,
+     "of the prices, beyond a soft quota: 15000 is half as much again; 0, the default: the same",
      0},
     {"reason", OPTION_REASON, "TEXT", 0, "why, for people", 0},
     {"json", 'j', NULL, 0, "report as JSON, one object a line", 0},
@@ -140,6 +148,7 @@ static void fill_tariff(const Terms *terms, TermsMessage *ret_message)
     ret_message->tariff.prices = ret_message->prices;
     ret_message->tariff.n_prices = 1;
     ret_message->tariff.minimum = terms->minimum;
+    ret_message->tariff.overrun_basis_points = (guint32)terms->overrun_basis_points;
     ret_message->wire.tariff = &ret_message->tariff;
 }
 
@@ -150,6 +159,7 @@ static void fill_terms(Terms *terms, TermsMessage *ret_message)
     wire->purposes = terms->purposes;
     wire->n_purposes = terms->n_purposes;
     wire->quota_bits = terms->quota_bits;
+    wire->is_quota_soft = terms->is_quota_soft;
     wire->period_s = terms->link ? 0 : (guint32)terms->period_s;
     wire->rate_bps = terms->rate_bps;
     wire->valid_from_us = terms->valid_from_us;
@@ -238,6 +248,9 @@ static error_t parse_terms(Terms *terms, int key, const char *value, struct argp
         terms->least_quota_bits =
             verb_parse_number(state, "least-quota-bits", value, 1, 1000000000000000);
         return 0;
+    case OPTION_SOFT_QUOTA:
+        terms->is_quota_soft = TRUE;
+        return 0;
     case OPTION_PERIOD:
         terms->period_s = verb_parse_number(state, "period-s", value, 1, 31622400);
         return 0;
@@ -272,6 +285,10 @@ static error_t parse_terms(Terms *terms, int key, const char *value, struct argp
     case OPTION_MINIMUM:
         terms->minimum = verb_parse_number(state, "minimum", value, 0, 1000000000000);
         return 0;
+    case OPTION_OVERRUN:
+        terms->overrun_basis_points =
+            verb_parse_number(state, "overrun-basis-points", value, 0, 100000);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -295,8 +312,11 @@ static void check_words(const Arguments *arguments, struct argp_state *state)
         argp_error(state, "%s takes no terms", action->name);
     if (terms->link && (terms->rate_bps == 0 || terms->valid_until_us == 0))
         argp_error(state, "--link needs --rate-bps and --valid-until");
-    if (!terms->currency &&
-        terms->micro_per_key + terms->micro_per_bit + terms->micro_per_second + terms->minimum > 0)
+    if (terms->is_quota_soft && terms->quota_bits == 0)
+        argp_error(state, "--soft-quota needs --quota-bits");
+    if (!terms->currency && terms->micro_per_key + terms->micro_per_bit + terms->micro_per_second +
+                                    terms->minimum + terms->overrun_basis_points >
+                                0)
         argp_error(state, "prices need a --currency");
 }
 
