@@ -73,8 +73,9 @@ static void tell(Federation *federation, const WireCharge *charge, guint n_order
                                   .name = "usage.skipped",
                                   .subject = charge->record,
                                   .cause = charge->session},
-                     "%s gives number %u to its record of one of %u orders of the session",
-                     charge->seller, charge->partial, n_orders);
+                     "%s gives number %u to this record, and had been sent %u orders of the "
+                     "session: it is %u at the most",
+                     charge->seller, charge->partial, n_orders, n_orders - 1);
 }
 
 // Those that come after it have as many too many: only more than that is new.

@@ -7,8 +7,6 @@ import contextlib
 import json
 import os
 import pathlib
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,28 +29,7 @@ platform:
   operators: [admin]
   rating: {floor: 999}
 """
-WRAPPER = """\
-#!/bin/sh
-case "$*" in
-*/{cheat}/agent.yaml) QKDNF_TAMPER=flip QKDNF_CHEAT=overbill exec {tamper} "$@" ;;
-esac
-exec {agent} "$@"
-"""
-
-
-def make_build(build, place):
-    """A build directory like the real one, but for one agent: `qkdnf` finds its programs from where
-    it is itself, and so does the dashboard that it starts."""
-    (place / "tools" / "qkdnf").mkdir(parents=True)
-    (place / "agents").mkdir()
-    shutil.copy2(build / "tools" / "qkdnf" / "qkdnf", place / "tools" / "qkdnf")
-    (place / "platform").symlink_to(build / "platform")
-    agent = place / "agents" / "qkdnf-agent"
-    agent.write_text(WRAPPER.format(
-        cheat=CHEAT, tamper=shlex.quote(str(build / "tests" / "e2e" / "qkdnf-tamper")),
-        agent=shlex.quote(str(build / "agents" / "qkdnf-agent"))))
-    agent.chmod(0o755)
-    return place
+CHEATING = {CHEAT: "QKDNF_TAMPER=flip QKDNF_CHEAT=overbill"}
 
 
 class Watched(fabric.Fabric):
@@ -61,7 +38,8 @@ class Watched(fabric.Fabric):
         place = pathlib.Path(self.place.name)
         description = (fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml").read_text()
         assert "\nplatform:" not in description
-        super().__init__(make_build(pathlib.Path(build), place / "build"), description + PLATFORM, place)
+        super().__init__(fabric.make_cheating_build(pathlib.Path(build), place / "build", CHEATING),
+                         description + PLATFORM, place)
         self.platform = self.info["platform"]["id"]
         self.exporters = {member["id"]: member["metrics"]
                           for member in [self.info["platform"], *self.info["qkdns"]]}

@@ -9,6 +9,8 @@ import json
 import os
 import pathlib
 import random
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +34,15 @@ providers:
 borders:
   - {a: left/a, b: right/b, rate_bps: 200000, initial_bytes: 262144}
   - {a: left/a, b: mallory/m, rate_bps: 200000, initial_bytes: 262144}
+"""
+
+# Stands for the agent's program; some agents are others.
+AGENT = """\
+#!/bin/sh
+case "$*" in
+{cases}
+esac
+exec {agent} "$@"
 """
 
 # Whatever this machine has: nothing of a federation goes through a proxy that leads nowhere.
@@ -63,6 +74,25 @@ def wait_until(what, condition, seconds=30):
             return value
         time.sleep(0.02)
     raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+def make_cheating_build(build, place, cheats):
+    """A build directory like the real one, but that these providers get an agent that cheats, by the
+    environment that is said of each (tests/e2e/qkdnf-tamper.c): `qkdnf` finds its programs from where
+    it is itself."""
+    (place / "tools" / "qkdnf").mkdir(parents=True)
+    (place / "agents").mkdir()
+    shutil.copy2(build / "tools" / "qkdnf" / "qkdnf", place / "tools" / "qkdnf")
+    (place / "platform").symlink_to(build / "platform")
+    (place / "agents" / "application").symlink_to(build / "agents" / "application")
+    tamper = shlex.quote(str(build / "tests" / "e2e" / "qkdnf-tamper"))
+    agent = place / "agents" / "qkdnf-agent"
+    agent.write_text(AGENT.format(
+        cases="\n".join(f'*/{provider}/agent.yaml) {how} exec {tamper} "$@" ;;'
+                        for provider, how in cheats.items()),
+        agent=shlex.quote(str(build / "agents" / "qkdnf-agent"))))
+    agent.chmod(0o755)
+    return place
 
 
 class Answer:

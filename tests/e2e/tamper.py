@@ -5,8 +5,6 @@ and the key takes another way or is refused, aloud. Argument: the build director
 import contextlib
 import json
 import pathlib
-import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,14 +23,6 @@ PROVIDER = """\
 """
 BORDER = "  - {{a: {}/{}, b: {}/{}, rate_bps: 1000000, initial_bytes: 262144}}\n"
 
-WRAPPER = """\
-#!/bin/sh
-case "$*" in
-{cases}
-esac
-exec {agent} "$@"
-"""
-
 
 def describe():
     text = "platform: {attempt_ms: 4000}\nproviders:\n"
@@ -46,24 +36,6 @@ def describe():
     return text
 
 
-def make_build(build, directory):
-    """A build directory like the real one, but that some providers get an agent that cheats:
-    `qkdnf` finds its programs from where it is itself."""
-    (directory / "tools" / "qkdnf").mkdir(parents=True)
-    (directory / "agents").mkdir()
-    shutil.copy2(build / "tools" / "qkdnf" / "qkdnf", directory / "tools" / "qkdnf")
-    (directory / "platform").symlink_to(build / "platform")
-    (directory / "agents" / "application").symlink_to(build / "agents" / "application")
-    tamper = shlex.quote(str(build / "tests" / "e2e" / "qkdnf-tamper"))
-    cases = "\n".join(f'*/{cheat}/agent.yaml) QKDNF_TAMPER={cheat} exec {tamper} "$@" ;;'
-                      for cheat in CHEATS)
-    agent = directory / "agents" / "qkdnf-agent"
-    agent.write_text(WRAPPER.format(
-        cases=cases, agent=shlex.quote(str(build / "agents" / "qkdnf-agent"))))
-    agent.chmod(0o755)
-    return directory
-
-
 class Federation(fabric.Fabric):
     """One in which the short ways lead through cheats."""
 
@@ -72,7 +44,9 @@ class Federation(fabric.Fabric):
         place = pathlib.Path(self.place.name)
         description = place / "federation.yaml"
         description.write_text(describe())
-        super().__init__(make_build(pathlib.Path(build), place / "build"), description, place)
+        cheats = {cheat: f"QKDNF_TAMPER={cheat}" for cheat in CHEATS}
+        super().__init__(fabric.make_cheating_build(pathlib.Path(build), place / "build", cheats),
+                         description, place)
         self.tap = fabric.Tap(self)
         fabric.wait_until("key on all borders", self._has_key)
 
