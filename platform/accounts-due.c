@@ -17,11 +17,20 @@ gboolean charge_is_own(const WireCharge *charge)
     return strcmp(charge->seller, charge->buyer) == 0;
 }
 
-static gint compare(gconstpointer a, gconstpointer b, gpointer data)
+static gint by_start(gconstpointer a, gconstpointer b, gpointer data)
 {
     const WireCharge *one = a, *other = b;
     if (one->start_us != other->start_us)
         return one->start_us < other->start_us ? -1 : 1;
+    return strcmp(one->record, other->record);
+}
+
+// As the store has them: who walks so finds neighbours on one page.
+static gint by_arrival(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const WireCharge *one = a, *other = b;
+    if (one->received_at_us != other->received_at_us)
+        return one->received_at_us < other->received_at_us ? -1 : 1;
     return strcmp(one->record, other->record);
 }
 
@@ -37,7 +46,7 @@ static void due_free(gpointer data)
 
 void due_init(Accounts *accounts)
 {
-    accounts->over = g_tree_new_full(id_compare, NULL, NULL, NULL);
+    accounts->over = g_tree_new_full(by_arrival, NULL, NULL, NULL);
     accounts->due = g_tree_new_full(id_compare, NULL, NULL, due_free);
 }
 
@@ -55,24 +64,32 @@ static Due *open_due(Accounts *accounts, const WireCharge *charge)
         return due;
     due = g_new(Due, 1);
     *due = (Due){g_steal_pointer(&name), g_strdup(charge->seller), g_strdup(charge->buyer),
-                 g_tree_new_full(compare, NULL, NULL, NULL)};
+                 g_tree_new_full(by_start, NULL, NULL, NULL)};
     g_tree_insert(accounts->due, due->name, due);
     return due;
 }
 
+static gboolean is_over(const WireCharge *charge)
+{
+    return charge->sequence > 0 || charge_is_own(charge);
+}
+
 void due_list(Accounts *accounts, WireCharge *charge)
 {
-    if (charge->sequence > 0 || charge_is_own(charge))
-        g_tree_replace(accounts->over, charge->record, charge);
+    if (is_over(charge))
+        g_tree_replace(accounts->over, charge, charge);
     else
         g_tree_replace(open_due(accounts, charge)->charges, charge, charge);
 }
 
 void due_unlist(Accounts *accounts, WireCharge *charge)
 {
+    if (is_over(charge)) {
+        g_tree_remove(accounts->over, charge);
+        return;
+    }
     g_autofree char *name = pair_name(charge->seller, charge->buyer);
     Due *due = g_tree_lookup(accounts->due, name);
-    g_tree_remove(accounts->over, charge->record);
     if (!due)
         return;
     g_tree_remove(due->charges, charge);
@@ -86,16 +103,33 @@ const Due *due_after(const Accounts *accounts, const char *name)
     return node ? g_tree_node_value(node) : NULL;
 }
 
+static WireCharge *next_in(GTree *charges, const WireCharge *last)
+{
+    GTreeNode *node = g_tree_upper_bound(charges, last);
+    return node ? g_tree_node_value(node) : NULL;
+}
+
+static WireCharge *move_to(DuePosition *position, WireCharge *charge, guint64 at_us)
+{
+    position->at_us = at_us;
+    g_strlcpy(position->record, charge->record, sizeof position->record);
+    return charge;
+}
+
 WireCharge *due_next(const Due *due, DuePosition *position)
 {
     WireCharge last = WIRE_CHARGE_INIT;
-    last.start_us = position->start_us;
+    last.start_us = position->at_us;
     last.record = position->record;
-    GTreeNode *node = g_tree_upper_bound(due->charges, &last);
-    WireCharge *charge = node ? g_tree_node_value(node) : NULL;
-    if (!charge)
-        return NULL;
-    position->start_us = charge->start_us;
-    g_strlcpy(position->record, charge->record, sizeof position->record);
-    return charge;
+    WireCharge *charge = next_in(due->charges, &last);
+    return charge ? move_to(position, charge, charge->start_us) : NULL;
+}
+
+WireCharge *over_next(const Accounts *accounts, DuePosition *position)
+{
+    WireCharge last = WIRE_CHARGE_INIT;
+    last.received_at_us = position->at_us;
+    last.record = position->record;
+    WireCharge *charge = next_in(accounts->over, &last);
+    return charge ? move_to(position, charge, charge->received_at_us) : NULL;
 }

@@ -105,16 +105,21 @@ WireCharge *charge_find(const Federation *federation, const char *record)
     return g_tree_lookup(federation->accounts->charges, record);
 }
 
-void charge_add(Federation *federation, WireCharge *charge)
+static void keep(Federation *federation, WireCharge *charge)
 {
-    WireCharge *known = charge_find(federation, charge->record);
-    if (known) {
-        due_unlist(federation->accounts, known);
-    } else {
+    if (!charge_find(federation, charge->record)) {
         note_request(federation->accounts, charge->request, 1);
         tariff_use(federation, charge->agreement);
     }
     g_tree_replace(federation->accounts->charges, charge->record, charge);
+}
+
+void charge_add(Federation *federation, WireCharge *charge)
+{
+    WireCharge *known = charge_find(federation, charge->record);
+    if (known)
+        due_unlist(federation->accounts, known);
+    keep(federation, charge);
     due_list(federation->accounts, charge);
 }
 
@@ -168,7 +173,7 @@ static void load_charge(gpointer data, GBytes *key, GBytes *value)
     WireCharge *charge = record_unpack(&qkdnf__v1__charge__descriptor, value);
     if (charge && strcmp(charge->record, name) == 0 &&
         tariff_is_kept(federation, charge->agreement)) {
-        charge_add(federation, charge);
+        keep(federation, charge);
         return;
     }
     record_fail(loading, "charge", name,
@@ -178,11 +183,21 @@ static void load_charge(gpointer data, GBytes *key, GBytes *value)
     wire_free(charge);
 }
 
+static gboolean list_one(gpointer record, gpointer charge, gpointer accounts)
+{
+    due_list(accounts, charge);
+    return FALSE;
+}
+
+// What is settled is known only from the batches.
 gboolean accounts_load(Federation *federation, GError **error)
 {
-    return tariffs_load(federation, error) &&
-           record_load(federation->store, "grant", load_grant, federation, error) &&
-           record_load(federation->store, "charge", load_charge, federation, error) &&
-           settle_load(federation, error) && conduct_load(federation, error) &&
-           rows_load(federation, error);
+    if (!tariffs_load(federation, error) ||
+        !record_load(federation->store, "grant", load_grant, federation, error) ||
+        !record_load(federation->store, "charge", load_charge, federation, error) ||
+        !settle_load(federation, error) || !conduct_load(federation, error) ||
+        !rows_load(federation, error))
+        return FALSE;
+    g_tree_foreach(federation->accounts->charges, list_one, federation->accounts);
+    return TRUE;
 }

@@ -13,9 +13,9 @@
 #include "topics/base/id.h"
 #include "topics/settlement.h"
 
-// Where a walk through what is due of a pair stands.
+// Where a walk through what is due of a pair, or over, stands.
 typedef struct {
-    guint64 start_us;
+    guint64 at_us; // when it started; of what is over, when it came
     char record[UUID_CHARS + 1];
 } DuePosition;
 
@@ -30,7 +30,7 @@ typedef struct {
 struct Accounts {
     GHashTable *grants; // "request/attempt" → Platform__State__Grant
     GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
-    GTree *over;        // of these, by record ID, what is settled or nobody pays
+    GTree *over;        // of these, as they came, what is settled or nobody pays
     GTree *due;         // "seller buyer" → Due: the others
     GHashTable *known;  // request → of how many grants and charges it is
 
@@ -92,6 +92,8 @@ void due_unlist(Accounts *accounts, WireCharge *charge);
 const Due *due_after(const Accounts *accounts, const char *name);
 // The first record after that position, to which it moves; or NULL.
 WireCharge *due_next(const Due *due, DuePosition *position);
+// The same of all that is over.
+WireCharge *over_next(const Accounts *accounts, DuePosition *position);
 gboolean charge_is_own(const WireCharge *charge);
 
 WireCharge *charge_find(const Federation *federation, const char *record);

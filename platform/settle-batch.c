@@ -113,6 +113,7 @@ static void page_add(Page *page, WireCharge *charge, const WireTariff *tariff, g
     page->charges[page->n++] = charge;
 }
 
+// In the store the batch says so: their own rows lie far apart.
 static void mark_settled(Federation *federation, const Page *page, guint64 sequence)
 {
     for (guint i = 0; i < page->n; i++) {
@@ -121,7 +122,6 @@ static void mark_settled(Federation *federation, const Page *page, guint64 seque
         due_unlist(federation->accounts, page->charges[i]);
         page->charges[i]->sequence = sequence;
         due_list(federation->accounts, page->charges[i]);
-        charge_save(federation, page->charges[i]);
     }
 }
 

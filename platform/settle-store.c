@@ -82,9 +82,20 @@ static gboolean is_done(const Platform__State__Batch *batch)
     return batch->is_netted && batch->seller_has && batch->buyer_has;
 }
 
+// Of a batch that is there, it says that they are settled; of one that is dropped, they do.
+static void save_settled(Federation *federation, const WireStatement *statement)
+{
+    for (gsize i = 0; i < statement->n_items; i++) {
+        const WireCharge *charge = charge_find(federation, statement->items[i]->record);
+        if (charge)
+            charge_save(federation, charge);
+    }
+}
+
 static void drop_oldest(Federation *federation, Series *series)
 {
     const Platform__State__Batch *oldest = series->batches->pdata[0];
+    save_settled(federation, oldest->statement);
     g_autofree char *key = batch_name(oldest->statement);
     store_delete_text(federation->store, "batch", key);
     store_delete_text(federation->store, "mark", key);
@@ -156,6 +167,15 @@ static gpointer unpack(RecordLoading *loading, const char *what,
     return message;
 }
 
+static void mark_settled(Federation *federation, const WireStatement *statement)
+{
+    for (gsize i = 0; i < statement->n_items; i++) {
+        WireCharge *charge = charge_find(federation, statement->items[i]->record);
+        if (charge)
+            charge->sequence = statement->sequence;
+    }
+}
+
 static void load_batch(gpointer data, GBytes *key, GBytes *value)
 {
     RecordLoading *loading = data;
@@ -167,6 +187,7 @@ static void load_batch(gpointer data, GBytes *key, GBytes *value)
         statement ? series_open(federation, statement->seller, statement->buyer) : NULL;
     if (series && (series->batches->len == 0 || statement->sequence == series->sequence + 1)) {
         append(series, batch);
+        mark_settled(federation, statement);
         return;
     }
     record_fail(loading, "batch", name,

@@ -65,11 +65,9 @@ static gboolean forget_some(Federation *federation, guint *n_left)
 {
     Accounts *accounts = federation->accounts;
     for (; *n_left > 0; (*n_left)--) {
-        GTreeNode *node = g_tree_upper_bound(accounts->over, accounts->at.record);
-        if (!node)
+        const WireCharge *charge = over_next(accounts, &accounts->at);
+        if (!charge)
             return TRUE;
-        const WireCharge *charge = g_tree_node_value(node);
-        g_strlcpy(accounts->at.record, charge->record, sizeof accounts->at.record);
         if (!is_needed(federation, charge))
             charge_forget(federation, accounts->at.record);
     }

@@ -305,6 +305,27 @@ static void test_keeps_what_is_not_over(void)
     g_assert_null(series_find_batch(series, 1));
 }
 
+// A record that may still become less outlives its batch, and stays settled.
+static void test_outlives_its_batch(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    accounts_set_prices(fixture, "EUR");
+    Request *request = accounts_ask(fixture);
+    accounts_grant(fixture, request);
+    accounts_report(fixture, request, &(AccountsReport){"b", 2, ACCOUNTS_BITS, 0});
+    fixture->federation->now += G_TIME_SPAN_MINUTE;
+    for (guint i = 0; i < 1001; i++) {
+        settle_close(fixture->federation);
+        accounts_acknowledge(fixture);
+    }
+    g_assert_null(series_find_batch(series_find(fixture->federation, "b", "a"), 1));
+    federation_fixture_restart(fixture, NULL);
+    accounts_set_standing(fixture, "EUR");
+    g_assert_cmpuint(accounts_charge_of(fixture, request, "b")->sequence, ==, 1);
+    settle_close(fixture->federation);
+    g_assert_cmpuint(accounts_statement_of(fixture, "b", 1002)->n_records, ==, 0);
+}
+
 // Whoever objects without end costs little.
 static void test_objects_for_ever(void)
 {
@@ -342,6 +363,7 @@ int main(int argc, char **argv)
                     test_a_correction_makes_nothing_dearer);
     g_test_add_func("/settle/a-batch-fits-its-kind", test_a_batch_fits_its_kind);
     g_test_add_func("/settle/keeps-what-is-not-over", test_keeps_what_is_not_over);
+    g_test_add_func("/settle/outlives-its-batch", test_outlives_its_batch);
     g_test_add_func("/settle/objects-for-ever", test_objects_for_ever);
     return g_test_run();
 }
