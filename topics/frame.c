@@ -162,16 +162,6 @@ GBytes *message_pack(const ProtobufCMessage *message)
     return g_bytes_new_take(bytes, n_bytes);
 }
 
-gpointer message_copy(const ProtobufCMessage *message)
-{
-    g_autoptr(GBytes) packed = message_pack(message);
-    gsize n_bytes = 0;
-    const guint8 *bytes = g_bytes_get_data(packed, &n_bytes);
-    gpointer copy = protobuf_c_message_unpack(message->descriptor, NULL, n_bytes, bytes);
-    g_assert(copy);
-    return copy;
-}
-
 static ProtobufCBinaryData bytes_view(GBytes *bytes)
 {
     gsize n_bytes = 0;

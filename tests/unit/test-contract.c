@@ -176,6 +176,25 @@ static void test_examples_are_taken(void)
     }
 }
 
+// A copy has all that there is of a message, and nothing that the other one owns.
+static void test_examples_are_copied(void)
+{
+    for (guint id = 0; id < N_KINDS; id++) {
+        g_autoptr(GBytes) wire = NULL;
+        json_decref(example_message(kind_get(id)->message, &wire));
+        gsize n_bytes = 0;
+        const guint8 *bytes = g_bytes_get_data(wire, &n_bytes);
+        ProtobufCMessage *message = message_unpack(kind_get(id)->message, bytes, n_bytes);
+        g_assert_nonnull(message);
+        g_autoptr(GBytes) packed = message_pack(message);
+        ProtobufCMessage *copy = message_copy(message);
+        wire_free(message);
+        g_autoptr(GBytes) again = message_pack(copy);
+        g_assert_true(g_bytes_equal(packed, again));
+        wire_free(copy);
+    }
+}
+
 static void test_pages_name_everything(void)
 {
     g_autoptr(Schema) schema = contract_load_schema();
@@ -199,6 +218,7 @@ int main(int argc, char **argv)
                     test_comments_find_what_they_are_about);
     g_test_add_func("/contract/self-contained-schemas", test_self_contained_schemas);
     g_test_add_func("/contract/examples-are-taken", test_examples_are_taken);
+    g_test_add_func("/contract/examples-are-copied", test_examples_are_copied);
     g_test_add_func("/contract/pages-name-everything", test_pages_name_everything);
     return g_test_run();
 }

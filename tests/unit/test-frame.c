@@ -257,6 +257,43 @@ static void test_copies(void)
     g_assert_cmpstr(copy->drill->subject, ==, "a/b");
     g_assert_true(copy->drill != &drill);
     wire_free(copy);
+    // A choice without what was chosen is none, and of what was not chosen nothing is copied.
+    admin.drill = NULL;
+    copy = message_copy(&admin.base);
+    g_assert_cmpint(copy->command_case, ==, QKDNF__V1__ADMIN__COMMAND__NOT_SET);
+    wire_free(copy);
+    admin.command_case = QKDNF__V1__ADMIN__COMMAND__NOT_SET;
+    admin.drill = (WireDrill *)"no message";
+    copy = message_copy(&admin.base);
+    wire_free(copy);
+}
+
+static void test_copies_of_nothing(void)
+{
+    char *lines[] = {(char *)"", (char *)"1"};
+    WireAdminReply reply = WIRE_ADMIN_REPLY_INIT;
+    reply.text = NULL;
+    reply.lines = lines;
+    WireAdminReply *copy = message_copy(&reply.base);
+    g_assert_cmpstr(copy->text, ==, "");
+    g_assert_null(copy->lines);
+    wire_free(copy);
+    reply.n_lines = 2;
+    copy = message_copy(&reply.base);
+    g_assert_cmpstr(copy->lines[0], ==, "");
+    g_assert_cmpstr(copy->lines[1], ==, "1");
+    wire_free(copy);
+}
+
+static void test_copies_of_unknown_fields(void)
+{
+    static const guint8 later[] = {0x0a, 0x01, 'x', 0xfa, 0x07, 0x02, 'y', 'z'};
+    ProtobufCMessage *message = message_unpack(&qkdnf__v1__admin__descriptor, later, sizeof later);
+    ProtobufCMessage *copy = message_copy(message);
+    wire_free(message);
+    g_autoptr(GBytes) packed = message_pack(copy);
+    wire_free(copy);
+    g_assert_cmpmem(later, sizeof later, g_bytes_get_data(packed, NULL), g_bytes_get_size(packed));
 }
 
 static void test_refusals_have_names(void)
@@ -284,6 +321,8 @@ int main(int argc, char **argv)
     g_test_add_func("/frame/text-that-is-not-utf8", test_text_that_is_not_utf8);
     g_test_add_func("/frame/text-deep-within", test_text_deep_within);
     g_test_add_func("/frame/copies", test_copies);
+    g_test_add_func("/frame/copies-of-nothing", test_copies_of_nothing);
+    g_test_add_func("/frame/copies-of-unknown-fields", test_copies_of_unknown_fields);
     g_test_add_func("/frame/refusals-have-names", test_refusals_have_names);
     return g_test_run();
 }
