@@ -4,14 +4,15 @@
 #include "topics/base/id.h"
 
 struct Affected {
-    GHashTable *sets; // by what, '/', its name → GTree: ID → how often it was added
+    GHashTable *sets[N_AFFECTED_BY]; // name → GTree: ID → how often it was added
 };
 
 Affected *affected_new(void)
 {
     Affected *affected = g_new0(Affected, 1);
-    affected->sets =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_tree_unref);
+    for (guint by = 0; by < N_AFFECTED_BY; by++)
+        affected->sets[by] =
+            g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_tree_unref);
     return affected;
 }
 
@@ -19,19 +20,14 @@ void affected_free(Affected *affected)
 {
     if (!affected)
         return;
-    g_hash_table_unref(affected->sets);
+    for (guint by = 0; by < N_AFFECTED_BY; by++)
+        g_hash_table_unref(affected->sets[by]);
     g_free(affected);
-}
-
-static char *set_name(AffectedBy by, const char *name)
-{
-    return g_strdup_printf("%u/%s", by, name);
 }
 
 static GTree *find_set(const Affected *affected, AffectedBy by, const char *name)
 {
-    g_autofree char *full = set_name(by, name);
-    return g_hash_table_lookup(affected->sets, full);
+    return g_hash_table_lookup(affected->sets[by], name);
 }
 
 void affected_add(Affected *affected, AffectedBy by, const char *name, const char *id)
@@ -39,7 +35,7 @@ void affected_add(Affected *affected, AffectedBy by, const char *name, const cha
     GTree *set = find_set(affected, by, name);
     if (!set) {
         set = g_tree_new_full(id_compare, NULL, NULL, NULL);
-        g_hash_table_insert(affected->sets, set_name(by, name), set);
+        g_hash_table_insert(affected->sets[by], g_strdup(name), set);
     }
     guint n = GPOINTER_TO_UINT(g_tree_lookup(set, id));
     g_tree_insert(set, (gpointer)id, GUINT_TO_POINTER(n + 1));
@@ -53,9 +49,8 @@ void affected_remove(Affected *affected, AffectedBy by, const char *name, const 
         g_tree_insert(set, (gpointer)id, GUINT_TO_POINTER(n - 1));
     } else if (n == 1) {
         g_tree_remove(set, id);
-        g_autofree char *full = set_name(by, name);
         if (g_tree_nnodes(set) == 0)
-            g_hash_table_remove(affected->sets, full);
+            g_hash_table_remove(affected->sets[by], name);
     }
 }
 

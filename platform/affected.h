@@ -18,6 +18,7 @@ typedef enum {
     BY_BUYER,     // a provider that uses another
     BY_SELLER,    // the one that is used
     BY_PAIR,      // "buyer seller"
+    N_AFFECTED_BY,
 } AffectedBy;
 
 typedef struct Affected Affected;

@@ -45,8 +45,9 @@ static GPtrArray *list_parts(const GPtrArray *parts)
     return list;
 }
 
-void request_save(Federation *federation, const Request *request)
+static GBytes *pack(gpointer data)
 {
+    const Request *request = data;
     g_autoptr(GPtrArray) parts = list_parts(request->parts);
     g_autoptr(GPtrArray) releases = list_parts(request->releases);
     g_autoptr(GPtrArray) providers = sort_set(request->excluded_providers);
@@ -72,8 +73,12 @@ void request_save(Federation *federation, const Request *request)
     state.forget_at_us = (guint64)request->forget_at_us;
     state.session = request->session;
     state.copy = request->copy;
-    g_autoptr(GBytes) value = message_pack(&state.base);
-    store_put_text(federation->store, "request", request->id, value);
+    return message_pack(&state.base);
+}
+
+void request_save(Federation *federation, const Request *request)
+{
+    store_put_late(federation->store, "request", request->id, pack, (gpointer)request);
 }
 
 static void take_texts(GHashTable *set, char **texts, gsize n_texts)

@@ -175,11 +175,12 @@ static void send_reply(Federation *federation, const Request *request)
     federation_send(federation, KIND_REPLY, request->sender, &request->reply->base);
 }
 
+// Takes the reply over.
 static void request_answer(Federation *federation, Request *request, WireReply *reply)
 {
     // What could not be ordered any more was no attempt.
     reply->attempts = request->attempt + (request->state == REQUEST_ORDERED);
-    request->reply = message_copy(&reply->base);
+    request->reply = reply;
     if (!request->session)
         send_reply(federation, request);
 }
@@ -230,7 +231,7 @@ void request_reject(Federation *federation, Request *request, Status status, con
                                 reply.available_in_ms);
         reply.text = offer;
     }
-    request_answer(federation, request, &reply);
+    request_answer(federation, request, message_copy(&reply.base));
     request_finish(federation, request,
                    status == STATUS_EXPIRED ? REQUEST_EXPIRED : REQUEST_REJECTED);
 }
@@ -238,9 +239,7 @@ void request_reject(Federation *federation, Request *request, Status status, con
 void request_grant(Federation *federation, Request *request)
 {
     // The answer goes first: whoever asks its KME at once is kept there until the release comes.
-    WireReply *reply = request_grant_reply(federation, request);
-    request_answer(federation, request, reply);
-    wire_free(reply);
+    request_answer(federation, request, request_grant_reply(federation, request));
     request_release_attempt(federation, request, QKDNF__V1__DISPOSITION__DISPOSITION_DELIVER);
     accounts_on_grant(federation, request);
     ratings_on_grant(federation, request);

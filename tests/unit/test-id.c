@@ -59,6 +59,14 @@ static void test_key_ids(void)
     }
 }
 
+// In whatever case its name space is written.
+static void test_name_spaces(void)
+{
+    char id[UUID_CHARS + 1];
+    uuid_derive("01234567-89AB-4CDE-8F01-23456789ABCD", "12/127", id);
+    g_assert_cmpstr(id, ==, "e44dbd56-c1d2-549c-9305-39ffad79ca6d");
+}
+
 // No two attempts or indices share an ID, also where their digits run together.
 static void test_key_ids_differ(void)
 {
@@ -78,6 +86,7 @@ int main(int argc, char **argv)
     g_test_add_func("/id/uuids", test_uuids);
     g_test_add_func("/id/fresh-uuids", test_fresh_uuids);
     g_test_add_func("/id/key-ids", test_key_ids);
+    g_test_add_func("/id/name-spaces", test_name_spaces);
     g_test_add_func("/id/key-ids-differ", test_key_ids_differ);
     return g_test_run();
 }
