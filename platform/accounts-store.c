@@ -30,6 +30,8 @@ void accounts_free(Accounts *accounts)
     g_hash_table_unref(accounts->known);
     due_clear(accounts);
     g_clear_pointer(&accounts->spent, g_array_unref);
+    g_clear_pointer(&accounts->net, net_free);
+    g_clear_pointer(&accounts->late, g_ptr_array_unref);
     g_tree_unref(accounts->charges);
     g_tree_unref(accounts->series);
     g_tree_unref(accounts->conducts);

@@ -27,6 +27,8 @@ typedef struct {
     GTree *charges; // WireCharge, by start and record
 } Due;
 
+typedef struct Net Net;
+
 struct Accounts {
     GHashTable *grants; // "request/attempt" → Platform__State__Grant
     GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
@@ -50,10 +52,12 @@ struct Accounts {
 
     // While the period closes, in as many passes as that takes.
     Platform__State__SettleStage stage;
-    char *done;         // "seller buyer" that has its batches; ""
+    char *done;         // "seller buyer" up to which the stage is done; ""
     char *current;      // the pair that the following is of; NULL: none
     DuePosition at;     // in what is due of it
     GArray *spent;      // Spent: what its batches cost so far; NULL: not counted yet
+    Net *net;           // of the batches up to `done`; NULL: of none
+    GPtrArray *late;    // names of grants that are to be given up, last first; NULL: not looked for
     gint64 finished_us; // when the last one was done, in this life
 };
 

@@ -368,8 +368,8 @@ static gboolean is_by_one_tariff(const WireStatement *statement)
 // More batches of it are still to come.
 static gboolean is_unfinished(const Accounts *accounts, const Series *series, guint64 period)
 {
-    return settle_is_closing(accounts) && period == accounts->period &&
-           strcmp(series->name, accounts->done) > 0;
+    return accounts->stage == PLATFORM__STATE__SETTLE_STAGE__SETTLE_BATCH &&
+           period == accounts->period && strcmp(series->name, accounts->done) > 0;
 }
 
 // Where the period cost its minimum, it still does; where it cost more, and all of it is in this

@@ -12,11 +12,30 @@
 // So many are named: a netting stays within the size of its kind.
 #define WAITING_MAX 500
 
-typedef struct {
-    Federation *federation;
+// What it costs in records of a pass to mark a batch; and how many batches to pass over cost one.
+#define BATCH_COST  10u
+#define SERIES_PART 100
+
+// So far.
+struct Net {
     GTree *positions;   // member → gint64
     GPtrArray *waiting; // text
-} Net;
+};
+
+static Net *net_new(void)
+{
+    Net *net = g_new(Net, 1);
+    net->positions = g_tree_new_full(id_compare, NULL, g_free, g_free);
+    net->waiting = g_ptr_array_new_with_free_func(g_free);
+    return net;
+}
+
+void net_free(Net *net)
+{
+    g_tree_unref(net->positions);
+    g_ptr_array_unref(net->waiting);
+    g_free(net);
+}
 
 static gint64 *position_of(Net *net, const char *member)
 {
@@ -56,9 +75,14 @@ static gboolean convert(const Federation *federation, const Platform__State__Bat
                         (gint64)batch->statement->until_us, ret_minor);
 }
 
-static void net_batch(Net *net, Platform__State__Batch *batch)
+static gboolean is_netted_now(const Federation *federation, const Platform__State__Batch *batch)
 {
-    Federation *federation = net->federation;
+    return batch->is_netted && batch->netted_in == federation->accounts->period;
+}
+
+// What an earlier life has netted in this period counts again, and is marked already.
+static void net_batch(Federation *federation, Net *net, Platform__State__Batch *batch)
+{
     const WireStatement *statement = batch->statement;
     gint64 minor = 0;
     if (!convert(federation, batch, &minor) || !give(net, statement, minor)) {
@@ -68,19 +92,23 @@ static void net_batch(Net *net, Platform__State__Batch *batch)
                                             statement->buyer, statement->sequence));
         return;
     }
+    if (batch->is_netted)
+        return;
     batch->is_netted = TRUE;
+    batch->netted_in = federation->accounts->period;
     batch_mark(federation, batch);
 }
 
-static gboolean net_series(gpointer name, gpointer value, gpointer data)
+static void net_series(Federation *federation, const Series *series, guint *n_left)
 {
-    const Series *series = value;
     for (guint i = 0; i < series->batches->len; i++) {
         Platform__State__Batch *batch = series->batches->pdata[i];
-        if (!batch->is_netted)
-            net_batch(data, batch);
+        if (batch->is_netted && !is_netted_now(federation, batch))
+            continue;
+        net_batch(federation, federation->accounts->net, batch);
+        *n_left -= MIN(*n_left, BATCH_COST);
     }
-    return FALSE;
+    *n_left -= MIN(*n_left, 1 + series->batches->len / SERIES_PART);
 }
 
 // --- payments ------------------------------------------------------------------------------------
@@ -135,26 +163,43 @@ static void tell_waiting(Federation *federation, const GPtrArray *waiting)
                      "it and %u more wait for the next period", waiting->len - 1);
 }
 
-void settle_net(Federation *federation, guint64 from_us)
+static void finish(Federation *federation, const Net *net)
 {
-    g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(g_free);
+    const Accounts *accounts = federation->accounts;
     g_autoptr(GPtrArray) positions = g_ptr_array_new_with_free_func(g_free);
-    Net net = {federation, g_tree_new_full(id_compare, NULL, g_free, g_free), waiting};
-    g_tree_foreach(federation->accounts->series, net_series, &net);
-    g_tree_foreach(net.positions, collect, positions);
+    g_tree_foreach(net->positions, collect, positions);
     g_autoptr(GPtrArray) payments = make_payments(positions);
     WireNetting netting = WIRE_NETTING_INIT;
-    netting.period = federation->accounts->period;
-    netting.from_us = from_us;
-    netting.until_us = (guint64)federation->accounts->closed_at_us;
-    netting.currency = federation->accounts->currency;
+    netting.period = accounts->period;
+    netting.from_us = (guint64)accounts->from_us;
+    netting.until_us = (guint64)accounts->closed_at_us;
+    netting.currency = accounts->currency;
     netting.positions = (WirePosition **)positions->pdata;
     netting.n_positions = positions->len;
     netting.payments = (WirePayment **)payments->pdata;
     netting.n_payments = payments->len;
-    netting.waiting = (char **)waiting->pdata;
-    netting.n_waiting = waiting->len;
+    netting.waiting = (char **)net->waiting->pdata;
+    netting.n_waiting = net->waiting->len;
     netting_add(federation, message_copy(&netting.base), TRUE);
-    tell_waiting(federation, waiting);
-    g_tree_unref(net.positions);
+    tell_waiting(federation, net->waiting);
+}
+
+// After a restart the sums are not known any more: it begins again.
+gboolean settle_net(Federation *federation, guint *n_left)
+{
+    Accounts *accounts = federation->accounts;
+    if (!accounts->net) {
+        accounts->net = net_new();
+        settle_set_done(accounts, "");
+    }
+    for (Series *series = series_after(accounts, accounts->done); series;
+         series = series_after(accounts, accounts->done)) {
+        if (*n_left == 0)
+            return FALSE;
+        net_series(federation, series, n_left);
+        settle_set_done(accounts, series->name);
+    }
+    finish(federation, accounts->net);
+    g_clear_pointer(&accounts->net, net_free);
+    return TRUE;
 }

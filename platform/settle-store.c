@@ -28,6 +28,12 @@ Series *series_find(Federation *federation, const char *seller, const char *buye
     return g_tree_lookup(federation->accounts->series, name);
 }
 
+Series *series_after(const Accounts *accounts, const char *name)
+{
+    GTreeNode *node = g_tree_upper_bound(accounts->series, name);
+    return node ? g_tree_node_value(node) : NULL;
+}
+
 Series *series_open(Federation *federation, const char *seller, const char *buyer)
 {
     Series *series = series_find(federation, seller, buyer);
@@ -71,15 +77,18 @@ void batch_mark(Federation *federation, const Platform__State__Batch *batch)
     mark.seller_has = batch->seller_has;
     mark.buyer_has = batch->buyer_has;
     mark.is_netted = batch->is_netted;
+    mark.netted_in = batch->netted_in;
     mark.replaced_by = batch->replaced_by;
     g_autofree char *key = batch_name(batch->statement);
     g_autoptr(GBytes) value = message_pack(&mark.base);
     store_put_text(federation->store, "mark", key, value);
 }
 
-static gboolean is_done(const Platform__State__Batch *batch)
+// The netting that is under way counts its own again after a restart.
+static gboolean is_done(const Accounts *accounts, const Platform__State__Batch *batch)
 {
-    return batch->is_netted && batch->seller_has && batch->buyer_has;
+    gboolean is_counted = settle_is_closing(accounts) && batch->netted_in == accounts->period;
+    return batch->is_netted && !is_counted && batch->seller_has && batch->buyer_has;
 }
 
 // Of a batch that is there, it says that they are settled; of one that is dropped, they do.
@@ -112,7 +121,8 @@ void series_add(Federation *federation, Series *series, Platform__State__Batch *
 {
     append(series, batch);
     batch_save(federation, batch);
-    while (series->batches->len > BATCHES_MAX && is_done(series->batches->pdata[0]))
+    while (series->batches->len > BATCHES_MAX &&
+           is_done(federation->accounts, series->batches->pdata[0]))
         drop_oldest(federation, series);
 }
 
@@ -214,6 +224,7 @@ static void load_mark(gpointer data, GBytes *key, GBytes *value)
         batch->seller_has = mark->seller_has;
         batch->buyer_has = mark->buyer_has;
         batch->is_netted = mark->is_netted;
+        batch->netted_in = mark->netted_in;
         batch->replaced_by = mark->replaced_by;
     } else {
         record_fail(loading, "mark", name, mark ? "is of no batch" : "is damaged");

@@ -9,6 +9,10 @@
 #define REPEAT_FIRST_US (2 * G_TIME_SPAN_SECOND)
 #define REPEAT_MAX_US   G_TIME_SPAN_MINUTE
 
+// Of all series so many are told at once, and the others one after the other.
+#define TELL_AT_ONCE  8
+#define TELL_PAUSE_US G_TIME_SPAN_MILLISECOND
+
 // Of one batch; what is said against it beyond that is not kept.
 #define OBJECTIONS_MAX 8
 
@@ -39,9 +43,14 @@ static void tell(Federation *federation, const Series *series, const char *party
         federation_send(federation, KIND_STATEMENT, party, &batch->statement->base);
 }
 
+static gboolean is_answered(const Series *series)
+{
+    return !first_untold(series, series->seller) && !first_untold(series, series->buyer);
+}
+
 static void arm_repeat(Federation *federation, Series *series)
 {
-    if (!first_untold(series, series->seller) && !first_untold(series, series->buyer)) {
+    if (is_answered(series)) {
         series->repeat_us = 0;
         timers_disarm(federation->timers, TIMER_BATCH, series->name);
         return;
@@ -56,6 +65,21 @@ void settle_tell(Federation *federation, Series *series)
     tell(federation, series, series->seller);
     tell(federation, series, series->buyer);
     arm_repeat(federation, series);
+}
+
+// A statement is large: all at once would keep everybody else waiting.
+void settle_tell_all(Federation *federation)
+{
+    GTree *all = federation->accounts->series;
+    guint n_told = 0;
+    for (GTreeNode *node = g_tree_node_first(all); node; node = g_tree_node_next(node)) {
+        Series *series = g_tree_node_value(node);
+        if (!is_answered(series) && n_told++ >= TELL_AT_ONCE)
+            timers_arm(federation->timers, TIMER_BATCH, series->name,
+                       federation->now + (n_told - TELL_AT_ONCE) * TELL_PAUSE_US);
+        else
+            settle_tell(federation, series);
+    }
 }
 
 void settle_on_timer(Federation *federation, TimerId timer, const char *id)

@@ -14,11 +14,19 @@
 // Who has not reported by then has lost its claim.
 #define LATE_US (7 * G_TIME_SPAN_DAY)
 
-// So many records are looked at in one pass, and each pair counts for some.
+// So many records are looked at in one pass, and each pair, and each
+// that is given up, counts for some.
 #define PASS_RECORDS 2000
 #define PAIR_RECORDS 10
+#define LATE_RECORDS 10u
 
 #define STAGE(name) PLATFORM__STATE__SETTLE_STAGE__SETTLE_##name
+
+void settle_set_done(Accounts *accounts, const char *name)
+{
+    g_autofree char *old = accounts->done;
+    accounts->done = g_strdup(name);
+}
 
 gboolean settle_is_closing(const Accounts *accounts)
 {
@@ -76,37 +84,6 @@ static gboolean forget_some(Federation *federation, guint *n_left)
 
 // --- what goes into the period -------------------------------------------------------------------
 
-static Series *series_after(const Accounts *accounts, const char *name)
-{
-    GTreeNode *node = g_tree_upper_bound(accounts->series, name);
-    return node ? g_tree_node_value(node) : NULL;
-}
-
-static gboolean has_ripe(const Federation *federation, const Due *due)
-{
-    DuePosition position = {0};
-    WireCharge *charge = due_next(due, &position);
-    while (charge && !settle_is_ripe(federation, charge))
-        charge = due_next(due, &position);
-    return charge != NULL;
-}
-
-// The next pair that has had batches, or gets its first; NULL: there is none.
-static Series *next_series(Federation *federation, const Due **ret_due)
-{
-    const Accounts *accounts = federation->accounts;
-    Series *series = series_after(accounts, accounts->done);
-    const Due *due = due_after(accounts, accounts->done);
-    while (due && (!series || strcmp(due->name, series->name) < 0)) {
-        *ret_due = due;
-        if (has_ripe(federation, due))
-            return series_open(federation, due->seller, due->buyer);
-        due = due_after(accounts, due->name);
-    }
-    *ret_due = due && series && strcmp(due->name, series->name) == 0 ? due : NULL;
-    return series;
-}
-
 // Another pair may come before the one that the last pass did not finish: what was counted is not
 // of that one.
 static void turn_to(Accounts *accounts, const char *pair)
@@ -119,41 +96,73 @@ static void turn_to(Accounts *accounts, const char *pair)
     g_clear_pointer(&accounts->spent, g_array_unref);
 }
 
-// FALSE: there is more.
-static gboolean settle_some(Federation *federation, guint *n_left)
+// The first pair after the last one that is done; NULL: there is none.
+static const char *next_pair(const Accounts *accounts)
 {
-    Accounts *accounts = federation->accounts;
-    while (*n_left > 0) {
-        const Due *due = NULL;
-        Series *series = next_series(federation, &due);
-        if (!series)
+    const Series *series = series_after(accounts, accounts->done);
+    const Due *due = due_after(accounts, accounts->done);
+    if (due && (!series || strcmp(due->name, series->name) < 0))
+        return due->name;
+    return series ? series->name : NULL;
+}
+
+// From where the walk stands.
+static gboolean has_ripe(Federation *federation, const Due *due, guint *n_left)
+{
+    WireCharge *charge = NULL;
+    for (; *n_left > 0 && (charge = due_next(due, &federation->accounts->at)); (*n_left)--) {
+        if (settle_is_ripe(federation, charge))
             return TRUE;
-        turn_to(accounts, series->name);
-        if (!settle_series(federation, series, due, n_left))
-            return FALSE;
-        *n_left -= MIN(*n_left, PAIR_RECORDS);
-        g_free(accounts->done);
-        accounts->done = g_strdup(series->name);
     }
     return FALSE;
 }
 
-static gboolean tell_one(gpointer name, gpointer value, gpointer federation)
+// A pair that has had batches gets its next, another its first when there is something to put in.
+// FALSE: there is more.
+static gboolean settle_pair(Federation *federation, const char *pair, guint *n_left)
 {
-    settle_tell(federation, value);
-    return FALSE;
+    Accounts *accounts = federation->accounts;
+    Series *series = g_tree_lookup(accounts->series, pair);
+    const Due *due = g_tree_lookup(accounts->due, pair);
+    turn_to(accounts, pair);
+    if (!series && !has_ripe(federation, due, n_left))
+        return *n_left > 0;
+    if (!series) {
+        series = series_open(federation, due->seller, due->buyer);
+        accounts->at = (DuePosition){0};
+    }
+    return settle_series(federation, series, due, n_left);
+}
+
+// FALSE: there is more.
+static gboolean settle_some(Federation *federation, guint *n_left)
+{
+    Accounts *accounts = federation->accounts;
+    const char *pair = NULL;
+    while ((pair = next_pair(accounts))) {
+        if (*n_left == 0)
+            return FALSE;
+        // What is due of it may go, and its name with it.
+        g_autofree char *name = g_strdup(pair);
+        if (!settle_pair(federation, name, n_left))
+            return FALSE;
+        *n_left -= MIN(*n_left, PAIR_RECORDS);
+        settle_set_done(accounts, name);
+    }
+    return TRUE;
 }
 
 // --- what nobody has reported --------------------------------------------------------------------
 
+// The last comes first: they are taken from the end.
 static gint compare_names(gconstpointer a, gconstpointer b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(*(const char *const *)b, *(const char *const *)a);
 }
 
-static void forget_late(Federation *federation)
+static GPtrArray *find_late(const Federation *federation)
 {
-    g_autoptr(GPtrArray) late = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *late = g_ptr_array_new_with_free_func(g_free);
     GHashTableIter iter;
     gpointer name, grant;
     g_hash_table_iter_init(&iter, federation->accounts->grants);
@@ -162,14 +171,37 @@ static void forget_late(Federation *federation)
             g_ptr_array_add(late, g_strdup(name));
     }
     g_ptr_array_sort(late, compare_names);
-    for (guint i = 0; i < late->len; i++) {
-        federation_event(federation,
-                         &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
-                                      .name = "usage.missing",
-                                      .subject = late->pdata[i]},
-                         "not everybody who took part has reported it in 7 days");
-        grant_drop(federation, late->pdata[i]);
+    return late;
+}
+
+static void give_up(Federation *federation, const char *name)
+{
+    // Reported since it was found, it is no more.
+    if (!g_hash_table_contains(federation->accounts->grants, name))
+        return;
+    federation_event(federation,
+                     &(EventHead){.severity = QKDNF__V1__SEVERITY__SEVERITY_WARNING,
+                                  .name = "usage.missing",
+                                  .subject = name},
+                     "not everybody who took part has reported it in 7 days");
+    grant_drop(federation, name);
+}
+
+// FALSE: there is more.
+static gboolean forget_late(Federation *federation, guint *n_left)
+{
+    Accounts *accounts = federation->accounts;
+    if (!accounts->late)
+        accounts->late = find_late(federation);
+    for (; *n_left > 0; *n_left -= MIN(*n_left, LATE_RECORDS)) {
+        if (accounts->late->len == 0) {
+            g_clear_pointer(&accounts->late, g_ptr_array_unref);
+            return TRUE;
+        }
+        g_autofree char *name = g_ptr_array_steal_index(accounts->late, accounts->late->len - 1);
+        give_up(federation, name);
     }
+    return FALSE;
 }
 
 // --- closing -------------------------------------------------------------------------------------
@@ -192,8 +224,7 @@ static void enter(Accounts *accounts, Platform__State__SettleStage stage)
     accounts->stage = stage;
     accounts->at = (DuePosition){0};
     turn_to(accounts, NULL);
-    g_free(accounts->done);
-    accounts->done = g_strdup("");
+    settle_set_done(accounts, "");
 }
 
 static void finish(Federation *federation)
@@ -201,9 +232,7 @@ static void finish(Federation *federation)
     Accounts *accounts = federation->accounts;
     enter(accounts, STAGE(IDLE));
     accounts->finished_us = federation->now;
-    settle_net(federation, (guint64)accounts->from_us);
-    forget_late(federation);
-    g_tree_foreach(accounts->series, tell_one, federation);
+    settle_tell_all(federation);
 }
 
 static void step(Federation *federation)
@@ -213,6 +242,10 @@ static void step(Federation *federation)
     if (accounts->stage == STAGE(FORGET) && forget_some(federation, &n_left))
         enter(accounts, STAGE(BATCH));
     if (accounts->stage == STAGE(BATCH) && settle_some(federation, &n_left))
+        enter(accounts, STAGE(NET));
+    if (accounts->stage == STAGE(NET) && settle_net(federation, &n_left))
+        enter(accounts, STAGE(LATE));
+    if (accounts->stage == STAGE(LATE) && forget_late(federation, &n_left))
         finish(federation);
     settle_save_period(federation);
     arm_period(federation);
@@ -246,6 +279,6 @@ void settle_resume(Federation *federation)
     if (federation->accounts->closed_at_us == 0)
         federation->accounts->closed_at_us = federation->now;
     settle_save_period(federation);
-    g_tree_foreach(federation->accounts->series, tell_one, federation);
+    settle_tell_all(federation);
     arm_period(federation);
 }

@@ -24,6 +24,8 @@ typedef struct {
 Series *series_find(Federation *federation, const char *seller, const char *buyer);
 // Where there is none it begins.
 Series *series_open(Federation *federation, const char *seller, const char *buyer);
+// The first series after that name; or NULL.
+Series *series_after(const Accounts *accounts, const char *name);
 void series_free(gpointer series);
 Platform__State__Batch *series_find_batch(const Series *series, guint64 sequence);
 // "seller buyer sequence", the last as 16 digits, so that names are in the order of the batches; to
@@ -39,6 +41,7 @@ void series_add(Federation *federation, Series *series, Platform__State__Batch *
 // records were looked at. FALSE: there is more. What cannot go into a batch yet is left out; a
 // period without any record has an empty batch. `due` may be NULL.
 gboolean settle_series(Federation *federation, Series *series, const Due *due, guint *n_left);
+void settle_set_done(Accounts *accounts, const char *name);
 // A period is between its first pass and its last.
 gboolean settle_is_closing(const Accounts *accounts);
 // The buyer's word is there, or has been waited for.
@@ -46,11 +49,15 @@ gboolean settle_is_ripe(const Federation *federation, const WireCharge *charge);
 // What was charged in a batch has become less: another one stands for it.
 void settle_correct(Federation *federation, WireCharge *charge);
 
-void settle_net(Federation *federation, guint64 from_us);
+// The batches of the next series, until so many records' time has gone. FALSE: there is more.
+gboolean settle_net(Federation *federation, guint *n_left);
+void net_free(Net *net);
 void netting_add(Federation *federation, WireNetting *netting, gboolean is_new);
 
 // Says the oldest batch that each party has not answered.
 void settle_tell(Federation *federation, Series *series);
+// The same of all series, some now and the others soon.
+void settle_tell_all(Federation *federation);
 
 gboolean settle_load(Federation *federation, GError **error);
 void settle_save_period(Federation *federation);

@@ -232,6 +232,111 @@ static void test_has_one_minimum(void)
     accounts_assert_positions(fixture, "a:-50000 b:50000");
 }
 
+// n pairs with one record each.
+static void add_pairs(FederationFixture *fixture, guint n)
+{
+    accounts_add_charges(fixture, n, "");
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *record = g_strdup_printf("%08x-89ab-4cde-8f01-23456789abcd", i);
+        WireCharge *charge = message_copy(&charge_find(fixture->federation, record)->base);
+        g_free(charge->buyer);
+        charge->buyer = g_strdup_printf("m%04u", i);
+        charge_add(fixture->federation, charge);
+        charge_save(fixture->federation, charge);
+    }
+}
+
+static void assert_sum(const FederationFixture *fixture, gint64 of_b)
+{
+    const WireNetting *netting = g_queue_peek_tail(&fixture->federation->accounts->nettings);
+    gint64 sum = 0;
+    g_assert_cmpuint(netting->period, ==, 1);
+    g_assert_cmpuint(netting->n_positions, ==, 501);
+    g_assert_cmpint(netting->positions[0]->amount, ==, of_b);
+    for (gsize i = 0; i < netting->n_positions; i++)
+        sum += netting->positions[i]->amount;
+    g_assert_cmpint(sum, ==, 0);
+}
+
+// Whenever it dies, each batch is in one netting, once.
+static void test_nets_in_pieces(void)
+{
+    for (guint dies_after = 0; dies_after < 2; dies_after++) {
+        g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+        guint n_passes = 0;
+        accounts_set_prices(fixture, "EUR");
+        add_pairs(fixture, 500);
+        federation_fixture_restart(fixture, NULL);
+        accounts_set_standing(fixture, "EUR");
+        settle_close(fixture->federation);
+        for (; is_closing(fixture); n_passes++) {
+            gboolean is_netting =
+                fixture->federation->accounts->stage == PLATFORM__STATE__SETTLE_STAGE__SETTLE_NET;
+            if (is_netting && dies_after > 0 && dies_after++ < 4) {
+                federation_fixture_restart(fixture, NULL);
+                accounts_set_standing(fixture, "EUR");
+            }
+            next_pass(fixture);
+        }
+        g_assert_cmpuint(n_passes, >=, 4);
+        assert_sum(fixture, 500 * 5);
+    }
+}
+
+// What is told once a period is closed, is told one after the other.
+static void test_tells_in_pieces(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    accounts_set_prices(fixture, "EUR");
+    add_pairs(fixture, 500);
+    Federation *federation = fixture->federation;
+    settle_close(federation);
+    while (is_closing(fixture))
+        next_pass(fixture);
+    g_assert_cmpuint(outbox_n_added(federation->outbox, KIND_STATEMENT), <=, 20);
+    federation_tick(federation, federation->now + G_TIME_SPAN_SECOND);
+    g_assert_cmpuint(outbox_n_added(federation->outbox, KIND_STATEMENT), >=, 1000);
+}
+
+// However many records wait for the buyer's word, no pass looks at all of them.
+static void test_waits_in_pieces(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    Federation *federation = fixture->federation;
+    for (guint i = 0; i < N_RECORDS; i++) {
+        g_autofree char *record = g_strdup_printf("%08x-89ab-4cde-8f01-23456789abcd", i);
+        WireCharge *charge = charge_find(federation, record);
+        charge->is_metered = FALSE;
+        charge->received_at_us = (guint64)federation->now;
+    }
+    guint n_passes = 1;
+    settle_close(federation);
+    for (; is_closing(fixture); n_passes++)
+        next_pass(fixture);
+    g_assert_cmpuint(n_passes, >=, 4);
+    g_assert_null(series_find(federation, "b", "a"));
+}
+
+#define N_LATE 500
+
+// So it is with what is given up.
+static void test_gives_up_in_pieces(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Federation *federation = fixture->federation;
+    accounts_set_prices(fixture, "EUR");
+    guint before = g_hash_table_size(federation->accounts->grants), n_passes = 1;
+    Platform__State__Grant grant = PLATFORM__STATE__GRANT__INIT;
+    for (guint i = 0; i < N_LATE; i++)
+        grant_add(federation, g_strdup_printf("%08x/1", i), message_copy(&grant.base));
+    g_assert_cmpuint(g_hash_table_size(federation->accounts->grants), ==, before + N_LATE);
+    settle_close(federation);
+    for (; is_closing(fixture); n_passes++)
+        next_pass(fixture);
+    g_assert_cmpuint(n_passes, >=, 3);
+    g_assert_cmpuint(g_hash_table_size(federation->accounts->grants), ==, before);
+}
+
 // A clock that is set back makes nothing wait for the time that it had.
 static void test_a_clock_is_set_back(void)
 {
@@ -261,6 +366,10 @@ int main(int argc, char **argv)
     g_test_add_func("/settle-passes/goes-on-meanwhile", test_goes_on_meanwhile);
     g_test_add_func("/settle-passes/another-pair-comes-between", test_another_pair_comes_between);
     g_test_add_func("/settle-passes/has-one-minimum", test_has_one_minimum);
+    g_test_add_func("/settle-passes/nets-in-pieces", test_nets_in_pieces);
+    g_test_add_func("/settle-passes/tells-in-pieces", test_tells_in_pieces);
+    g_test_add_func("/settle-passes/waits-in-pieces", test_waits_in_pieces);
+    g_test_add_func("/settle-passes/gives-up-in-pieces", test_gives_up_in_pieces);
     g_test_add_func("/settle-passes/a-clock-is-set-back", test_a_clock_is_set_back);
     return g_test_run();
 }
