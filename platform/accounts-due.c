@@ -17,11 +17,18 @@ gboolean charge_is_own(const WireCharge *charge)
     return strcmp(charge->seller, charge->buyer) == 0;
 }
 
-static gint by_start(gconstpointer a, gconstpointer b, gpointer data)
+// What an earlier version has kept has nothing but its start.
+guint64 charge_priced_us(const WireCharge *charge)
+{
+    return charge->granted_at_us > 0 ? charge->granted_at_us : charge->start_us;
+}
+
+static gint by_price_time(gconstpointer a, gconstpointer b, gpointer data)
 {
     const WireCharge *one = a, *other = b;
-    if (one->start_us != other->start_us)
-        return one->start_us < other->start_us ? -1 : 1;
+    guint64 one_us = charge_priced_us(one), other_us = charge_priced_us(other);
+    if (one_us != other_us)
+        return one_us < other_us ? -1 : 1;
     return strcmp(one->record, other->record);
 }
 
@@ -64,7 +71,7 @@ static Due *open_due(Accounts *accounts, const WireCharge *charge)
         return due;
     due = g_new(Due, 1);
     *due = (Due){g_steal_pointer(&name), g_strdup(charge->seller), g_strdup(charge->buyer),
-                 g_tree_new_full(by_start, NULL, NULL, NULL)};
+                 g_tree_new_full(by_price_time, NULL, NULL, NULL)};
     g_tree_insert(accounts->due, due->name, due);
     return due;
 }
@@ -119,10 +126,10 @@ static WireCharge *move_to(DuePosition *position, WireCharge *charge, guint64 at
 WireCharge *due_next(const Due *due, DuePosition *position)
 {
     WireCharge last = WIRE_CHARGE_INIT;
-    last.start_us = position->at_us;
+    last.granted_at_us = position->at_us;
     last.record = position->record;
     WireCharge *charge = next_in(due->charges, &last);
-    return charge ? move_to(position, charge, charge->start_us) : NULL;
+    return charge ? move_to(position, charge, charge_priced_us(charge)) : NULL;
 }
 
 WireCharge *over_next(const Accounts *accounts, DuePosition *position)

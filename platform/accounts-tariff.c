@@ -2,8 +2,9 @@
 //
 // By what records are rated. An agreement may have prices of its own: these are kept from the first
 // grant under it until the last record of it is settled for good, whatever has become of the
-// agreement. All else costs what its seller asks of everybody, by the settings. Who ordered when
-// decides about them, not a record's times: these are the seller's word.
+// agreement. All else costs what its seller asks of everybody, by the settings. When the
+// platform ordered and granted decides about them, not a record's times: these are the seller's
+// word.
 
 #include "platform/agreement.h"
 #include "platform/prices.h"
@@ -82,8 +83,9 @@ const WireTariff *tariff_of(const Federation *federation, const WireCharge *char
     const Contract *contract = g_tree_lookup(accounts->contracts, charge->agreement);
     if (contract)
         return contract->tariff;
-    const WireTariff *own = find_standing(accounts, charge->seller, (gint64)charge->start_us);
-    return own ? own : find_standing(accounts, "all", (gint64)charge->start_us);
+    gint64 at_us = (gint64)charge_priced_us(charge);
+    const WireTariff *own = find_standing(accounts, charge->seller, at_us);
+    return own ? own : find_standing(accounts, "all", at_us);
 }
 
 // What cannot be netted would be owed for ever.

@@ -263,6 +263,7 @@ static void take_in(Federation *federation, const char *seller, const WireUsage 
     wire.granted_bits = share->bits;
     wire.agreement = share->agreement;
     wire.is_overrun = share->is_overrun;
+    wire.granted_at_us = grant->granted_at_us;
     wire.received_at_us = (guint64)federation->now;
     WireCharge *charge = message_copy(&wire.base);
     charge_add(federation, charge);

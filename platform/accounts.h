@@ -15,7 +15,7 @@
 
 // Where a walk through what is due of a pair, or over, stands.
 typedef struct {
-    guint64 at_us; // when it started; of what is over, when it came
+    guint64 at_us; // of what is due, when it is priced; of what is over, when it came
     char record[UUID_CHARS + 1];
 } DuePosition;
 
@@ -24,7 +24,7 @@ typedef struct {
     char *name; // "seller buyer"
     char *seller;
     char *buyer;
-    GTree *charges; // WireCharge, by start and record
+    GTree *charges; // WireCharge, in the order of their grants, then by record
 } Due;
 
 typedef struct Net Net;
@@ -67,7 +67,7 @@ void tariffs_clear(Accounts *accounts);
 // Before what names them.
 gboolean tariffs_load(Federation *federation, GError **error);
 // By which a record is rated: that of the agreement under which it was ordered, else the one that
-// its seller asks of everybody at its start. NULL: none, and it costs nothing.
+// its seller asks of everybody when it is granted. NULL: none, and it costs nothing.
 const WireTariff *tariff_of(const Federation *federation, const WireCharge *charge);
 // The ID when the agreement has a tariff of its own, which is kept from now on; else "".
 const char *tariff_keep(Federation *federation, const char *agreement);
@@ -98,6 +98,8 @@ const Due *due_after(const Accounts *accounts, const char *name);
 WireCharge *due_next(const Due *due, DuePosition *position);
 // The same of all that is over.
 WireCharge *over_next(const Accounts *accounts, DuePosition *position);
+// By the prices of when it is rated: by the platform's clock, so that no seller chooses.
+guint64 charge_priced_us(const WireCharge *charge);
 gboolean charge_is_own(const WireCharge *charge);
 
 WireCharge *charge_find(const Federation *federation, const char *record);

@@ -136,7 +136,7 @@ const char *rate_check_item(const RateItem *item)
     if (item->purpose < QKDNF__V1__USAGE_PURPOSE__USAGE_PURPOSE_COPY ||
         item->purpose > QKDNF__V1__USAGE_PURPOSE__USAGE_PURPOSE_TRANSIT)
         return "it has no purpose that there is";
-    if (item->start_us < 0 || item->end_us < 0)
+    if (item->start_us < 0 || item->end_us < 0 || item->granted_us < 0)
         return "its times are before 1970";
     if (item->keys > RATE_KEYS_MAX || item->bits > RATE_BITS_MAX ||
         begun_seconds(item) > RATE_SECONDS_MAX)
@@ -205,7 +205,7 @@ gboolean rate_item(const WireTariff *tariff, const RateItem *item, const RateVol
         return TRUE;
     Wide micro = (Wide)item->keys * price->micro_per_key + (Wide)item->bits * price->micro_per_bit +
                  (Wide)begun_seconds(item) * price->micro_per_second;
-    Wide scaled = micro * band_of(tariff, item->start_us) * step_of(tariff, volume->bits) *
+    Wide scaled = micro * band_of(tariff, item->granted_us) * step_of(tariff, volume->bits) *
                   overrun_of(tariff, volume);
     Wide whole = (Wide)MICRO * RATE_BASIS_POINTS * RATE_BASIS_POINTS * RATE_BASIS_POINTS;
     return divide(scaled, whole, RATE_MINOR_MAX, ret_minor);

@@ -24,6 +24,7 @@ typedef struct {
     gboolean is_session; // its seconds count
     gint64 start_us;
     gint64 end_us;     // before the start, when a clock was set back: no seconds
+    gint64 granted_us; // by the platform's clock: it decides about the band
     gboolean is_first; // of its session, or after a gap: the second in which it starts counts, too
 } RateItem;
 

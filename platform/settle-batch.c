@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Batches: records in the order of their start, priced by the tariff under which they were done. A
+// Batches: records in the order of their grants, priced by the tariff under which they were done. A
 // batch is of one currency; where a period has several, or more records than a batch holds, it has
 // as many batches as that takes.
 
@@ -14,9 +14,13 @@
 static gint64 price_of(const WireTariff *tariff, const WireCharge *charge, guint64 before_bits,
                        char **ret_remark)
 {
-    RateItem item = {charge->purpose,          charge->charged_keys,
-                     charge->charged_bits,     charge->session[0] != '\0',
-                     (gint64)charge->start_us, (gint64)(charge->start_us + charge->charged_us),
+    RateItem item = {charge->purpose,
+                     charge->charged_keys,
+                     charge->charged_bits,
+                     charge->session[0] != '\0',
+                     (gint64)charge->start_us,
+                     (gint64)(charge->start_us + charge->charged_us),
+                     (gint64)charge_priced_us(charge),
                      charge->partial == 0};
     RateVolume volume = {before_bits, charge->is_overrun};
     gint64 minor = 0;
@@ -43,6 +47,7 @@ static void fill_item(WireStatementItem *item, const WireCharge *charge, gint64 
     item->remark = remark;
     item->agreement = charge->agreement;
     item->is_overrun = charge->is_overrun;
+    item->granted_at_us = charge_priced_us(charge);
 }
 
 static void add_totals(WireStatement *statement)

@@ -120,11 +120,32 @@ static void test_items(void)
     g_assert_null(rate_check_tariff(&fixture.tariff));
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         gint64 minor = -1;
+        RateItem item = cases[i].item;
+        item.granted_us = item.start_us;
         g_test_message("%s", cases[i].what);
-        g_assert_null(rate_check_item(&cases[i].item));
-        g_assert_true(rate_item(&fixture.tariff, &cases[i].item, &cases[i].volume, &minor));
+        g_assert_null(rate_check_item(&item));
+        g_assert_true(rate_item(&fixture.tariff, &item, &cases[i].volume, &minor));
         g_assert_cmpint(minor, ==, cases[i].minor);
     }
+}
+
+// A seller that has it begin in the night is paid for the day in which it was granted, and the
+// other way round.
+static void test_the_grant_decides(void)
+{
+    Fixture fixture;
+    gint64 day = 0, night = 0;
+    RateVolume volume = {0, FALSE};
+    RateItem item = {PURPOSE(VISITOR), 4, 0, FALSE, AT(0, 5, 0), AT(0, 6, 0), AT(0, 22, 0)};
+    fixture_init(&fixture);
+    g_assert_true(rate_item(&fixture.tariff, &item, &volume, &night));
+    item.granted_us = AT(1, 6, 0);
+    item.start_us = AT(0, 22, 0);
+    g_assert_true(rate_item(&fixture.tariff, &item, &volume, &day));
+    g_assert_cmpint(night, ==, 20);
+    g_assert_cmpint(day, ==, 40);
+    item.granted_us = -1;
+    g_assert_nonnull(rate_check_item(&item));
 }
 
 // In however many records it is said, a session costs the same: 3 a second.
@@ -143,6 +164,7 @@ static void test_partial_records(void)
                              TRUE,
                              begun_us + lasted_us * part / counts[i],
                              begun_us + lasted_us * (part + 1) / counts[i],
+                             begun_us,
                              part == 0};
             RateVolume volume = {0, FALSE};
             gint64 minor = 0;
@@ -192,7 +214,7 @@ static void test_common_price(void)
     Fixture fixture;
     fixture_init(&fixture);
     fixture.visitor.purpose = PURPOSE(UNSPECIFIED);
-    RateItem item = {PURPOSE(COPY), 2, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0)};
+    RateItem item = {PURPOSE(COPY), 2, 0, FALSE, AT(0, 12, 0), AT(0, 12, 0), AT(0, 12, 0)};
     RateVolume volume = {0, FALSE};
     gint64 minor = 0;
     g_assert_true(rate_item(&fixture.tariff, &item, &volume, &minor));
@@ -317,6 +339,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/rate/items", test_items);
+    g_test_add_func("/rate/the-grant-decides", test_the_grant_decides);
     g_test_add_func("/rate/partial-records", test_partial_records);
     g_test_add_func("/rate/limits", test_limits);
     g_test_add_func("/rate/common-price", test_common_price);

@@ -38,6 +38,94 @@ static void test_settles(void)
                     ==, STATUS_VOIDED);
 }
 
+// Of b: 5 cents a key, and at that time half; 8 cents from then on.
+static void set_prices_that_change(FederationFixture *fixture, gint64 at_us)
+{
+    static FederationPrice early = {.micro_per_key = 5000000}, late = {.micro_per_key = 8000000};
+    static FederationBand band = {.basis_points = 5000};
+    FederationTariff tariffs[] = {{.seller = (char *)"b", .currency = (char *)"EUR"},
+                                  {.seller = (char *)"b", .currency = (char *)"EUR"}};
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    g_autoptr(GPtrArray) bands = g_ptr_array_new();
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    g_autoptr(GPtrArray) of_early = g_ptr_array_new();
+    g_autoptr(GPtrArray) of_late = g_ptr_array_new();
+    guint64 minute = (guint64)(at_us / G_TIME_SPAN_MINUTE) % 1440;
+    band.from_minute = (minute + 1380) % 1440;
+    band.to_minute = minute;
+    g_ptr_array_add(bands, &band);
+    g_ptr_array_add(of_early, &early);
+    g_ptr_array_add(of_late, &late);
+    for (guint i = 0; i < G_N_ELEMENTS(tariffs); i++) {
+        tariffs[i].prices = i == 0 ? of_early : of_late;
+        tariffs[i].bands = bands;
+        tariffs[i].steps = none;
+        g_ptr_array_add(list, &tariffs[i]);
+    }
+    tariffs[1].valid_from_s = (guint64)(at_us / G_USEC_PER_SEC);
+    FederationAccounts config = {.tariffs = list};
+    tariffs_clear(fixture->federation->accounts);
+    tariffs_init(fixture->federation->accounts, &config);
+}
+
+// What it costs when b has it begin so long before the platform grants it: b chooses nothing by
+// that, neither the tariff nor the time of day.
+static void test_prices_of_the_grant(void)
+{
+    static const struct {
+        gint64 claim_us, granted_us; // before and after the prices change
+        gint64 amount;
+    } cases[] = {{0, -G_TIME_SPAN_MINUTE, 5},
+                 {0, G_TIME_SPAN_MINUTE, 16},
+                 {40 * G_TIME_SPAN_MINUTE, G_TIME_SPAN_MINUTE, 16},
+                 {65 * G_TIME_SPAN_MINUTE, -G_TIME_SPAN_MINUTE, 5}};
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+        Federation *federation = fixture->federation;
+        gint64 change_us = (federation->now / G_TIME_SPAN_MINUTE + 5) * G_TIME_SPAN_MINUTE;
+        set_prices_that_change(fixture, change_us);
+        federation->now = change_us + cases[i].granted_us;
+        Request *request = accounts_ask(fixture);
+        accounts_grant(fixture, request);
+        char record[UUID_CHARS + 1];
+        record_id_derive(request->id, request->attempt, "b", record);
+        WireUsage usage = WIRE_USAGE_INIT;
+        usage.record = record;
+        usage.request = request->id;
+        usage.attempt = request->attempt;
+        usage.keys = 2;
+        usage.bits = ACCOUNTS_BITS;
+        usage.start_us = (guint64)(federation->now - cases[i].claim_us);
+        usage.end_us = (guint64)federation->now;
+        g_assert_cmpint(accounts_report_usage(fixture, "b", &usage), ==, STATUS_OK);
+        guint64 granted_us = (guint64)federation->now;
+        federation->now += 11 * G_USEC_PER_SEC;
+        settle_close(federation);
+        const WireStatement *statement = accounts_statement_of(fixture, "b", 1);
+        g_assert_cmpint(statement->amount, ==, cases[i].amount);
+        g_assert_cmpuint(statement->items[0]->granted_at_us, ==, granted_us);
+    }
+}
+
+// b has the first record begin after the second: it is the platform's order in which the volume
+// grows.
+static void test_volume_grows_by_grants(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    accounts_add_charges(fixture, 2, "");
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *record = g_strdup_printf("%08x-89ab-4cde-8f01-23456789abcd", i);
+        WireCharge *charge = charge_find(fixture->federation, record);
+        due_unlist(fixture->federation->accounts, charge);
+        charge->granted_at_us = charge->start_us + i;
+        charge->start_us -= i * (guint64)G_TIME_SPAN_MINUTE;
+        due_list(fixture->federation->accounts, charge);
+    }
+    settle_close(fixture->federation);
+    const WireStatement *statement = accounts_statement_of(fixture, "b", 1);
+    g_assert_cmpuint(statement->items[0]->granted_at_us, <, statement->items[1]->granted_at_us);
+}
+
 static void test_payments(void)
 {
     g_autoptr(FederationFixture) fixture = accounts_fixture_new();
@@ -350,6 +438,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/settle/settles", test_settles);
+    g_test_add_func("/settle/prices-of-the-grant", test_prices_of_the_grant);
+    g_test_add_func("/settle/volume-grows-by-grants", test_volume_grows_by_grants);
     g_test_add_func("/settle/payments", test_payments);
     g_test_add_func("/settle/waits-for-rate", test_waits_for_rate);
     g_test_add_func("/settle/corrects", test_corrects);

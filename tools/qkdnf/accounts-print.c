@@ -46,10 +46,11 @@ void accounts_print_head(AccountsTable table, AccountsFormat format)
         [ACCOUNTS_CHARGES] =
             ("record,request,attempt,session,partial,seller,buyer,purpose,keys,bits,"
              "granted_keys,granted_bits,buyer_keys,buyer_bits,charged_keys,"
-             "charged_bits,charged_us,start_us,end_us,sequence,dispute,agreement"),
+             "charged_bits,charged_us,start_us,end_us,sequence,dispute,agreement,granted_at_us"),
         [ACCOUNTS_STATEMENTS] =
             ("seller,buyer,sequence,period,replaces,record,purpose,keys,bits,"
-             "start_us,duration_us,amount,currency,decimals,remark,agreement,overrun"),
+             "start_us,duration_us,amount,currency,decimals,remark,agreement,overrun,"
+             "granted_at_us"),
         [ACCOUNTS_NETTINGS] = "period,member,amount,currency,decimals",
         [ACCOUNTS_CONDUCTS] =
             ("member,sold,overbilled,overbilled_keys,overbilled_bits,prolonged,prolonged_us,"
@@ -67,19 +68,21 @@ static void print_charge_csv(const WireCharge *charge)
     g_autofree char *dispute = quote(charge->dispute);
     printf("%s,%s,%u,%s,%u,%s,%s,%s,%u,%" G_GUINT64_FORMAT ",%u,%" G_GUINT64_FORMAT
            ",%u,%" G_GUINT64_FORMAT ",%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
-           ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%s,%s\r\n",
+           ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
+           ",%s,%s,%" G_GUINT64_FORMAT "\r\n",
            charge->record, charge->request, charge->attempt, charge->session, charge->partial,
            charge->seller, charge->buyer, usage_purpose_name(charge->purpose), charge->keys,
            charge->bits, charge->granted_keys, charge->granted_bits, charge->buyer_keys,
            charge->buyer_bits, charge->charged_keys, charge->charged_bits, charge->charged_us,
-           charge->start_us, charge->end_us, charge->sequence, dispute, charge->agreement);
+           charge->start_us, charge->end_us, charge->sequence, dispute, charge->agreement,
+           charge->granted_at_us);
 }
 
 static json_t *charge_json(const WireCharge *charge)
 {
     return json_pack(
         "{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I,"
-        " s:I, s:I, s:I, s:s, s:s}",
+        " s:I, s:I, s:I, s:s, s:s, s:I}",
         "record", charge->record, "request", charge->request, "attempt", (int)charge->attempt,
         "session", charge->session, "partial", (int)charge->partial, "seller", charge->seller,
         "buyer", charge->buyer, "purpose", usage_purpose_name(charge->purpose), "keys",
@@ -90,7 +93,8 @@ static json_t *charge_json(const WireCharge *charge)
         (json_int_t)charge->charged_keys, "charged_bits", (json_int_t)charge->charged_bits,
         "charged_us", (json_int_t)charge->charged_us, "start_us", (json_int_t)charge->start_us,
         "end_us", (json_int_t)charge->end_us, "sequence", (json_int_t)charge->sequence, "dispute",
-        charge->dispute, "agreement", charge->agreement);
+        charge->dispute, "agreement", charge->agreement, "granted_at_us",
+        (json_int_t)charge->granted_at_us);
 }
 
 static void print_charge(const WireCharge *charge, AccountsFormat format)
@@ -119,13 +123,14 @@ char *accounts_print_charges(const WireAdminReply *answer, AccountsFormat format
 
 static json_t *item_json(const WireStatementItem *item)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:s, s:b}", "record",
-                     item->record, "request", item->request, "session", item->session, "purpose",
-                     usage_purpose_name(item->purpose), "keys", (json_int_t)item->keys, "bits",
-                     (json_int_t)item->bits, "start_us", (json_int_t)item->start_us, "duration_us",
-                     (json_int_t)item->duration_us, "partial", (int)item->partial, "amount",
-                     (json_int_t)item->amount, "remark", item->remark, "agreement", item->agreement,
-                     "overrun", item->is_overrun);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:s, s:b, s:I}",
+                     "record", item->record, "request", item->request, "session", item->session,
+                     "purpose", usage_purpose_name(item->purpose), "keys", (json_int_t)item->keys,
+                     "bits", (json_int_t)item->bits, "start_us", (json_int_t)item->start_us,
+                     "duration_us", (json_int_t)item->duration_us, "partial", (int)item->partial,
+                     "amount", (json_int_t)item->amount, "remark", item->remark, "agreement",
+                     item->agreement, "overrun", item->is_overrun, "granted_at_us",
+                     (json_int_t)item->granted_at_us);
 }
 
 static char *hexadecimal(const ProtobufCBinaryData *bytes)
@@ -172,7 +177,7 @@ static void print_minimum_csv(const WireStatement *statement)
 {
     printf("%s,%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
            ",,minimum,0,0,%" G_GUINT64_FORMAT ",0,%" G_GINT64_FORMAT
-           ",%s,%u,\"missing to the minimum of the tariff\",,0\r\n",
+           ",%s,%u,\"missing to the minimum of the tariff\",,0,0\r\n",
            statement->seller, statement->buyer, statement->sequence, statement->period,
            statement->replaces, statement->from_us, statement->minimum,
            code_of(statement->currency), statement->currency ? statement->currency->decimals : 0);
@@ -187,13 +192,13 @@ static void print_statement_csv(const WireStatement *statement)
         g_autofree char *remark = quote(item->remark);
         printf("%s,%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
                ",%s,%s,%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
-               ",%" G_GINT64_FORMAT ",%s,%u,%s,%s,%d\r\n",
+               ",%" G_GINT64_FORMAT ",%s,%u,%s,%s,%d,%" G_GUINT64_FORMAT "\r\n",
                statement->seller, statement->buyer, statement->sequence, statement->period,
                statement->replaces, item->record, usage_purpose_name(item->purpose), item->keys,
                item->bits, item->start_us, item->duration_us, item->amount,
                code_of(statement->currency),
                statement->currency ? statement->currency->decimals : 0, remark, item->agreement,
-               item->is_overrun);
+               item->is_overrun, item->granted_at_us);
     }
 }
 
