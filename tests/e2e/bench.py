@@ -63,8 +63,9 @@ def test_stays_as_it_is(fed):
     assert len(report["parts"]) == 10, report
     for part in report["parts"]:
         assert part["n_fetched"] == max(1, report["asked_per_s"] * 5 // 10), report
-        # No faster than it is asked, however late a request is.
-        assert part["requests_per_s"] <= report["asked_per_s"] * 1.5 + 1, report
+        # No faster than it is asked: the last is due so much later than the first.
+        n = part["n_fetched"]
+        assert part["requests_per_s"] * (n - 1) <= report["asked_per_s"] * n, report
         assert all(kib > 0 for kib in part["memory_kib"].values()), report
     last, second = (sum(report["parts"][i]["memory_kib"].values()) for i in (-1, 1))
     assert abs(report["last_over_second"]["memory_kib"] - last / second) < 0.001, report
@@ -103,10 +104,9 @@ def test_accounts(fed):
 
 
 def test_hands_over(fed):
-    description = str(fabric.ROOT / "tools" / "demo" / "published-networks.yaml")
-    report = json.loads(fed.run("bench", "handover", description, "--rounds", "20", "--runs", "1",
+    report = json.loads(fed.run("bench", "handover", FAST_LINKS, "--rounds", "20", "--runs", "1",
                                 "--json"))
-    assert report["home"] == "tokyo" and report["visited"] == "vienna", report
+    assert report["home"] == "near" and report["visited"] == "between", report
     assert report["released"]["n"] == 2 and report["keys"] > 0, report
     assert (report["prepared"]["p50_us"] < report["switched"]["p50_us"]
             <= report["released"]["p50_us"]), report
@@ -133,6 +133,22 @@ def test_compares_tags_and_signatures(fed):
     ratio = figures["sign"] / figures["tag"]
     assert abs(report["sign_over_tag"] - ratio) < 0.001, report
     assert "needs no federation" in fed.run("bench", "authentication", "FILE", code=2)
+
+
+def test_compares_reports(fed):
+    first = {"reports": {"one": {"machine": {"load": 1.5}, "p50_us": 10, "rows": [{"over": 2.0}, {"over": 4.0}]},
+                         "two": {"over": 0.5, "exponents": {"bytes": 0.01}}, "three": {"over": 1.0}}}
+    second = {"reports": {"one": {"machine": {"load": 3.5}, "p50_us": 20, "rows": [{"over": 2.2}, {"over": 3.2}]},
+                          "two": {"over": 0.5, "exponents": {"bytes": 0.03}}}}
+    for name, report in (("first", first), ("second", second)):
+        (fed.dir / name).write_text(json.dumps(report))
+    report = json.loads(fed.run("bench", "compare", str(fed.dir / "first"), str(fed.dir / "second"), "--json"))
+    assert [(ratio["name"], round(ratio["change"], 3)) for ratio in report["ratios"]] == [
+        ("one.rows 1.over", 0.1), ("one.rows 2.over", -0.2), ("two.over", 0)], report
+    assert report["n_apart"] == 1, report
+    (fed.dir / "first").write_text("{}")
+    assert "expected what" in fed.run("bench", "compare", str(fed.dir / "first"), str(fed.dir / "second"), code=2)
+    assert "expected two reports" in fed.run("bench", "compare", str(fed.dir / "first"), code=2)
 
 
 def main():

@@ -101,7 +101,7 @@ json_t *bench_report_new_of_pair(const char *name, const char *dir, const BenchS
     if (!pairs)
         return NULL;
     json_t *report = bench_report_new(name, settings);
-    json_object_set(report, "pair", json_array_get(pairs, json_array_size(pairs) - 1));
+    json_object_set(report, "pair", request_choose_pair(pairs));
     return report;
 }
 

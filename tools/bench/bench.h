@@ -29,8 +29,8 @@ json_t *bench_floor(const char *dir, const BenchSettings *settings, GError **err
 // For what is measured in files of its own: a report that says where and how; the median of one
 // figure over the runs; the first line of a table.
 json_t *bench_report_new(const char *name, const BenchSettings *settings);
-// The same, with the "pair" of the running federation in `dir` whose keys cross the most providers;
-// NULL when there is none.
+// The same, with the "pair" of the running federation in `dir` that is loaded; NULL when there is
+// none.
 json_t *bench_report_new_of_pair(const char *name, const char *dir, const BenchSettings *settings,
                                  GError **error);
 gint64 bench_median(const json_t *runs, const char *figure);

@@ -126,8 +126,7 @@ static json_t *measure_both(const char *const dirs[N_STORES], const BenchSetting
     json_t *pairs = in_child(request_find_pairs, (gpointer)dirs[STORE_SYNC_FULL], error);
     if (!pairs)
         return NULL;
-    // The longest way.
-    json_t *pair = json_array_get(pairs, json_array_size(pairs) - 1);
+    json_t *pair = request_choose_pair(pairs);
     json_t *report = bench_report_new("durability", settings);
     json_t *stores = json_array();
     for (guint sync = 0; sync < N_STORES; sync++)

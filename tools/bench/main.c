@@ -5,6 +5,7 @@
 #include "tools/bench/accounts.h"
 #include "tools/bench/all.h"
 #include "tools/bench/authentication.h"
+#include "tools/bench/compare.h"
 #include "tools/bench/durability.h"
 #include "tools/bench/endurance.h"
 #include "tools/bench/handover.h"
@@ -44,7 +45,7 @@ typedef json_t *(*MeasureAloneFn)(const BenchSettings *settings, GError **error)
 
 typedef struct {
     const char *name;
-    MeasureFn run;                         // NULL: it runs its federations itself
+    MeasureFn run;                         // NULL: it runs its federations itself, or none
     MeasureAloneFn run_alone;              // of what needs none; or NULL
     char *(*format)(const json_t *report); // NULL: each report by its own
 } Measure;
@@ -65,11 +66,16 @@ static const Measure measures[] = {
     {"authentication", NULL, bench_authentication, authentication_format_table},
     {"accounts", NULL, bench_accounts, accounts_format_table},
     {"all", NULL, NULL, NULL}, // the others
+    {"compare", NULL, NULL, compare_format_table},
 };
+
+// Before these, all that measures by itself.
+#define N_OTHERS 2
 
 typedef struct {
     const Measure *measure;
     const char *file;
+    const char *second; // to compare with it
     const char *federation;
     gboolean json;
     BenchSettings settings;
@@ -97,14 +103,24 @@ static void parse_number(struct argp_state *state, const char *option, const cha
         argp_error(state, "%s: expected a number from 1 to %d, not '%s'", option, N_MAX, value);
 }
 
+static gboolean compares(const Measure *measure)
+{
+    return measure->format == compare_format_table;
+}
+
 static void parse_argument(struct argp_state *state, Arguments *arguments, const char *value)
 {
-    if (arguments->measure && arguments->file)
-        argp_error(state, "unexpected '%s'", value);
-    if (arguments->measure) {
+    const Measure *measure = arguments->measure;
+    if (measure && !arguments->file) {
         arguments->file = value;
         return;
     }
+    if (measure && compares(measure) && !arguments->second) {
+        arguments->second = value;
+        return;
+    }
+    if (measure)
+        argp_error(state, "unexpected '%s'", value);
     for (gsize i = 0; i < G_N_ELEMENTS(measures); i++) {
         if (strcmp(measures[i].name, value) == 0)
             arguments->measure = &measures[i];
@@ -112,8 +128,8 @@ static void parse_argument(struct argp_state *state, Arguments *arguments, const
     if (!arguments->measure)
         argp_error(state,
                    "expected request, throughput, kme, relay, overload, endurance, recovery, "
-                   "floor, durability, handover, reroute, scale, authentication, accounts or all, "
-                   "not '%s'",
+                   "floor, durability, handover, reroute, scale, authentication, accounts, all or "
+                   "compare, not '%s'",
                    value);
 }
 
@@ -123,6 +139,11 @@ static void check_arguments(struct argp_state *state, Arguments *arguments)
     if (measure && measure->run_alone) {
         if (arguments->file || arguments->federation)
             argp_error(state, "%s: needs no federation", measure->name);
+        return;
+    }
+    if (measure && compares(measure)) {
+        if (!arguments->second || arguments->federation)
+            argp_error(state, "compare: expected two reports");
         return;
     }
     if (!arguments->file && !arguments->federation)
@@ -178,7 +199,8 @@ static const struct argp argp = {
     .parser = parse_option,
     .args_doc = "request|throughput|kme|relay|overload|endurance|recovery FILE\n"
                 "floor|durability|handover|all FILE\n"
-                "reroute|scale|authentication|accounts",
+                "reroute|scale|authentication|accounts\n"
+                "compare FIRST SECOND",
     .doc =
         "Measures key requests (request), and beside them the floor: what the same publishes cost "
         "with trivial handlers (floor: it alone), through the broker of a federation that FILE "
@@ -196,7 +218,8 @@ static const struct argp argp = {
         "sessions (scale), what it costs that "
         "frames are authenticated (authentication), or how long it takes to rate, batch and "
         "reconcile records of usage, and how that grows (accounts). Or all of these, one after the "
-        "other (all).",
+        "other (all); two such reports, as --json prints them, are compared ratio by ratio "
+        "(compare).",
 };
 
 static int fail(int exit_code, const GError *error)
@@ -272,12 +295,19 @@ static int measure_everything(Arguments *arguments)
 {
     g_autoptr(GError) error = NULL;
     AllMeasure list[G_N_ELEMENTS(measures)] = {0};
-    for (gsize i = 0; i + 1 < G_N_ELEMENTS(measures); i++)
+    for (gsize i = 0; i + N_OTHERS < G_N_ELEMENTS(measures); i++)
         list[i] = (AllMeasure){measures[i].name, measures[i].run_alone != NULL};
     json_t *report = all_run(list, arguments->file, &arguments->settings, &error);
     gboolean is_whole = report && all_is_whole(report);
     int code = show(arguments, report, error);
     return code == 0 && !is_whole ? EXIT_REFUSED : code;
+}
+
+static int compare(Arguments *arguments)
+{
+    g_autoptr(GError) error = NULL;
+    json_t *report = compare_reports(arguments->file, arguments->second, &error);
+    return report ? show(arguments, report, NULL) : fail(EXIT_USAGE, error);
 }
 
 static int measure_described(Arguments *arguments)
@@ -309,6 +339,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (arguments.measure->run_alone)
         return measure_alone(&arguments);
+    if (compares(arguments.measure))
+        return compare(&arguments);
     if (!arguments.measure->format)
         return measure_everything(&arguments);
     return arguments.federation ? measure_running(&arguments) : measure_described(&arguments);

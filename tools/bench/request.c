@@ -8,6 +8,9 @@
 #define SIZE_BITS  256
 #define TIMEOUT_MS 10000
 
+// Of figures under load, as they are published of other networks.
+#define LOADED_PROVIDERS 3
+
 // How long key that has run short is waited for, all in all.
 #define SHORT_MAX_MS 120000
 
@@ -108,6 +111,18 @@ json_t *request_find_pairs(gpointer dir, InChild *self, GError **error)
         return sort_pairs(pairs);
     fail(error, "no pair of applications is granted a key", dir);
     return NULL;
+}
+
+json_t *request_choose_pair(const json_t *pairs)
+{
+    json_t *longest = json_array_get(pairs, json_array_size(pairs) - 1), *pair;
+    gsize i;
+    json_array_foreach(pairs, i, pair)
+    {
+        if (json_read_integer(pair, "providers") == LOADED_PROVIDERS)
+            return pair;
+    }
+    return longest;
 }
 
 typedef struct {

@@ -12,6 +12,10 @@
 // first.
 json_t *request_find_pairs(gpointer dir, InChild *self, GError **error);
 
+// Of these, the one to be loaded: across three providers or, where there is none, as many as it can
+// be. Borrowed.
+json_t *request_choose_pair(const json_t *pairs);
+
 // An application of a running federation, on the bus; NULL when it cannot be made.
 struct qkdnf *request_join(const char *dir, const char *sae, GError **error);
 

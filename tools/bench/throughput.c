@@ -5,6 +5,7 @@
 #include "tools/bench/course.h"
 #include "tools/bench/cpu.h"
 #include "tools/bench/load.h"
+#include "tools/bench/request.h"
 #include "tools/bench/traffic.h"
 #include "tools/qkdnf/json-read.h"
 
@@ -150,8 +151,7 @@ json_t *bench_throughput(const char *dir, const BenchSettings *settings, GError 
     json_auto_t *report = bench_report_new("throughput", settings);
     json_object_set_new(json_object_get(report, "settings"), "outstanding",
                         json_integer(LOAD_OUTSTANDING));
-    // The longest way.
-    json_object_set(report, "pair", json_array_get(pairs, json_array_size(pairs) - 1));
+    json_object_set(report, "pair", request_choose_pair(pairs));
     json_object_set_new(report, "floor", course_floors_to_json(N_COURSE_CLIENTS));
     json_object_set_new(report, "requests", json_pack("{s:[]}", "runs"));
     return measure(report, dir, traffic, settings, error) ? g_steal_pointer(&report) : NULL;
