@@ -88,8 +88,9 @@ static void test_says_something_else(void)
     N_EVENTS("");
     WireUsage usage = WIRE_USAGE_INIT;
     const WireCharge *charge = accounts_charge_of(fixture, request, "b");
-    usage.record = charge->record;
-    usage.request = request->id;
+    g_autofree char *record = g_strdup(charge->record), *id = g_strdup(request->id);
+    usage.record = record;
+    usage.request = id;
     usage.keys = 20;
     usage.bits = 10 * ACCOUNTS_BITS;
     for (guint i = 0; i < 3; i++)
