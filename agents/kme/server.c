@@ -34,6 +34,7 @@ typedef struct {
     SSL *ssl;
     char *sae; // NULL: the certificate does not name one
     gboolean is_revoked;
+    time_t until; // its certificate is valid: a connection may outlive it
     guint8 certificate[CERTIFICATE_SHA256_BYTES];
     // The call under way; HTTP/1.1 has no more than one per connection:
     guint64 call; // 0: none
@@ -59,7 +60,6 @@ static void close_call(Client *client)
         return;
     g_hash_table_remove(client->server->open, &client->call);
     add_open_of(client->server, client->sae, -1);
-    g_clear_pointer(&client->gone, event_free);
     g_clear_pointer(&client->answer, etsi014_answer_free);
     client->request = NULL;
     client->call = 0;
@@ -74,6 +74,7 @@ static void client_free(gpointer data)
     close_call(client);
     if (is_waiting)
         client->server->service->cancel(client->server->agent, call);
+    event_free(client->gone);
     g_free(client->sae);
     g_free(client);
 }
@@ -91,7 +92,9 @@ static void on_connection_closed(struct evhttp_connection *connection, void *dat
 static void on_client_gone(evutil_socket_t fd, short what, void *data)
 {
     Client *client = data;
-    evhttp_connection_free(client->connection);
+    // Between calls libevent sees it itself.
+    if (client->call != 0)
+        evhttp_connection_free(client->connection);
 }
 
 static Client *client_new(KmeServer *server, struct evhttp_connection *connection)
@@ -99,8 +102,12 @@ static Client *client_new(KmeServer *server, struct evhttp_connection *connectio
     Client *client = g_new0(Client, 1);
     client->server = server;
     client->connection = connection;
-    client->ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection));
+    struct bufferevent *stream = evhttp_connection_get_bufferevent(connection);
+    client->ssl = bufferevent_openssl_get_ssl(stream);
+    client->gone =
+        event_new(server->base, bufferevent_getfd(stream), EV_CLOSED, on_client_gone, client);
     client->sae = tls_peer_id(client->ssl, client->certificate);
+    client->until = tls_peer_until(client->ssl);
     // The trust may have been reloaded since the handshake began.
     client->is_revoked = !listener_trusts(server->listener, client->ssl);
     g_hash_table_insert(server->clients, connection, client);
@@ -193,10 +200,9 @@ static void open_call(Client *client, Etsi014Method method, struct evhttp_reques
     client->request = request;
     g_hash_table_insert(server->open, &client->call, client);
     add_open_of(server, client->sae, 1);
-    struct bufferevent *stream = evhttp_connection_get_bufferevent(client->connection);
-    client->gone =
-        event_new(server->base, bufferevent_getfd(stream), EV_CLOSED, on_client_gone, client);
-    event_add(client->gone, NULL);
+    // It stays from one call to the next: to watch anew is a system call, and another one to stop.
+    if (!event_pending(client->gone, EV_CLOSED, NULL))
+        event_add(client->gone, NULL);
 }
 
 static void pass_on(const KmeServer *server, const Client *client, const Etsi014Call *call)
@@ -227,10 +233,9 @@ static void pass_on(const KmeServer *server, const Client *client, const Etsi014
     }
 }
 
-// A connection may outlive the certificate with which it was made.
 static gboolean may_call(const Client *client)
 {
-    return client->sae && !client->is_revoked && tls_peer_is_in_time(client->ssl);
+    return client->sae && !client->is_revoked && time(NULL) < client->until;
 }
 
 static Etsi014Answer *turn_away(const KmeServer *server, struct evhttp_request *request)

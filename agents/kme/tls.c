@@ -95,10 +95,13 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error)
     return g_steal_pointer(&context);
 }
 
-gboolean tls_peer_is_in_time(SSL *ssl)
+time_t tls_peer_until(SSL *ssl)
 {
     const X509 *certificate = SSL_get0_peer_certificate(ssl);
-    return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+    struct tm until = {0};
+    return certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until) == 1
+               ? timegm(&until)
+               : 0;
 }
 
 char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES])

@@ -17,8 +17,9 @@ SSL_CTX *tls_context_new(const KmeSettings *settings, GError **error);
 // hold. NULL when it is not an ID. Else also the SHA-256 of the certificate.
 char *tls_peer_id(SSL *ssl, guint8 ret_sha256[CERTIFICATE_SHA256_BYTES]);
 
-// The time of a certificate may pass while a connection is open, or before a session is resumed.
-gboolean tls_peer_is_in_time(SSL *ssl);
+// When the time of the client's certificate is over, which may be while a connection is open, or
+// before a session is resumed.
+time_t tls_peer_until(SSL *ssl);
 
 // Whether a connection that was made under earlier settings would be made under these, too.
 gboolean tls_is_trusted(SSL *ssl, SSL_CTX *context);

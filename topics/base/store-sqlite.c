@@ -22,6 +22,8 @@
 typedef struct {
     SqliteFile *file;
     GHashTable *tables; // name → Table
+    sqlite3_stmt *begin;
+    sqlite3_stmt *end;
     EVP_MD *sha256;     // looked up once; OpenSSL's uses what the processor has for it
     EVP_MD_CTX *digest; // of one record after the other
 } Disk;
@@ -277,10 +279,10 @@ static gboolean sqlite_commit(gpointer backend, const StoreChange *changes, gsiz
                               GError **error)
 {
     Disk *disk = backend;
-    gboolean done = sqlite_file_run(disk->file, "BEGIN IMMEDIATE", error);
+    gboolean done = run(disk, disk->begin, SQLITE_OK, error);
     for (gsize i = 0; done && i < n_changes; i++)
         done = apply(disk, &changes[i], error);
-    if (done && sqlite_file_run(disk->file, "COMMIT", error))
+    if (done && run(disk, disk->end, SQLITE_OK, error))
         return TRUE;
     roll_back(disk);
     return FALSE;
@@ -295,6 +297,8 @@ static void sqlite_free(gpointer backend)
 {
     Disk *disk = backend;
     g_hash_table_unref(disk->tables);
+    sqlite3_finalize(disk->begin);
+    sqlite3_finalize(disk->end);
     sqlite_file_free(disk->file);
     EVP_MD_CTX_free(disk->digest);
     EVP_MD_free(disk->sha256);
@@ -313,5 +317,9 @@ Store *store_open_sqlite(const char *path, const char *owner, StoreSync sync, GE
     disk->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     disk->digest = EVP_MD_CTX_new();
     disk->tables = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, table_free);
-    return store_new(&backend, disk);
+    if (prepare(disk, "BEGIN IMMEDIATE", NULL, &disk->begin, error) &&
+        prepare(disk, "COMMIT", NULL, &disk->end, error))
+        return store_new(&backend, disk);
+    sqlite_free(disk);
+    return NULL;
 }
