@@ -10,6 +10,7 @@
 #define CHARGES_PER_PAGE  200
 #define NETTINGS_PER_PAGE 20
 #define NETTINGS_BYTES    (64 << 10)
+#define STATEMENTS_BYTES  (64 << 10)
 
 // An operator repeats itself until it is answered: it means one period.
 #define SAME_US (15 * G_TIME_SPAN_SECOND)
@@ -38,46 +39,68 @@ static void list_charges(Federation *federation, const Sender *sender, const Wir
 
 // --- batches -------------------------------------------------------------------------------------
 
-static Platform__State__Batch *next_in(const Series *series, const char *after)
+typedef struct {
+    GPtrArray *statements; // WireStatement
+    GPtrArray *objections; // WireDispute
+    gsize n_bytes;
+    char *cursor; // of the last
+    gboolean is_full;
+} Page;
+
+// FALSE: there is no room for it. One batch has a page of its own, if need be.
+static gboolean add_batch(Page *page, const Platform__State__Batch *batch)
+{
+    page->n_bytes += protobuf_c_message_get_packed_size(&batch->base);
+    if (page->statements->len > 0 && page->n_bytes > STATEMENTS_BYTES)
+        return FALSE;
+    g_ptr_array_add(page->statements, batch->statement);
+    for (gsize i = 0; i < batch->n_objections; i++)
+        g_ptr_array_add(page->objections, batch->objections[i]);
+    return TRUE;
+}
+
+// FALSE: there is more.
+static gboolean add_series(Page *page, const Series *series, const char *after)
 {
     for (guint i = 0; i < series->batches->len; i++) {
-        Platform__State__Batch *batch = series->batches->pdata[i];
+        const Platform__State__Batch *batch = series->batches->pdata[i];
         g_autofree char *cursor = batch_name(batch->statement);
-        if (strcmp(cursor, after) > 0)
-            return batch;
+        if (strcmp(cursor, after) <= 0)
+            continue;
+        if (!add_batch(page, batch))
+            return FALSE;
+        g_free(page->cursor);
+        page->cursor = g_steal_pointer(&cursor);
     }
-    return NULL;
+    return TRUE;
 }
 
 // From the series that the last one was of.
-static Platform__State__Batch *next_batch(const Accounts *accounts, const char *after)
+static void fill_page(Page *page, const Accounts *accounts, const char *after)
 {
     const char *end = strrchr(after, ' ');
     g_autofree char *name = g_strndup(after, end ? (gsize)(end - after) : 0);
-    for (GTreeNode *node = g_tree_lower_bound(accounts->series, name); node;
-         node = g_tree_node_next(node)) {
-        Platform__State__Batch *batch = next_in(g_tree_node_value(node), after);
-        if (batch)
-            return batch;
-    }
-    return NULL;
+    for (GTreeNode *node = g_tree_lower_bound(accounts->series, name); node && !page->is_full;
+         node = g_tree_node_next(node))
+        page->is_full = !add_series(page, g_tree_node_value(node), after);
 }
 
 static void list_statements(Federation *federation, const Sender *sender, const WireAdmin *admin)
 {
     WireAdminReply answer = WIRE_ADMIN_REPLY_INIT;
-    Platform__State__Batch *batch = next_batch(federation->accounts, admin->accounts->after);
-    g_autofree char *cursor = NULL;
-    if (batch) {
-        cursor = batch_name(batch->statement);
-        answer.cursor = cursor;
-        answer.statements = &batch->statement;
-        answer.n_statements = 1;
-        answer.objections = batch->objections;
-        answer.n_objections = batch->n_objections;
-        answer.more = next_batch(federation->accounts, cursor) != NULL;
-    }
+    g_autoptr(GPtrArray) statements = g_ptr_array_new();
+    g_autoptr(GPtrArray) objections = g_ptr_array_new();
+    Page page = {statements, objections};
+    fill_page(&page, federation->accounts, admin->accounts->after);
+    answer.statements = (WireStatement **)statements->pdata;
+    answer.n_statements = statements->len;
+    answer.objections = (WireDispute **)objections->pdata;
+    answer.n_objections = objections->len;
+    answer.more = page.is_full;
+    if (page.cursor)
+        answer.cursor = page.cursor;
     admin_answer(federation, sender, admin, &answer);
+    g_free(page.cursor);
 }
 
 // --- periods -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include "platform/prices.h"
 #include "tests/unit/accounts-fixture.h"
+#include "tests/unit/published.h"
 #include "topics/base/id.h"
 
 #include <string.h>
@@ -415,6 +416,61 @@ static void test_outlives_its_batch(void)
     g_assert_cmpuint(accounts_statement_of(fixture, "b", 1002)->n_records, ==, 0);
 }
 
+typedef struct {
+    guint n_statements;
+    guint n_objections;
+    gboolean has_more;
+    gsize n_bytes;
+    char *cursor;
+} Listed;
+
+static void read_listed(gpointer data, const Publish *publish)
+{
+    Listed *listed = data;
+    Topic topic;
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
+    if (topic.kind != KIND_ADMIN_REPLY)
+        return;
+    const WireAdminReply *reply = (const WireAdminReply *)frame->messages[0];
+    listed->n_statements += (guint)reply->n_statements;
+    listed->n_objections += (guint)reply->n_objections;
+    listed->has_more = reply->more;
+    listed->n_bytes = protobuf_c_message_get_packed_size(&reply->base);
+    g_free(listed->cursor);
+    listed->cursor = g_strdup(reply->cursor);
+}
+
+// As many as fit an answer, each once, and none is too long for its kind.
+static void test_batches_are_listed_in_pages(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Federation *federation = fixture->federation;
+    accounts_add_charges(fixture, 3 * BATCH_RECORDS_MAX, "");
+    for (guint i = 0; i < 20; i++)
+        settle_close(federation);
+    accounts_answer(fixture, "a", 1, STATUS_BAD_REQUEST, 2);
+    WireAccountsCommand command = WIRE_ACCOUNTS_COMMAND_INIT;
+    command.action = QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_STATEMENTS;
+    WireAdmin admin = WIRE_ADMIN_INIT;
+    admin.id = (char *)FEDERATION_UUID;
+    admin.command_case = QKDNF__V1__ADMIN__COMMAND_ACCOUNTS;
+    admin.accounts = &command;
+    Listed listed = {.cursor = g_strdup("")};
+    guint n_pages = 0;
+    do {
+        command.after = listed.cursor;
+        accounts_on_command(federation, &(Sender){"op", ROLE_OPERATOR, 1}, &admin);
+        outbox_flush(federation->outbox, federation->now, read_listed, &listed);
+        g_assert_cmpuint(listed.n_bytes, <=, kind_get(KIND_ADMIN_REPLY)->max_bytes);
+        n_pages++;
+    } while (listed.has_more && n_pages < 100);
+    g_assert_cmpuint(listed.n_statements, ==, series_find(federation, "b", "a")->sequence);
+    g_assert_cmpuint(listed.n_objections, ==, 1);
+    g_assert_cmpuint(n_pages, >, 1);
+    g_assert_cmpuint(n_pages, <, 6);
+    g_free(listed.cursor);
+}
+
 // Whoever objects without end costs little.
 static void test_objects_for_ever(void)
 {
@@ -456,5 +512,6 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/keeps-what-is-not-over", test_keeps_what_is_not_over);
     g_test_add_func("/settle/outlives-its-batch", test_outlives_its_batch);
     g_test_add_func("/settle/objects-for-ever", test_objects_for_ever);
+    g_test_add_func("/settle/batches-are-listed-in-pages", test_batches_are_listed_in_pages);
     return g_test_run();
 }

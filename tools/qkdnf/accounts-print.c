@@ -7,6 +7,7 @@
 #include "tools/qkdnf/verb.h"
 
 #include <stdio.h>
+#include <string.h>
 
 char *accounts_format_money(gint64 minor, const WireCurrency *currency)
 {
@@ -141,12 +142,27 @@ static char *hexadecimal(const ProtobufCBinaryData *bytes)
     return g_string_free(text, FALSE);
 }
 
-static json_t *objections_json(const WireAdminReply *answer)
+// The next that is said against it, or NULL.
+static const WireDispute *next_objection(const WireAdminReply *answer,
+                                         const WireStatement *statement, gsize *at)
+{
+    while (*at < answer->n_objections) {
+        const WireDispute *objection = answer->objections[(*at)++];
+        if (objection->sequence == statement->sequence &&
+            strcmp(objection->seller, statement->seller) == 0 &&
+            strcmp(objection->buyer, statement->buyer) == 0)
+            return objection;
+    }
+    return NULL;
+}
+
+static json_t *objections_json(const WireAdminReply *answer, const WireStatement *statement)
 {
     json_t *objections = json_array();
-    for (gsize i = 0; i < answer->n_objections; i++)
-        json_array_append_new(objections, json_pack("{s:s, s:s}", "by", answer->objections[i]->by,
-                                                    "text", answer->objections[i]->text));
+    const WireDispute *objection = NULL;
+    for (gsize at = 0; (objection = next_objection(answer, statement, &at));)
+        json_array_append_new(
+            objections, json_pack("{s:s, s:s}", "by", objection->by, "text", objection->text));
     return objections;
 }
 
@@ -217,7 +233,7 @@ static void print_statement_items(const WireStatement *statement)
 }
 
 // To be printed and filed.
-static void print_statement_text(const WireStatement *statement)
+static void print_statement_text(const WireAdminReply *answer, const WireStatement *statement)
 {
     g_autofree char *amount = accounts_format_money(statement->amount, statement->currency);
     g_autofree char *minimum = accounts_format_money(statement->minimum, statement->currency);
@@ -235,13 +251,17 @@ static void print_statement_text(const WireStatement *statement)
     printf("  %u records, %" G_GUINT64_FORMAT " keys, %" G_GUINT64_FORMAT " bits: %s %s\n",
            statement->n_records, statement->keys, statement->bits, amount,
            code_of(statement->currency));
-    printf("  SHA-256 %s\n\n", digest);
+    printf("  SHA-256 %s\n", digest);
+    const WireDispute *objection = NULL;
+    for (gsize at = 0; (objection = next_objection(answer, statement, &at));)
+        verb_print(stdout, "  objection of %s: %s\n", objection->by, objection->text);
+    printf("\n");
 }
 
 static void print_statement_json(const WireAdminReply *answer, const WireStatement *statement)
 {
     json_t *object = statement_json(statement);
-    json_object_set_new(object, "objections", objections_json(answer));
+    json_object_set_new(object, "objections", objections_json(answer, statement));
     print_json(object);
 }
 
@@ -253,11 +273,8 @@ char *accounts_print_statements(const WireAdminReply *answer, AccountsFormat for
         else if (format == ACCOUNTS_CSV)
             print_statement_csv(answer->statements[i]);
         else
-            print_statement_text(answer->statements[i]);
+            print_statement_text(answer, answer->statements[i]);
     }
-    for (gsize i = 0; i < answer->n_objections && format == ACCOUNTS_TEXT; i++)
-        verb_print(stdout, "  objection of %s: %s\n", answer->objections[i]->by,
-                   answer->objections[i]->text);
     return answer->n_statements > 0 ? g_strdup(answer->cursor) : NULL;
 }
 
