@@ -15,6 +15,8 @@
 // same the one is found that is found without this.
 #define COST_AHEAD  (ROUTE_COST_CROSSING - 1)
 #define AHEAD_NEVER G_MAXUINT
+// A search that has looked at so many states without an end may have none.
+#define N_DOUBTFUL 64
 
 // Where the key can be: in the provider at one end of a link, having just crossed it, with so many
 // of the providers behind it that it must lead through. State number: that number times all ends of
@@ -34,7 +36,8 @@ typedef struct {
                         // infinite where the key may not; COST_UNKNOWN: not looked at yet
     // By how many of `via` are behind it, and provider: crossings to the target, at least.
     guint *n_ahead;
-    GArray *queue; // Visit: a binary heap, least total first; what was improved since is stale
+    guint8 *is_reached; // by provider: the key can come there
+    GArray *queue;      // Visit: a binary heap, least total first; what was improved since is stale
 } Search;
 
 // --- what is next --------------------------------------------------------------------------------
@@ -142,6 +145,7 @@ static void improve(Search *search, guint state, guint64 cost, int previous)
     }
     search->costs[state] = cost;
     search->previous[state] = previous;
+    search->is_reached[link_of(search, state)->ends[state % 2].provider->index] = TRUE;
     push(search->queue, (Visit){cost, cost + cost_ahead(search, state), state});
 }
 
@@ -188,14 +192,46 @@ static Route *trace(const Search *search, int state)
     return route;
 }
 
+static void add_before(Search *search, const Provider *provider, GHashTable *seen, GQueue *queue)
+{
+    for (guint i = 0; i < provider->links->len; i++) {
+        Link *link = provider->links->pdata[i];
+        Provider *before = link_end_beyond(link, provider)->provider;
+        guint end = &link->ends[1] == link_end_of(link, provider);
+        if (before && crossing(search, link, before, end) != COST_INFINITE &&
+            g_hash_table_add(seen, before))
+            g_queue_push_tail(queue, before);
+    }
+}
+
+// From the target backwards, over what may be crossed, whatever providers can carry inside: what
+// leads there need not be near what was looked at. Where hardly anything does, that is seen at
+// once, and not only when all the rest was looked at.
+static gboolean leads_to_target(Search *search)
+{
+    const RouteQuery *query = search->query;
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    g_auto(GQueue) queue = G_QUEUE_INIT;
+    Provider *provider = query->to;
+    g_hash_table_add(seen, provider);
+    while (provider && provider != query->from && !search->is_reached[provider->index]) {
+        add_before(search, provider, seen, &queue);
+        provider = g_queue_pop_head(&queue);
+    }
+    return provider != NULL;
+}
+
 static Route *run(Search *search)
 {
     const RouteQuery *query = search->query;
+    guint n_states = 0;
     expand(search, query->from, query->from_node, 0, -1);
     while (search->queue->len > 0) {
         Visit visit = pop(search->queue);
         if (visit.cost > search->costs[visit.state])
             continue;
+        if (n_states++ == N_DOUBTFUL && !leads_to_target(search))
+            return NULL;
         const LinkEnd *end = &link_of(search, visit.state)->ends[visit.state % 2];
         if (end->provider == query->to)
             return trace(search, (int)visit.state);
@@ -261,7 +297,8 @@ Route *route_find(const Topology *topology, const RouteQuery *query)
     for (guint i = 0; i < n_states; i++)
         costs[i] = COST_INFINITE;
     g_autofree guint64 *crossings = g_new0(guint64, 2 * topology->links->len);
+    g_autofree guint8 *is_reached = g_new0(guint8, topology->providers->len);
     g_autoptr(GArray) queue = g_array_new(FALSE, FALSE, sizeof(Visit));
-    Search search = {topology, query, costs, previous, crossings, n_ahead, queue};
+    Search search = {topology, query, costs, previous, crossings, n_ahead, is_reached, queue};
     return count_all_ahead(&search) ? run(&search) : NULL;
 }

@@ -141,6 +141,35 @@ static void test_what_is_planned_is_gone(void)
     assert_route(topology, &query, "a-c c-e e-d");
 }
 
+#define N_CHAIN 200
+
+// Hardly anything leads to the target, and that is short of stock; all the rest of the federation,
+// here a long chain, is not looked at for that.
+static void test_no_way_is_soon_known(void)
+{
+    g_autoptr(Topology) topology = topology_new();
+    g_autoptr(GStringChunk) names = g_string_chunk_new(1024);
+    GraphLink links[N_CHAIN + 2];
+    for (guint i = 0; i < N_CHAIN; i++) {
+        g_autofree char *id = g_strdup_printf("l%u", i);
+        g_autofree char *a = g_strdup_printf("p%u", i), *b = g_strdup_printf("p%u", i + 1);
+        links[i] = (GraphLink){g_string_chunk_insert_const(names, id),
+                               g_string_chunk_insert_const(names, a),
+                               g_string_chunk_insert_const(names, b), 100};
+    }
+    links[N_CHAIN] = (GraphLink){"near", "p0", "near", 100};
+    links[N_CHAIN + 1] = (GraphLink){"short", "near", "target", 9};
+    graph_register(topology, links, G_N_ELEMENTS(links));
+    RouteQuery query = query_between(topology, "p0", "target");
+    Link *last = graph_link(topology, "l199");
+    // Nobody can look at this and live.
+    char *peer = g_steal_pointer(&last->ends[0].peer);
+    assert_route(topology, &query, NULL);
+    last->ends[0].peer = peer;
+    query.n_slots = 9;
+    assert_route(topology, &query, "near short");
+}
+
 static void test_ties_go_to_the_first(void)
 {
     static const GraphLink parallel[] = {
@@ -274,6 +303,7 @@ int main(int argc, char **argv)
     g_test_add_func("/route/what-is-excluded", test_what_is_excluded);
     g_test_add_func("/route/stock", test_stock);
     g_test_add_func("/route/what-is-planned-is-gone", test_what_is_planned_is_gone);
+    g_test_add_func("/route/no-way-is-soon-known", test_no_way_is_soon_known);
     g_test_add_func("/route/ties-go-to-the-first", test_ties_go_to_the_first);
     g_test_add_func("/route/against-all-paths", test_against_all_paths);
     g_test_add_func("/route/cut-interiors", test_cut_interiors);
