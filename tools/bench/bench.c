@@ -47,6 +47,22 @@ double bench_exponent(const json_t *rows, const char *from, const char *figure)
     return n < 2 ? 0 : (n * xy_sum - x_sum * y_sum) / (n * xx_sum - x_sum * x_sum);
 }
 
+double bench_misfit(const json_t *rows, const char *from, const char *figure)
+{
+    double exponent = bench_exponent(rows, from, figure), sum = 0, farthest = 0;
+    gsize n = json_array_size(rows);
+    for (gsize i = 0; i < n; i++) {
+        const json_t *row = json_array_get(rows, i);
+        sum += logarithm(row, figure) - exponent * logarithm(row, from);
+    }
+    for (gsize i = 0; i < n; i++) {
+        const json_t *row = json_array_get(rows, i);
+        double above = logarithm(row, figure) - exponent * logarithm(row, from) - sum / (double)n;
+        farthest = MAX(farthest, fabs(above));
+    }
+    return exp(farthest);
+}
+
 static void add_run(json_t *measured, const Samples *samples)
 {
     json_t *runs = json_object_get(measured, "runs");

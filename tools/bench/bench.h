@@ -37,6 +37,8 @@ gint64 bench_median(const json_t *runs, const char *figure);
 // How the one figure grows with the other: of a straight line through the logarithms, by least
 // squares; 0 of fewer than two.
 double bench_exponent(const json_t *rows, const char *from, const char *figure);
+// By which factor the row that is farthest from that line is off it: 1 where all are on it.
+double bench_misfit(const json_t *rows, const char *from, const char *figure);
 void bench_format_head(GString *table, const json_t *report);
 
 // A report as a table for people; free with g_free().

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
-// Between so many pairs of users by chance: `{"p50_us", "p99_us", "disjoint_p50_us",
-// "disjoint_p99_us"}`, of the cheapest way, and of two that share no provider.
+// Between so many pairs of users by chance: `{"p50_us", "p99_us"}` of the cheapest way, and the
+// same in "short" where many links are short of stock, and in "disjoint" of two ways that share no
+// provider.
 json_t *routing_measure(const Network *network, guint n_pairs);

@@ -15,7 +15,10 @@
 // While sessions grow in number, there are so many providers; from a tenth of the sessions that are
 // asked for to ten times as many.
 #define N_PROVIDERS     100
+#define N_PROVIDERS_MIN 2
 #define SESSIONS_FACTOR 10
+// What a session takes is seen beside a federation with so many times fewer.
+#define FEWER 4
 
 static const guint n_providers[] = {10, 100, 1000};
 // While providers grow in number, each has as many sessions: all that are asked for at the last
@@ -34,20 +37,45 @@ typedef struct {
     const char *store;
 } Case;
 
-static Rig *build(const Case *what, guint n_sessions, GError **error)
+static Rig *build(const Case *what, GError **error)
 {
     RigSettings settings = {
-        .store = what->store, .n_providers = what->n_providers, .n_sessions = n_sessions};
+        .store = what->store, .n_providers = what->n_providers, .n_sessions = what->n_sessions};
     remove(what->store);
     return rig_new(&settings, error);
 }
 
-static gboolean measure_empty(const Case *what, gsize *ret_n_bytes, GError **error)
+static gboolean measure_bytes(const Case *what, gsize *ret_n_bytes, GError **error)
 {
     gsize before = rig_n_bytes();
-    g_autoptr(Rig) rig = build(what, 0, error);
+    g_autoptr(Rig) rig = build(what, error);
     *ret_n_bytes = rig_n_bytes() - before;
     return rig != NULL;
+}
+
+// What each more adds: what is there once, whatever there is of it, is nobody's.
+static gboolean measure_each(const Case *more, const Case *fewer, guint n_more, gsize *ret_each,
+                             GError **error)
+{
+    gsize most, least;
+    if (!measure_bytes(fewer, &least, error) || !measure_bytes(more, &most, error))
+        return FALSE;
+    *ret_each = (most - MIN(most, least)) / n_more;
+    return TRUE;
+}
+
+static gboolean measure_memory(const Case *what, gsize *ret_provider, gsize *ret_session,
+                               GError **error)
+{
+    const Case least = {N_PROVIDERS_MIN, 0, what->store};
+    const Case empty = {what->n_providers, 0, what->store};
+    const Case fewer = {what->n_providers, what->n_sessions / FEWER, what->store};
+    gsize first;
+    // The first in a process also pays for what libraries keep.
+    return measure_bytes(&least, &first, error) &&
+           measure_each(&empty, &least, empty.n_providers - least.n_providers, ret_provider,
+                        error) &&
+           measure_each(what, &fewer, what->n_sessions - fewer.n_sessions, ret_session, error);
 }
 
 // In a child, whose memory holds nothing else.
@@ -55,22 +83,19 @@ static json_t *measure_case(gpointer data, InChild *self, GError **error)
 {
     const Case *what = data;
     RigTime restart;
-    gsize empty;
-    if (!measure_empty(what, &empty, error))
+    gsize provider, session;
+    if (!measure_memory(what, &provider, &session, error))
         return NULL;
-    gsize before = rig_n_bytes();
-    g_autoptr(Rig) rig = build(what, what->n_sessions, error);
+    g_autoptr(Rig) rig = build(what, error);
     if (!rig)
         return NULL;
-    gsize full = rig_n_bytes() - before;
     RigTime fault = rig_cut(rig);
     guint n_affected = rig_n_rerouted(rig);
     if (!rig_restart(rig, &restart, error))
         return NULL;
     return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:i, s:f}", "providers",
                      (int)what->n_providers, "sessions", (int)what->n_sessions, figures[0],
-                     (json_int_t)(empty / what->n_providers), figures[1],
-                     (json_int_t)((full - MIN(full, empty)) / what->n_sessions), figures[2],
+                     (json_int_t)provider, figures[1], (json_int_t)session, figures[2],
                      (json_int_t)restart.cpu_us, figures[3], (json_int_t)fault.cpu_us, figures[4],
                      (int)n_affected, figures[5], (double)fault.cpu_us / MAX(1, n_affected));
 }
@@ -115,23 +140,25 @@ static gboolean measure_all(json_t *report, guint64 n_sessions, const char *stor
     return TRUE;
 }
 
-static json_t *fit(const json_t *rows, const char *from)
+typedef double (*FitFn)(const json_t *rows, const char *from, const char *figure);
+
+static json_t *fit(const json_t *report, const char *what, FitFn fn)
 {
-    json_t *exponents = json_object();
+    json_t *fits = json_object();
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
-        json_object_set_new(exponents, figures[i],
-                            json_real(bench_exponent(rows, from, figures[i])));
-    return exponents;
+        json_object_set_new(fits, figures[i],
+                            json_real(fn(json_object_get(report, what), what, figures[i])));
+    return fits;
 }
 
-static void add_exponents(json_t *report)
+static void add_fits(json_t *report, const char *name, FitFn fn)
 {
-    json_object_set_new(
-        report, "exponents",
-        json_pack("{s:o, s:o, s:f}", "providers",
-                  fit(json_object_get(report, "providers"), "providers"), "sessions",
-                  fit(json_object_get(report, "sessions"), "sessions"), "routing",
-                  bench_exponent(json_object_get(report, "routing"), "providers", "p99_us")));
+    const json_t *sessions = json_object_get(report, "sessions");
+    json_object_set_new(report, name,
+                        json_pack("{s:o, s:o, s:f, s:f}", "providers", fit(report, "providers", fn),
+                                  "sessions", fit(report, "sessions", fn), "routing",
+                                  fn(json_object_get(report, "routing"), "providers", "p99_us"),
+                                  "fault_by_affected", fn(sessions, "affected", "fault_us")));
 }
 
 json_t *bench_scale(const BenchSettings *settings, GError **error)
@@ -152,35 +179,55 @@ json_t *bench_scale(const BenchSettings *settings, GError **error)
     rmdir(dir);
     if (!done)
         return NULL;
-    add_exponents(report);
+    add_fits(report, "exponents", bench_exponent);
+    add_fits(report, "misfits", bench_misfit);
     return g_steal_pointer(&report);
 }
 
 // --- for people ----------------------------------------------------------------------------------
 
-static void append_routing(GString *table, const json_t *report)
+static void append_searches(GString *table, const json_t *report, const char *what,
+                            const char *name)
 {
     const json_t *rows = json_object_get(report, "routing");
-    g_string_append(table, "CPU us of a search, p50 / p99:");
+    g_string_append_printf(table, "CPU us of a search, p50 / p99, %s:", what);
     for (gsize i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
+        const json_t *times = name ? json_object_get(row, name) : row;
         g_string_append_printf(
-            table,
-            "%s %" G_GINT64_FORMAT " / %" G_GINT64_FORMAT " (two disjoint: %" G_GINT64_FORMAT
-            " / %" G_GINT64_FORMAT ") of %" G_GINT64_FORMAT,
-            i > 0 ? "," : "", json_read_integer(row, "p50_us"), json_read_integer(row, "p99_us"),
-            json_read_integer(row, "disjoint_p50_us"), json_read_integer(row, "disjoint_p99_us"),
-            json_read_integer(row, "providers"));
+            table, "%s %" G_GINT64_FORMAT " / %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
+            i > 0 ? "," : "", json_read_integer(times, "p50_us"),
+            json_read_integer(times, "p99_us"), json_read_integer(row, "providers"));
     }
+    g_string_append(table, " providers");
+}
+
+static void append_routing(GString *table, const json_t *report)
+{
+    append_searches(table, report, "one route", NULL);
     double exponent =
         json_number_value(json_object_get(json_object_get(report, "exponents"), "routing"));
-    g_string_append_printf(table, " providers; exponent %.2f\n", exponent);
+    g_string_append_printf(table, "; exponent %.2f\n", exponent);
+    append_searches(table, report, "where many links are short", "short");
+    g_string_append_c(table, '\n');
+    append_searches(table, report, "two that are disjoint", "disjoint");
+    g_string_append_c(table, '\n');
+}
+
+static void append_fits(GString *table, const json_t *report, const char *what, const char *fits,
+                        const char *name)
+{
+    const json_t *values = json_object_get(json_object_get(report, fits), what);
+    g_string_append_printf(table, "%20s", name);
+    for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
+        g_string_append_printf(table, "%16.2f",
+                               json_number_value(json_object_get(values, figures[i])));
+    g_string_append_c(table, '\n');
 }
 
 static void append_rows(GString *table, const json_t *report, const char *what)
 {
     const json_t *rows = json_object_get(report, what);
-    const json_t *exponents = json_object_get(json_object_get(report, "exponents"), what);
     for (gsize i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         g_string_append_printf(table, "%10" G_GINT64_FORMAT "%10" G_GINT64_FORMAT,
@@ -191,11 +238,9 @@ static void append_rows(GString *table, const json_t *report, const char *what)
                                    json_number_value(json_object_get(row, figures[j])));
         g_string_append_c(table, '\n');
     }
-    g_string_append_printf(table, "%-20s", what[0] == 'p' ? "  by providers ^" : "  by sessions ^");
-    for (gsize j = 0; j < G_N_ELEMENTS(figures); j++)
-        g_string_append_printf(table, "%16.2f",
-                               json_number_value(json_object_get(exponents, figures[j])));
-    g_string_append_c(table, '\n');
+    append_fits(table, report, what, "exponents",
+                what[0] == 'p' ? "by providers ^" : "by sessions ^");
+    append_fits(table, report, what, "misfits", "off the line by");
 }
 
 char *scale_format_table(const json_t *report)
@@ -208,5 +253,8 @@ char *scale_format_table(const json_t *report)
                            "sessions moved", "CPU us of each");
     append_rows(table, report, "providers");
     append_rows(table, report, "sessions");
+    double exponent = json_number_value(
+        json_object_get(json_object_get(report, "exponents"), "fault_by_affected"));
+    g_string_append_printf(table, "a fault by sessions moved ^ %.2f\n", exponent);
     return g_string_free(table, FALSE);
 }
