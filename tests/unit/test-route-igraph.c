@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Routes against what igraph, a library of others, finds on the same random graphs: the cheapest
-// one, the cheapest one under constraints, and as many disjoint ones as there are, of least cost.
+// one, the cheapest one under constraints, the cheapest one through given providers, and as many
+// disjoint ones as there are, of least cost.
 //
 // To igraph, a provider is a way in (vertex 2 i) and a way out (2 i + 1) with its interior between
-// them, and a border link that may be crossed is an edge for each direction.
+// them, and a border link that may be crossed is an edge for each direction. Where providers are
+// given that a route must lead through, there is a floor of all this for each number of them that
+// are behind it, and the only way up is into the next of them.
 
 #include "platform/route.h"
 #include "tests/unit/graph.h"
 
 #include <igraph/igraph.h>
+#include <math.h>
 
 #define N_GRAPHS      600
 #define PROVIDERS_MAX 40
@@ -165,44 +169,78 @@ static void add_edge(Edges *edges, guint from, guint to, guint64 cost, const Lin
     igraph_vector_push_back(&edges->costs, is_walked ? -(double)cost : (double)cost);
 }
 
+static guint way_in(const World *world, guint floor, const Provider *provider)
+{
+    return 2 * (floor * world->topology->providers->len + provider->index);
+}
+
+// To where it leads from that floor; -1: nowhere, since others come first.
+static int floor_behind(const RouteQuery *query, guint floor, const Provider *to)
+{
+    if (floor == query->n_via)
+        return (int)floor;
+    if (to == query->via[floor])
+        return (int)floor + 1;
+    return to == query->to || to == query->via[query->n_via - 1] ? -1 : (int)floor;
+}
+
+static void add_crossings(Edges *edges, guint floor, Link *link)
+{
+    const World *world = edges->world;
+    for (guint end = 0; end < 2; end++) {
+        const Provider *from = link->ends[end].provider, *to = link->ends[!end].provider;
+        int behind = floor_behind(&world->query, floor, to);
+        if (behind >= 0 && is_open(&world->query, link, to))
+            add_edge(edges, way_in(world, floor, from) + 1, way_in(world, (guint)behind, to),
+                     route_cost(&world->query, link), link);
+    }
+}
+
 static void add_edges(Edges *edges, gboolean has_interiors)
 {
     const World *world = edges->world;
     const GPtrArray *providers = world->topology->providers, *links = world->topology->links;
-    for (guint i = 0; i < providers->len; i++)
-        add_edge(edges, 2 * i, 2 * i + 1, has_interiors ? world->interior_units[i] : 0, NULL);
-    for (guint i = 0; i < links->len; i++) {
-        Link *link = links->pdata[i];
-        for (guint end = 0; end < 2; end++) {
-            const Provider *from = link->ends[end].provider, *to = link->ends[!end].provider;
-            if (is_open(&world->query, link, to))
-                add_edge(edges, 2 * from->index + 1, 2 * to->index, route_cost(&world->query, link),
-                         link);
+    for (guint floor = 0; floor <= world->query.n_via; floor++) {
+        for (guint i = 0; i < providers->len; i++) {
+            guint in = way_in(world, floor, providers->pdata[i]);
+            add_edge(edges, in, in + 1, has_interiors ? world->interior_units[i] : 0, NULL);
         }
+        for (guint i = 0; i < links->len; i++)
+            add_crossings(edges, floor, links->pdata[i]);
     }
 }
 
 static void graph_of(const Edges *edges, igraph_t *ret_graph)
 {
-    igraph_integer_t n_vertices = 2 * edges->world->topology->providers->len;
+    const World *world = edges->world;
+    igraph_integer_t n_vertices = 2 * world->topology->providers->len * (world->query.n_via + 1);
     igraph_create(ret_graph, &edges->ends, n_vertices, IGRAPH_DIRECTED);
 }
 
-// Infinite when there is no way.
-static double least_cost(const World *world)
+// Infinite when there is no way; otherwise, whether it leads into no provider twice.
+static double least_cost(const World *world, gboolean *ret_is_simple)
 {
     Edges edges;
     igraph_t graph;
-    igraph_matrix_t distance;
+    igraph_vector_int_t vertices, crossed;
+    guint n = world->topology->providers->len, n_times[PROVIDERS_MAX] = {0};
     edges_init(&edges, world);
     add_edges(&edges, TRUE);
     graph_of(&edges, &graph);
-    igraph_matrix_init(&distance, 0, 0);
-    igraph_distances_dijkstra(&graph, &distance, igraph_vss_1(2 * world->query.from->index),
-                              igraph_vss_1(2 * world->query.to->index + 1), &edges.costs,
-                              IGRAPH_OUT);
-    double least = MATRIX(distance, 0, 0);
-    igraph_matrix_destroy(&distance);
+    igraph_vector_int_init(&vertices, 0);
+    igraph_vector_int_init(&crossed, 0);
+    igraph_get_shortest_path_dijkstra(
+        &graph, &vertices, &crossed, way_in(world, 0, world->query.from),
+        way_in(world, world->query.n_via, world->query.to) + 1, &edges.costs, IGRAPH_OUT);
+    double least = igraph_vector_int_size(&vertices) > 0 ? 0 : INFINITY;
+    for (igraph_integer_t i = 0; i < igraph_vector_int_size(&crossed); i++)
+        least += VECTOR(edges.costs)[VECTOR(crossed)[i]];
+    *ret_is_simple = TRUE;
+    // Each provider has its way in and its way out.
+    for (igraph_integer_t i = 0; i < igraph_vector_int_size(&vertices); i++)
+        *ret_is_simple &= ++n_times[VECTOR(vertices)[i] % (2 * n) / 2] <= 2;
+    igraph_vector_int_destroy(&vertices);
+    igraph_vector_int_destroy(&crossed);
     igraph_destroy(&graph);
     edges_clear(&edges);
     return least;
@@ -261,8 +299,10 @@ static guint64 cost_of(const World *world, const Route *route)
 
 static void check_cheapest(const World *world, guint *n_found)
 {
+    gboolean is_simple;
     g_autoptr(GPtrArray) route = route_find(world->topology, &world->query);
-    double least = least_cost(world);
+    double least = least_cost(world, &is_simple);
+    g_assert_true(is_simple);
     g_assert_cmpint(route != NULL, ==, least < G_MAXUINT32);
     if (!route)
         return;
@@ -296,6 +336,54 @@ static void test_constrained(void)
         world_clear(&world);
     }
     g_assert_cmpuint(n_found, >, N_GRAPHS / 8);
+}
+
+// One or two that are neither end.
+static void lead_through(World *world)
+{
+    const GPtrArray *providers = world->topology->providers;
+    guint n_others = providers->len - 2, first = chance_below(world->chance, n_others);
+    guint second = (first + 1 + chance_below(world->chance, n_others - 1)) % n_others;
+    world->query.via[0] = providers->pdata[2 + first];
+    world->query.via[1] = providers->pdata[2 + second];
+    world->query.n_via = 1 + chance_below(world->chance, 2);
+}
+
+// Of walks that lead into a provider twice, igraph's is cheaper than any route, or there is none.
+static void check_through(const World *world, guint *n_found)
+{
+    gboolean is_simple;
+    g_autoptr(GPtrArray) route = route_find(world->topology, &world->query);
+    double least = least_cost(world, &is_simple);
+    if (route) {
+        g_autoptr(GPtrArray) providers = route_providers(&world->query, route);
+        g_autoptr(GHashTable) once = g_hash_table_new(NULL, NULL);
+        for (guint i = 0; i < providers->len; i++)
+            g_assert_true(g_hash_table_add(once, providers->pdata[i]));
+        g_assert_true(route_is_there(&world->query, route));
+        g_assert_cmpfloat((double)cost_of(world, route), >=, least);
+    }
+    if (!is_simple)
+        return;
+    g_assert_cmpint(route != NULL, ==, least < G_MAXUINT32);
+    g_assert_true(!route || (double)cost_of(world, route) == least);
+    *n_found += route != NULL;
+}
+
+static void test_through(void)
+{
+    Chance chance = {14};
+    guint n_found = 0;
+    for (guint i = 0; i < 2 * N_GRAPHS; i++) {
+        World world;
+        world_init(&world, &chance);
+        if (i % 2 == 1)
+            constrain(&world);
+        lead_through(&world);
+        check_through(&world, &n_found);
+        world_clear(&world);
+    }
+    g_assert_cmpuint(n_found, >, N_GRAPHS / 4);
 }
 
 static void walk(const World *world, const Route *route, GHashTable *walked)
@@ -349,6 +437,7 @@ int main(int argc, char **argv)
     igraph_set_warning_handler(igraph_warning_handler_ignore);
     g_test_add_func("/route-igraph/cheapest", test_cheapest);
     g_test_add_func("/route-igraph/constrained", test_constrained);
+    g_test_add_func("/route-igraph/through", test_through);
     g_test_add_func("/route-igraph/disjoint", test_disjoint);
     return g_test_run();
 }
