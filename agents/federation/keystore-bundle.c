@@ -44,6 +44,7 @@ KeyBundle *key_bundle_open(KeyStore *keys, const char *first_id, guint n_togethe
 void key_bundle_free(gpointer data)
 {
     KeyBundle *bundle = data;
+    g_clear_pointer(&bundle->sealed, g_bytes_unref);
     g_ptr_array_unref(bundle->held);
     g_free(bundle->name);
     g_free(bundle);
@@ -51,6 +52,7 @@ void key_bundle_free(gpointer data)
 
 void key_bundle_add(KeyBundle *bundle, Key *key)
 {
+    g_clear_pointer(&bundle->sealed, g_bytes_unref);
     g_ptr_array_add(bundle->held, key);
     key->bundle = bundle;
 }
@@ -91,6 +93,7 @@ void key_save_grant(const Key *key)
 void key_unsave(Key *key)
 {
     KeyBundle *bundle = g_steal_pointer(&key->bundle);
+    g_clear_pointer(&bundle->sealed, g_bytes_unref);
     g_ptr_array_remove(bundle->held, key);
     if (bundle->held->len > 0) {
         bundle_save(bundle);

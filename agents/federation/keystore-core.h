@@ -19,6 +19,7 @@ typedef struct {
     GPtrArray *held;     // Key, in the order of index
     gboolean is_alone;   // its record never held more than this key
     gboolean is_granted; // by a record of its own
+    GBytes *sealed;      // what it holds, until that is granted: then it is written again; or NULL
 } KeyBundle;
 
 typedef struct {

@@ -68,19 +68,29 @@ static Secret *join_keys(const KeyBundle *bundle)
     return bytes;
 }
 
-static GBytes *seal_and_pack(const KeyBundle *bundle, KeyState *state)
+static GBytes *seal_bundle(const KeyBundle *bundle, const KeyState *state)
 {
     const KeyStore *keys = bundle->keys;
     g_autofree char *place = record_place(bundle->name, state);
     g_autoptr(Secret) bytes = join_keys(bundle);
-    g_autoptr(GBytes) sealed = seal(keys->master_key, keys->random, place, bytes);
+    return seal(keys->master_key, keys->random, place, bytes);
+}
+
+// Neither the bytes nor their place change when they are granted.
+static GBytes *seal_and_pack(KeyBundle *bundle, KeyState *state)
+{
+    g_autoptr(GBytes) sealed = g_steal_pointer(&bundle->sealed);
+    if (!sealed)
+        sealed = seal_bundle(bundle, state);
     state->sealed.data = (guint8 *)g_bytes_get_data(sealed, &state->sealed.len);
+    if (!state->ready)
+        bundle->sealed = g_bytes_ref(sealed);
     return message_pack(&state->base);
 }
 
 GBytes *key_bundle_pack(gpointer data)
 {
-    const KeyBundle *bundle = data;
+    KeyBundle *bundle = data;
     guint n = bundle->held->len;
     g_autofree MemberState *members = g_new(MemberState, n);
     g_autofree MemberState **pointers = g_new(MemberState *, n);

@@ -61,8 +61,8 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     place_tear_down(&fixture->place, data);
 }
 
-// Keys all of whose bytes are their number from 1 on, granted and committed.
-static void add(Fixture *fixture, const char *request, guint number)
+// Keys all of whose bytes are their number from 1 on.
+static void store_keys(Fixture *fixture, const char *request, guint number)
 {
     const char *const holders[] = {"alice", NULL};
     g_autoptr(Secret) bytes = secret_new(number * KEY_BYTES);
@@ -75,8 +75,19 @@ static void add(Fixture *fixture, const char *request, guint number)
                                             .n_key_bytes = KEY_BYTES,
                                             .keys = bytes->data,
                                             .expires_at_us = G_MAXINT64});
+    place_commit(fixture->store);
+}
+
+static void grant(Fixture *fixture, const char *request)
+{
     keystore_deliver(fixture->keys, request, 0);
     place_commit(fixture->store);
+}
+
+static void add(Fixture *fixture, const char *request, guint number)
+{
+    store_keys(fixture, request, number);
+    grant(fixture, request);
 }
 
 static void take(Fixture *fixture, guint number)
@@ -164,6 +175,19 @@ static void test_a_key_that_left_its_record_is_gone(Fixture *fixture, gconstpoin
     g_autoptr(GBytes) rest = sealed_keys(fixture);
     g_assert_cmpuint(n_on_disk(fixture, all), ==, 0);
     g_assert_cmpuint(n_on_disk(fixture, rest), ==, 1);
+}
+
+// Both records of a key, before and after its grant, have what was sealed once.
+static void test_a_grant_seals_nothing_anew(Fixture *fixture, gconstpointer data)
+{
+    store_keys(fixture, REQUEST, 2);
+    g_autoptr(GBytes) before = sealed_keys(fixture);
+    grant(fixture, REQUEST);
+    g_autoptr(GBytes) after = sealed_keys(fixture);
+    g_assert_true(g_bytes_equal(before, after));
+    close_store(fixture);
+    open_store(fixture);
+    take(fixture, 2);
 }
 
 typedef struct {
@@ -296,6 +320,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("a-key-that-was-taken-is-gone", test_a_key_that_was_taken_is_gone);
     ADD("a-key-that-left-its-record-is-gone", test_a_key_that_left_its_record_is_gone);
+    ADD("a-grant-seals-nothing-anew", test_a_grant_seals_nothing_anew);
     ADD("a-key-in-two-records", test_a_key_in_two_records);
     ADD("a-key-in-three-records", test_a_key_in_three_records);
     ADD("a-grant-of-nothing", test_a_grant_of_nothing);
