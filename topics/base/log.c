@@ -4,10 +4,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 // A value is cut to this length, a line to this number of fields.
 #define VALUE_MAX_BYTES 160
 #define FIELDS_MAX      16
+
+// Most lines are shorter.
+#define LINE_BYTES 512
 
 // In the journal our fields stand beside everybody's.
 #define FIELD_PREFIX "QKDNF_"
@@ -50,11 +54,14 @@ char *log_quote(const char *value)
 }
 
 // ISO 8601, UTC.
-static char *time_text(gint64 at_us)
+static void append_time(GString *line, gint64 at_us)
 {
-    g_autoptr(GDateTime) second = g_date_time_new_from_unix_utc(at_us / G_USEC_PER_SEC);
-    g_autofree char *text = g_date_time_format(second, "%Y-%m-%dT%H:%M:%S");
-    return g_strdup_printf("%s.%03dZ", text, (int)(at_us % G_USEC_PER_SEC / 1000));
+    char second[sizeof "2000-01-01T00:00:00"], whole[sizeof second + sizeof ".000Z"];
+    time_t at_s = (time_t)(at_us / G_USEC_PER_SEC);
+    struct tm tm;
+    strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", gmtime_r(&at_s, &tm));
+    g_snprintf(whole, sizeof whole, "%s.%03dZ", second, (int)(at_us % G_USEC_PER_SEC / 1000));
+    g_string_append(line, whole);
 }
 
 static const char *field_text(const GLogField *fields, gsize n_fields, const char *key)
@@ -66,25 +73,36 @@ static const char *field_text(const GLogField *fields, gsize n_fields, const cha
     return "";
 }
 
+static void append_field(GString *line, const GLogField *field)
+{
+    g_autofree char *key = g_ascii_strdown(field->key + strlen(FIELD_PREFIX), -1);
+    g_autofree char *value = log_quote(field->value);
+    g_string_append_c(line, ' ');
+    g_string_append(line, key);
+    g_string_append_c(line, '=');
+    g_string_append(line, value);
+}
+
 static char *format_line(GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 {
-    g_autofree char *time = time_text(g_get_real_time());
-    GString *line = g_string_new(time);
-    g_string_append_printf(line, " %s %s", levels[level_index(level)].name,
-                           field_text(fields, n_fields, "MESSAGE"));
+    GString *line = g_string_sized_new(LINE_BYTES);
+    append_time(line, g_get_real_time());
+    g_string_append_c(line, ' ');
+    g_string_append(line, levels[level_index(level)].name);
+    g_string_append_c(line, ' ');
+    g_string_append(line, field_text(fields, n_fields, "MESSAGE"));
     for (gsize i = 0; i < n_fields; i++) {
-        if (!g_str_has_prefix(fields[i].key, FIELD_PREFIX))
-            continue;
-        g_autofree char *key = g_ascii_strdown(fields[i].key + strlen(FIELD_PREFIX), -1);
-        g_autofree char *value = log_quote(fields[i].value);
-        g_string_append_printf(line, " %s=%s", key, value);
+        if (g_str_has_prefix(fields[i].key, FIELD_PREFIX))
+            append_field(line, &fields[i]);
     }
     return g_string_free(g_string_append_c(line, '\n'), FALSE);
 }
 
 // Of the process, as GLib's writer is. Asked for with every message that is heard, and the
-// environment would be searched each time.
+// environment would be searched each time; as the standard error would be looked at with every
+// line.
 static gboolean has_debug;
+static gboolean is_for_journal;
 
 gboolean log_has_debug(void)
 {
@@ -96,7 +114,7 @@ static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields
 {
     if ((level & G_LOG_LEVEL_DEBUG) && !log_has_debug())
         return G_LOG_WRITER_HANDLED;
-    if (g_log_writer_is_journald(fileno(stderr)) &&
+    if (is_for_journal &&
         g_log_writer_journald(level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
         return G_LOG_WRITER_HANDLED;
     // In one call, so that lines of different threads do not mix.
@@ -108,6 +126,7 @@ static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *fields
 void log_init(const char *program)
 {
     has_debug = g_getenv("G_MESSAGES_DEBUG") != NULL;
+    is_for_journal = g_log_writer_is_journald(fileno(stderr));
     g_set_prgname(program);
     g_log_set_writer_func(write_line, NULL, NULL);
 }
