@@ -18,6 +18,8 @@
 // gets keys again within this time.
 #define HEAL_US  (35 * SECOND)
 #define PROOF_US (15 * SECOND)
+// With the proof, the buyer's word is waited for, and a period closes.
+#define SETTLE_US (5 * SECOND)
 
 #define CALL_US (11 * SECOND)
 
@@ -210,7 +212,7 @@ static void watch_money(const Run *run)
 {
     gconstpointer federation = world_find_node(run->world, PLATFORM)->core;
     if (federation)
-        witness_on_nettings(run->witness, money_last_netting(federation));
+        witness_on_nettings(run->witness, federation);
 }
 
 static gboolean is_over(gpointer data)
@@ -315,7 +317,10 @@ static void run_through(Run *run, Dice *dice)
     if (!run_for(run, lasts_us))
         return;
     misfortune_end(run->misfortune);
-    if (run_for(run, HEAL_US))
+    if (!run_for(run, HEAL_US - SETTLE_US))
+        return;
+    witness_expect_batches(run->witness);
+    if (run_for(run, SETTLE_US))
         prove(run);
 }
 

@@ -37,13 +37,15 @@ struct Witness {
     GHashTable *handovers;   // ID → phase that was said last
     GHashTable *moves_asked; // ID of one that was asked for → whether nobody refused it
 
-    GHashTable *metered; // record ID → Metered: an order, and whether it is in the accounts
-    GHashTable *settled; // record ID: in a batch
-    GHashTable *batches; // "seller buyer sequence" → GBytes: its digest
-    guint64 netted;      // the last period that was looked at
-    guint64 n_minor;     // what members got or owed in all, in minor units
-    GHashTable *members; // agent → the state that it was told last
-    GHashTable *owed;    // "request/attempt": granted before the proof began
+    GHashTable *metered;   // record ID → Metered: an order, and whether it is in the accounts
+    GHashTable *settled;   // record ID: in a batch
+    GHashTable *batches;   // "seller buyer sequence" → GBytes: its digest
+    GHashTable *numbers;   // "seller buyer" → Numbered
+    GHashTable *positions; // member → gint64: what it gets by all nettings
+    guint64 netted;        // the last period that was looked at
+    guint64 n_minor;       // what members got or owed in all, in minor units
+    GHashTable *members;   // agent → the state that it was told last
+    GHashTable *owed;      // "request/attempt": granted before the proof began
 
     GHashTable *done;    // "agent request/attempt": the order was answered with OK
     GHashTable *asked;   // request → Asked

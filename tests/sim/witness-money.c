@@ -3,6 +3,7 @@
 // Exactly once: of each order of a granted attempt one record comes into the accounts, and of no
 // other attempt any; and it says what was ordered.
 
+#include "tests/sim/money.h"
 #include "tests/sim/witness-core.h"
 
 #include "topics/base/id.h"
@@ -17,7 +18,14 @@ typedef struct {
     guint64 bits;
     gboolean is_own; // of its own user: no batch ever has it
     gboolean is_accepted;
+    gboolean is_due; // it was accepted long before the end
 } Metered;
+
+// The last batch of a seller and buyer.
+typedef struct {
+    guint64 sequence;
+    guint64 period;
+} Numbered;
 
 void witness_metered_free(gpointer data)
 {
@@ -77,6 +85,39 @@ void witness_on_usage_state(Witness *witness, const char *agent, const WireUsage
         metered->is_accepted = TRUE;
 }
 
+// None is left out, and no period.
+static void check_sequence(Witness *witness, const WireStatement *statement)
+{
+    g_autofree char *pair = g_strdup_printf("%s %s", statement->seller, statement->buyer);
+    Numbered *last = g_hash_table_lookup(witness->numbers, pair);
+    if (statement->sequence != (last ? last->sequence : 0) + 1)
+        witness_fail(witness, "batch %" G_GUINT64_FORMAT " of %s does not follow on the last",
+                     statement->sequence, pair);
+    else if (last && statement->period != last->period && statement->period != last->period + 1)
+        witness_fail(witness,
+                     "%s has no batch between the periods %" G_GUINT64_FORMAT
+                     " and %" G_GUINT64_FORMAT,
+                     pair, last->period, statement->period);
+    if (!last) {
+        last = g_new(Numbered, 1);
+        g_hash_table_insert(witness->numbers, g_steal_pointer(&pair), last);
+    }
+    *last = (Numbered){statement->sequence, statement->period};
+}
+
+// No more than was ordered, at its price.
+static void check_item(Witness *witness, const char *batch, const Metered *metered,
+                       const WireStatement *statement, const WireStatementItem *item)
+{
+    if (item->keys > metered->keys || item->bits > metered->bits)
+        witness_fail(witness, "batch %s has %u keys of %s, which had %u", batch, item->keys,
+                     item->record, metered->keys);
+    // What a correction copies was at the price of what it was.
+    if (statement->replaces == 0 && !money_is_right(statement, item))
+        witness_fail(witness, "batch %s asks %" G_GINT64_FORMAT " for %s", batch, item->amount,
+                     item->record);
+}
+
 // One batch has each number, and one batch each record, but for those that stand for others.
 void witness_on_statement(Witness *witness, const WireStatement *statement)
 {
@@ -88,6 +129,7 @@ void witness_on_statement(Witness *witness, const WireStatement *statement)
         witness_fail(witness, "there are two batches %s", name);
     if (known)
         return;
+    check_sequence(witness, statement);
     gint64 amount = statement->minimum;
     for (gsize i = 0; i < statement->n_items; i++) {
         const char *record = statement->items[i]->record;
@@ -97,6 +139,8 @@ void witness_on_statement(Witness *witness, const WireStatement *statement)
             metered->is_accepted = TRUE;
         else
             witness_fail(witness, "batch %s has %s, which was not granted", name, record);
+        if (metered)
+            check_item(witness, name, metered, statement, statement->items[i]);
         amount += statement->items[i]->amount;
         if (statement->replaces == 0 && !g_hash_table_add(witness->settled, g_strdup(record)))
             witness_fail(witness, "batch %s has %s, which was settled before", name, record);
@@ -124,6 +168,7 @@ static void check_netting(Witness *witness, const WireNetting *netting)
             witness_fail(witness, "%s is left with %" G_GINT64_FORMAT " after the payments",
                          position->member, left);
         witness->n_minor += (guint64)ABS(position->amount);
+        money_give(witness->positions, position->member, position->amount);
         sum += position->amount;
     }
     if (sum != 0)
@@ -133,13 +178,36 @@ static void check_netting(Witness *witness, const WireNetting *netting)
                      netting->period, sum);
 }
 
-void witness_on_nettings(Witness *witness, const GList *last)
+// What all nettings together say is what all batches together do.
+static void check_positions(Witness *witness, gconstpointer federation)
 {
+    g_autoptr(GHashTable) positions = money_positions_new();
+    g_autofree char *fault = money_add_batches(federation, positions);
+    if (fault)
+        witness_fail(witness, "%s", fault);
+    GHashTableIter iter;
+    gpointer member, minor;
+    g_hash_table_iter_init(&iter, witness->positions);
+    while (g_hash_table_iter_next(&iter, &member, &minor)) {
+        gint64 batched = money_of(positions, member);
+        if (batched != *(gint64 *)minor)
+            witness_fail(witness,
+                         "%s has %" G_GINT64_FORMAT " by its nettings, and %" //
+                         G_GINT64_FORMAT " by its batches",
+                         (char *)member, *(gint64 *)minor, batched);
+    }
+}
+
+void witness_on_nettings(Witness *witness, gconstpointer federation)
+{
+    const GList *last = money_last_netting(federation);
     guint64 known = witness->netted;
     if (last)
         witness->netted = MAX(known, ((const WireNetting *)last->data)->period);
     for (; last && ((const WireNetting *)last->data)->period > known; last = last->prev)
         check_netting(witness, last->data);
+    if (witness->netted > known)
+        check_positions(witness, federation);
 }
 
 guint64 witness_n_minor(const Witness *witness)
@@ -161,6 +229,16 @@ void witness_expect_accounts(Witness *witness)
         g_hash_table_add(witness->owed, g_strdup(attempt));
 }
 
+// What was accepted by now has the time of more than two periods to come into a batch.
+void witness_expect_batches(Witness *witness)
+{
+    GHashTableIter iter;
+    gpointer metered;
+    g_hash_table_iter_init(&iter, witness->metered);
+    while (g_hash_table_iter_next(&iter, NULL, &metered))
+        ((Metered *)metered)->is_due = ((Metered *)metered)->is_accepted;
+}
+
 // Who was expelled is not heard any more.
 static gboolean is_heard(const Witness *witness, const char *agent)
 {
@@ -179,6 +257,10 @@ void witness_check_accounts(Witness *witness)
         if (metered->is_accepted && !g_hash_table_contains(witness->granted, metered->attempt))
             witness_fail(witness, "%s is to be paid for %s, which was not granted", metered->agent,
                          metered->attempt);
+        if (metered->is_due && !metered->is_own &&
+            !g_hash_table_contains(witness->settled, item->data))
+            witness_fail(witness, "%s is not settled, which %s was told is accepted",
+                         (const char *)item->data, metered->agent);
         if (!metered->is_accepted && g_hash_table_contains(witness->owed, metered->attempt) &&
             is_heard(witness, metered->agent))
             witness_fail(witness, "%s took part in %s, and that is in no account", metered->agent,

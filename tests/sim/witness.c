@@ -2,6 +2,8 @@
 
 #include "tests/sim/witness-core.h"
 
+#include "tests/sim/money.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -60,6 +62,8 @@ Witness *witness_new(void)
     witness->metered = table_new(witness_metered_free);
     witness->settled = table_new(NULL);
     witness->batches = table_new(unref_bytes);
+    witness->numbers = table_new(g_free);
+    witness->positions = money_positions_new();
     witness->members = table_new(NULL);
     witness->owed = table_new(NULL);
     witness->done = table_new(NULL);
@@ -80,7 +84,7 @@ void witness_free(Witness *witness)
         witness->done,      witness->asked,   witness->ordered,   witness->replies,
         witness->numbered,  witness->ends,    witness->handovers, witness->moves_asked,
         witness->metered,   witness->members, witness->owed,      witness->settled,
-        witness->batches};
+        witness->batches,   witness->numbers, witness->positions};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         g_hash_table_unref(tables[i]);
     g_hash_table_unref(witness->said);

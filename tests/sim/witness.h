@@ -44,7 +44,9 @@ void witness_conclude(Witness *witness);
 void witness_check_sessions(Witness *witness, const GPtrArray *fetches);
 
 // What the platform has netted, newest last: of each period once.
-void witness_on_nettings(Witness *witness, const GList *last);
+void witness_on_nettings(Witness *witness, gconstpointer federation);
+// What was accepted until now has to be in a batch at the end.
+void witness_expect_batches(Witness *witness);
 // What members got or owed by that, in minor units.
 guint64 witness_n_minor(const Witness *witness);
 
