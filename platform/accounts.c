@@ -61,8 +61,10 @@ static Platform__State__Share share_of(Federation *federation, const Request *re
     share.purpose = purpose_of(federation, part);
     share.bits = part_bits(order);
     share.agreement = (char *)tariff_keep(federation, order->agreement);
-    if (order->session)
+    if (order->session) {
         share.n_orders = row_orders(federation, order->session->session, part->agent);
+        share.seen_us = row_seen_us(federation, request, part->agent);
+    }
     share.is_overrun =
         agreement_use_soft(federation, order->agreement, plan_order_bits(request, order));
     return share;
@@ -108,12 +110,31 @@ static void place_in_time(WireCharge *charge, const WireUsage *usage, guint64 gr
     charge->start_us = charge->end_us - MIN(charge->end_us, us);
 }
 
+// What it can be at the most, where the platform saw that: clocks differ by less than a thousandth.
+static guint64 longest_us(const WireCharge *charge, const Platform__State__Share *share)
+{
+    if (!charge->session[0] || share->seen_us == 0)
+        return G_MAXUINT64;
+    return share->seen_us + share->seen_us / 1000;
+}
+
 static gboolean is_shortened(const WireCharge *charge)
 {
     return charge->session[0] && charge->charged_us < duration_us(charge->start_us, charge->end_us);
 }
 
-static char *format_dispute(const WireCharge *charge)
+static void add_time(GString *text, const WireCharge *charge, const Platform__State__Share *share)
+{
+    gboolean is_by_platform = charge->charged_us == longest_us(charge, share);
+    g_autofree char *buyer = g_strdup_printf("%s got", charge->buyer);
+    g_string_append_printf(text, ", %s metered %" G_GUINT64_FORMAT " ms, %s %" G_GUINT64_FORMAT,
+                           charge->seller, duration_us(charge->start_us, charge->end_us) / 1000,
+                           is_by_platform ? "the platform saw" : buyer,
+                           (is_by_platform ? share->seen_us : charge->charged_us - TOLERANCE_US) /
+                               1000);
+}
+
+static char *format_dispute(const WireCharge *charge, const Platform__State__Share *share)
 {
     if (!is_shortened(charge) && charge->skipped == 0 && charge->keys == charge->charged_keys &&
         charge->bits == charge->charged_bits && charge->keys == charge->granted_keys &&
@@ -132,10 +153,7 @@ static char *format_dispute(const WireCharge *charge)
         g_string_append_printf(text, ", %s skipped %u numbers of the session", charge->seller,
                                charge->skipped);
     if (is_shortened(charge))
-        g_string_append_printf(text,
-                               ", %s metered %" G_GUINT64_FORMAT " ms, %s got %" G_GUINT64_FORMAT,
-                               charge->seller, duration_us(charge->start_us, charge->end_us) / 1000,
-                               charge->buyer, (charge->charged_us - TOLERANCE_US) / 1000);
+        add_time(text, charge, share);
     return g_string_free(text, FALSE);
 }
 
@@ -153,7 +171,7 @@ static void tell_dispute(Federation *federation, const WireCharge *charge)
 static void reconcile(Federation *federation, WireCharge *charge,
                       const Platform__State__Share *share)
 {
-    guint64 us = duration_us(charge->start_us, charge->end_us);
+    guint64 us = MIN(duration_us(charge->start_us, charge->end_us), longest_us(charge, share));
     charge->charged_keys = MIN(charge->keys, charge->granted_keys);
     charge->charged_bits = MIN(charge->bits, charge->granted_bits);
     if (share->is_metered) {
@@ -167,7 +185,7 @@ static void reconcile(Federation *federation, WireCharge *charge,
         us = MIN(us, share->buyer_us + TOLERANCE_US);
     }
     charge->charged_us = charge->session[0] ? us : 0;
-    g_autofree char *dispute = format_dispute(charge);
+    g_autofree char *dispute = format_dispute(charge, share);
     gboolean was_disputed = charge->dispute[0] != '\0', is_disputed = dispute[0] != '\0';
     if (was_disputed || is_disputed) {
         // What was unpacked without it points at a constant.
@@ -190,17 +208,22 @@ static Platform__State__Share *find_share(const Platform__State__Grant *grant, c
     return NULL;
 }
 
-// Who says that it did more than it was ordered to, or keeps a record back, is wrong. What a
-// provider did for itself nobody else sees.
-static void rate_seller(Federation *federation, const WireCharge *charge)
+// Who says that it did more than it was ordered to, or for longer than that took, or keeps a record
+// back, is wrong. What a provider did for itself nobody else sees.
+static void rate_seller(Federation *federation, const WireCharge *charge,
+                        const Platform__State__Share *share)
 {
+    guint64 us = duration_us(charge->start_us, charge->end_us);
+    guint64 excess_us = us - MIN(us, longest_us(charge, share));
     gboolean is_more = charge->keys > charge->granted_keys || charge->bits > charge->granted_bits;
-    gboolean is_wrong = is_more || charge->skipped > 0;
+    gboolean is_wrong = is_more || excess_us > 0 || charge->skipped > 0;
     if (charge_is_own(charge))
         return;
     ratings_count_record(federation, charge->seller, is_wrong ? RATING_WHOLE : 0);
     if (is_more)
         conduct_on_overbill(federation, charge);
+    if (excess_us > 0)
+        conduct_on_prolong(federation, charge, excess_us);
 }
 
 // Where the buyer got less than was granted, one of the two is wrong.
@@ -272,7 +295,7 @@ static void take_in(Federation *federation, const char *seller, const WireUsage 
     reconcile(federation, charge, share);
     charge_save(federation, charge);
     share->is_reported = TRUE;
-    rate_seller(federation, charge);
+    rate_seller(federation, charge, share);
     if (strcmp(seller, grant->buyer) == 0)
         take_buyers_word(federation, grant, usage);
 }

@@ -7,6 +7,8 @@
 #include "platform/request.h"
 #include "topics/record.h"
 
+#include <string.h>
+
 static char *row_name(const char *session, const char *provider)
 {
     return g_strdup_printf("%s %s", session, provider);
@@ -37,6 +39,27 @@ static const char *first_row(const Federation *federation, const char *session)
     return name && g_str_has_prefix(name, session) ? name : NULL;
 }
 
+// So many blocks of a session are under way at a time, and some more.
+#define BLOCKS_KEPT 8
+
+// Of an order that is sent again, the first time counts.
+static void note_block(Platform__State__Row *row, const Request *request, gint64 now_us)
+{
+    Platform__State__RowBlock block = PLATFORM__STATE__ROW_BLOCK__INIT;
+    block.next = request->session->first + request->wire->number;
+    block.ordered_at_us = (guint64)now_us;
+    for (gsize i = 0; i < row->n_blocks; i++) {
+        if (row->blocks[i]->next == block.next)
+            return;
+    }
+    row->blocks = g_renew(Platform__State__RowBlock *, row->blocks, row->n_blocks + 1);
+    row->blocks[row->n_blocks++] = message_copy(&block.base);
+    if (row->n_blocks <= BLOCKS_KEPT)
+        return;
+    wire_free(row->blocks[0]);
+    memmove(row->blocks, row->blocks + 1, --row->n_blocks * sizeof *row->blocks);
+}
+
 void rows_on_orders(Federation *federation, const Request *request)
 {
     const WireSessionKeys *keys = request->session;
@@ -53,6 +76,9 @@ void rows_on_orders(Federation *federation, const Request *request)
             row = message_copy(&none.base);
         }
         row->n_orders++;
+        // Copies have the numbers of keys that were ordered before.
+        if (!request->copy)
+            note_block(row, request, federation->now);
         put(federation, keys->session, part->agent, row);
     }
 }
@@ -61,6 +87,23 @@ guint row_orders(const Federation *federation, const char *session, const char *
 {
     const Platform__State__Row *row = find_row(federation, session, provider);
     return row ? row->n_orders : 0;
+}
+
+static guint64 begin_us(const Platform__State__Row *row, const Request *request)
+{
+    for (gsize i = 0; row && !request->copy && i < row->n_blocks; i++) {
+        if (row->blocks[i]->next == request->session->first)
+            return row->blocks[i]->ordered_at_us;
+    }
+    return (guint64)request->received_at_us;
+}
+
+// By a clock that was set back nothing is known.
+guint64 row_seen_us(const Federation *federation, const Request *request, const char *provider)
+{
+    const Platform__State__Row *row = find_row(federation, request->session->session, provider);
+    guint64 from_us = begin_us(row, request), now_us = (guint64)federation->now;
+    return row && now_us > from_us ? now_us - from_us : 0;
 }
 
 static void tell(Federation *federation, const WireCharge *charge, guint n_orders)

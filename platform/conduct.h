@@ -14,7 +14,7 @@ gboolean conduct_load(Federation *federation, GError **error);
 
 // A record that says more than was ordered.
 void conduct_on_overbill(Federation *federation, const WireCharge *charge);
-// A record of a session that says more time than the buyer's.
+// A record of a session that says more time than the buyer's, or than the platform saw.
 void conduct_on_prolong(Federation *federation, const WireCharge *charge, guint64 excess_us);
 // The buyer says that it got less than was granted.
 void conduct_on_denial(Federation *federation, const Platform__State__Grant *grant,
@@ -30,6 +30,10 @@ void conduct_on_answer(Federation *federation, const char *party, const WireStat
 void rows_on_orders(Federation *federation, const struct Request *request);
 // How many orders it had been sent; 0: not known.
 guint row_orders(const Federation *federation, const char *session, const char *provider);
+// How long the record of an order that is granted now can be: since the provider was ordered to
+// carry the keys before these, if it was, else since these were asked for; 0: not known.
+guint64 row_seen_us(const Federation *federation, const struct Request *request,
+                    const char *provider);
 // Before the record is saved; by how many orders its seller had when it was granted.
 void rows_check(Federation *federation, WireCharge *charge, guint n_orders);
 void rows_drop(Federation *federation, const char *session);

@@ -185,6 +185,119 @@ static void test_a_skip_is_a_remark(void)
     g_assert_cmpuint(charge->charged_keys, ==, 2);
 }
 
+// Two keys of the session from that number on: asked for and ordered now, granted after that time.
+static Request *carry(FederationFixture *fixture, guint nth, guint64 first, gint64 after_us)
+{
+    g_autofree char *id = g_strdup_printf("01234567-89ab-4cde-8f01-00000000%04u", nth);
+    Request *request = accounts_ask_as(fixture, id);
+    order_in_session(fixture, request, first);
+    for (guint i = 0; i < request->parts->len; i++)
+        ((Part *)request->parts->pdata[i])->order->session = message_copy(&request->session->base);
+    fixture->federation->now += after_us;
+    accounts_grant(fixture, request);
+    return request;
+}
+
+static const WireCharge *meter(FederationFixture *fixture, const Request *request, gint64 us)
+{
+    WireUsage usage = WIRE_USAGE_INIT;
+    char record[UUID_CHARS + 1];
+    record_id_derive(request->id, request->attempt, "b", record);
+    usage.record = record;
+    usage.request = request->id;
+    usage.keys = 2;
+    usage.bits = ACCOUNTS_BITS;
+    usage.end_us = (guint64)fixture->federation->now;
+    usage.start_us = usage.end_us - (guint64)us;
+    g_assert_cmpint(accounts_report_usage(fixture, "b", &usage), ==, STATUS_OK);
+    return accounts_charge_of(fixture, request, "b");
+}
+
+static guint64 prolonged_us(FederationFixture *fixture)
+{
+    return conduct_open(fixture->federation, "b")->prolonged_us;
+}
+
+#define SECOND G_TIME_SPAN_SECOND
+
+// The first order is granted after 2 s, the second one 30 s later after 1 s: it lasts 33 s at the
+// most, from the first order to its own grant. Whoever says so is not cut, nor one whose clock is a
+// little fast.
+static void test_an_honest_time(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *first = carry(fixture, 0, 0, 2 * SECOND);
+    g_assert_cmpuint(meter(fixture, first, 2 * SECOND)->charged_us, ==, 2 * SECOND);
+    fixture->federation->now += 30 * SECOND;
+    const WireCharge *charge = meter(fixture, carry(fixture, 1, 2, SECOND), 33 * SECOND + 16500);
+    g_assert_cmpuint(charge->charged_us, ==, 33 * SECOND + 16500);
+    g_assert_cmpstr(charge->dispute, ==, "");
+    g_assert_cmpuint(prolonged_us(fixture), ==, 0);
+}
+
+// What the seller says too much nobody pays, whether the buyer meters it or not, and after a
+// restart.
+static void test_a_time_that_is_too_long(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    carry(fixture, 0, 0, 2 * SECOND);
+    fixture->federation->now += 30 * SECOND;
+    g_autofree char *id = g_strdup(carry(fixture, 1, 2, SECOND)->id);
+    federation_fixture_restart(fixture, NULL);
+    fixture->federation->now += 60 * SECOND;
+    const Request *second = g_hash_table_lookup(fixture->federation->requests, id);
+    const WireCharge *charge = meter(fixture, second, 4000 * SECOND);
+    g_assert_cmpuint(charge->charged_us, ==, 33 * SECOND + 33000);
+    g_assert_cmpstr(
+        charge->dispute, ==,
+        "b metered 2 keys of 512 bits, the platform granted 2 of 512, b metered 4000000 "
+        "ms, the platform saw 33000");
+    g_assert_cmpuint(prolonged_us(fixture), ==, 4000 * SECOND - 33 * SECOND - 33000);
+    accounts_report(fixture, second, &(AccountsReport){"a", 2, ACCOUNTS_BITS, 2});
+    g_assert_cmpuint(charge->charged_us, <=, 33 * SECOND + 33000);
+}
+
+// While the keys in between go another way, the session is not the seller's.
+static void test_a_time_of_others(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    carry(fixture, 0, 0, SECOND);
+    fixture->federation->now += 30 * SECOND;
+    const WireCharge *charge = meter(fixture, carry(fixture, 1, 4, SECOND), 30 * SECOND);
+    g_assert_cmpuint(charge->charged_us, ==, SECOND + 1000);
+    g_assert_nonnull(strstr(charge->dispute, "the platform saw 1000"));
+}
+
+// Its clock was set back: it knows nothing, and takes the seller's word.
+static void test_a_time_by_a_clock_set_back(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    const WireCharge *charge = meter(fixture, carry(fixture, 0, 0, -60 * SECOND), 50 * SECOND);
+    g_assert_cmpuint(charge->charged_us, ==, 50 * SECOND);
+    g_assert_cmpstr(charge->dispute, ==, "");
+}
+
+// Blocks that are under way together, and one of them again.
+static void test_times_of_blocks(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = accounts_ask(fixture);
+    gint64 began_us = fixture->federation->now;
+    for (guint i = 0; i < 6; i++) {
+        fixture->federation->now = began_us + i * SECOND;
+        order_in_session(fixture, request, i * 2);
+    }
+    order_in_session(fixture, request, 2);
+    g_assert_cmpuint(row_seen_us(fixture->federation, request, "b"), ==, 5 * SECOND);
+    for (guint i = 6; i < 100; i++) {
+        fixture->federation->now = began_us + i * SECOND;
+        order_in_session(fixture, request, i * 2);
+    }
+    // From the order before it on.
+    g_assert_cmpuint(row_seen_us(fixture->federation, request, "b"), ==, SECOND);
+    g_assert_cmpuint(row_seen_us(fixture->federation, request, "c"), ==, 0);
+}
+
 // Nothing is known of the orders that it had before.
 static void test_a_session_that_has_begun_before(void)
 {
@@ -249,6 +362,11 @@ int main(int argc, char **argv)
     g_test_add_func("/conduct/says-something-else", test_says_something_else);
     g_test_add_func("/conduct/skips", test_skips);
     g_test_add_func("/conduct/a-skip-is-a-remark", test_a_skip_is_a_remark);
+    g_test_add_func("/conduct/an-honest-time", test_an_honest_time);
+    g_test_add_func("/conduct/a-time-that-is-too-long", test_a_time_that_is_too_long);
+    g_test_add_func("/conduct/a-time-of-others", test_a_time_of_others);
+    g_test_add_func("/conduct/a-time-by-a-clock-set-back", test_a_time_by_a_clock_set_back);
+    g_test_add_func("/conduct/times-of-blocks", test_times_of_blocks);
     g_test_add_func("/conduct/a-session-that-has-begun-before",
                     test_a_session_that_has_begun_before);
     g_test_add_func("/conduct/objects", test_objects);

@@ -80,7 +80,8 @@ static void print_as_seller(const WireConduct *conduct)
                " keys and " COUNT " bits\n",
                conduct->overbilled, conduct->overbilled_keys, conduct->overbilled_bits);
     if (conduct->prolonged > 0)
-        printf("    prolonged: " COUNT " records say %.1f s more than their buyers metered\n",
+        printf("    prolonged: " COUNT
+               " records say %.1f s more than their buyers metered or the platform saw\n",
                conduct->prolonged, (double)conduct->prolonged_us / G_USEC_PER_SEC);
     if (conduct->undelivered > 0)
         printf("    undelivered: of " COUNT " records the buyers got less than was granted\n",
