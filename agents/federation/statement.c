@@ -29,46 +29,14 @@ static void keep(Agent *agent, const WireStatement *statement)
     g_tree_replace(agent->statements, g_steal_pointer(&name), message_copy(&series.base));
 }
 
-static gboolean is_same(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
-{
-    return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
-}
-
 // --- what is said of it --------------------------------------------------------------------------
-
-static gboolean has_digest(const WireStatement *statement)
-{
-    guint8 digest[STATEMENT_DIGEST_BYTES];
-    statement_digest(statement, digest);
-    return is_same(&statement->digest, &(ProtobufCBinaryData){STATEMENT_DIGEST_BYTES, digest});
-}
-
-static gboolean has_totals(const WireStatement *statement)
-{
-    guint64 keys = 0, bits = 0;
-    gint64 amount = statement->minimum;
-    gboolean is_too_much = FALSE;
-    for (gsize i = 0; i < statement->n_items; i++) {
-        keys += statement->items[i]->keys;
-        bits += statement->items[i]->bits;
-        is_too_much |= __builtin_add_overflow(amount, statement->items[i]->amount, &amount);
-    }
-    return !is_too_much && statement->n_records == statement->n_items && statement->keys == keys &&
-           statement->bits == bits && statement->amount == amount;
-}
 
 // NULL when it follows on the last, and is right in itself.
 static const char *find_fault(const WireStatement *statement, const Agent__State__Series *last)
 {
-    guint64 expected = last ? last->sequence + 1 : 1;
     ProtobufCBinaryData none = {0};
-    if (statement->sequence > expected)
-        return "a batch before it is missing";
-    if (!has_digest(statement))
-        return "its digest is not that of its contents";
-    if (!is_same(&statement->previous, last ? &last->digest : &none))
-        return "it does not follow on the batch before it";
-    return has_totals(statement) ? NULL : "its totals are not those of its records";
+    return statement_find_fault(statement, last ? last->sequence + 1 : 1,
+                                last ? &last->digest : &none);
 }
 
 static void answer(Agent *agent, const WireStatement *statement, const char *fault,
@@ -111,7 +79,7 @@ void statement_on_statement(gpointer data, const Sender *sender, gconstpointer m
     const Agent__State__Series *last = find_series(agent, statement);
     guint64 expected = last ? last->sequence + 1 : 1;
     gboolean is_last = last && statement->sequence == last->sequence;
-    if (is_last && !is_same(&statement->digest, &last->digest)) {
+    if (is_last && !digest_equal(&statement->digest, &last->digest)) {
         object(agent, statement, "another batch has had its number", 0);
     } else if (statement->sequence < expected) {
         answer(agent, statement, NULL, expected);

@@ -3,6 +3,7 @@
 #include "tools/bench/accounts.h"
 
 #include "platform/settle.h"
+#include "tools/bench/accounts-done.h"
 #include "tools/bench/cpu.h"
 #include "tools/bench/in-child.h"
 #include "tools/bench/rig.h"
@@ -12,24 +13,24 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define N_PROVIDERS 10
-// Of each request: of who carries its key, who ends it, and who pays, which meters both.
-#define RECORDS_OF_REQUEST 3
-#define REQUESTS_A_PASS    50
-#define ANSWERS_A_PASS     10
-#define KEYS               4
-#define BITS               1024
+#define REQUESTS_A_PASS 50
+#define ANSWERS_A_PASS  10
+// Of so many batches the buyer disputes one.
+#define BATCHES_A_DISPUTE 50
 
 // 2026-01-01 UTC.
 #define START_US (G_GINT64_CONSTANT(1767225600) * G_USEC_PER_SEC)
 
-static const char *const figures[] = {"take_us",    "close_us",     "longest_us", "forget_us",
-                                      "restart_us", "record_bytes", "bytes",      "peak_bytes"};
-
-static const char *const providers[N_PROVIDERS] = {"p0", "p1", "p2", "p3", "p4",
-                                                   "p5", "p6", "p7", "p8", "p9"};
+static const char *const figures[] = {
+    "take_us",        "take_cpu_us", "close_us",   "close_cpu_us", "longest_us",
+    "longest_cpu_us", "check_us",    "forget_us",  "restart_us",   "record_bytes",
+    "bytes",          "store_bytes", "peak_bytes",
+};
+// And a second.
+static const char *const rates[] = {"taken_per_s", "closed_per_s"};
 
 static FederationPrice price = {
     .micro_per_key = 1370000, .micro_per_bit = 1700, .micro_per_second = 2500000};
@@ -56,8 +57,9 @@ typedef struct {
     const char *path;
     Store *store;
     Federation *federation;
-    gint64 longest_us; // of the passes since it was set to 0
+    gint64 longest_us, longest_cpu_us; // of the passes since they were set to 0
     guint n_passes;
+    guint n_answers, n_disputes;
 } Bench;
 
 static void fill(gpointer data, guint8 *ret_bytes, gsize n_bytes)
@@ -83,114 +85,54 @@ static void close_federation(Bench *bench)
 
 static void publish(gpointer data, const Publish *one) {}
 
+typedef struct {
+    gint64 wall_us, cpu_us;
+} Time;
+
+static Time time_now(void)
+{
+    return (Time){g_get_monotonic_time(), cpu_self_us()};
+}
+
 // As the daemon does: durable, then said.
-static gboolean end_pass(Bench *bench, gint64 start_us, GError **error)
+static gboolean end_pass(Bench *bench, const Time *start, GError **error)
 {
     if (!store_commit(bench->store, error))
         return FALSE;
     outbox_flush(federation_outbox(bench->federation), bench->federation->now, publish, NULL);
-    bench->longest_us = MAX(bench->longest_us, g_get_monotonic_time() - start_us);
+    Time end = time_now();
+    bench->longest_us = MAX(bench->longest_us, end.wall_us - start->wall_us);
+    bench->longest_cpu_us = MAX(bench->longest_cpu_us, end.cpu_us - start->cpu_us);
     bench->n_passes++;
     return TRUE;
 }
 
 // --- what is done --------------------------------------------------------------------------------
 
-typedef struct {
-    char id[UUID_CHARS + 1];
-    char session[UUID_CHARS + 1]; // of every other; or ""
-    const char *buyer, *carrier, *end;
-} Done;
-
-static void done_init(Done *done, guint i)
-{
-    guint buyer = i % N_PROVIDERS, carrier = (buyer + 1 + i / N_PROVIDERS % 8) % N_PROVIDERS;
-    g_snprintf(done->id, sizeof done->id, "%08x-0000-4000-8000-000000000001", i);
-    done->session[0] = '\0';
-    if (i % 2)
-        g_snprintf(done->session, sizeof done->session, "%08x-0000-4000-8000-000000000002",
-                   i % 1000);
-    done->buyer = providers[buyer];
-    done->carrier = providers[carrier];
-    done->end = providers[(carrier + 1) % N_PROVIDERS == buyer ? (carrier + 2) % N_PROVIDERS
-                                                               : (carrier + 1) % N_PROVIDERS];
-}
-
-static void grant(Federation *federation, const Done *done)
-{
-    Platform__State__Share shares[RECORDS_OF_REQUEST], *pointers[RECORDS_OF_REQUEST];
-    const char *const who[] = {done->carrier, done->end, done->buyer};
-    for (guint i = 0; i < RECORDS_OF_REQUEST; i++) {
-        shares[i] = (Platform__State__Share)PLATFORM__STATE__SHARE__INIT;
-        shares[i].provider = (char *)who[i];
-        shares[i].purpose = i == 0 ? QKDNF__V1__USAGE_PURPOSE__USAGE_PURPOSE_TRANSIT
-                                   : QKDNF__V1__USAGE_PURPOSE__USAGE_PURPOSE_END;
-        shares[i].bits = BITS;
-        pointers[i] = &shares[i];
-    }
-    Platform__State__Grant wire = PLATFORM__STATE__GRANT__INIT;
-    wire.buyer = (char *)done->buyer;
-    wire.session = (char *)done->session;
-    wire.keys = KEYS;
-    wire.granted_at_us = (guint64)federation->now;
-    wire.n_shares = RECORDS_OF_REQUEST;
-    wire.shares = pointers;
-    char *name = grant_name(done->id, 1);
-    grant_save(federation, name, &wire);
-    grant_add(federation, name, message_copy(&wire.base));
-}
-
-static void report(Federation *federation, const Done *done, const char *provider)
-{
-    WireUsageShare shares[] = {WIRE_USAGE_SHARE_INIT, WIRE_USAGE_SHARE_INIT};
-    WireUsageShare *pointers[] = {&shares[0], &shares[1]};
-    char record[UUID_CHARS + 1];
-    WireUsage usage = WIRE_USAGE_INIT;
-    record_id_derive(done->id, 1, provider, record);
-    shares[0].provider = (char *)done->carrier;
-    shares[1].provider = (char *)done->end;
-    shares[0].keys = shares[1].keys = usage.keys = KEYS;
-    shares[0].bits = shares[1].bits = usage.bits = BITS;
-    usage.record = record;
-    usage.request = (char *)done->id;
-    usage.attempt = 1;
-    usage.session = (char *)done->session;
-    usage.start_us = (guint64)federation->now - 3 * G_USEC_PER_SEC;
-    usage.end_us = (guint64)federation->now;
-    usage.shares = pointers;
-    usage.n_shares = provider == done->buyer ? G_N_ELEMENTS(shares) : 0;
-    accounts_on_usage(federation, &(Sender){provider, ROLE_AGENT, 1}, &usage);
-}
-
 static gboolean take(Bench *bench, GError **error)
 {
     Federation *federation = bench->federation;
-    gint64 start_us = g_get_monotonic_time();
+    Time start = time_now();
     for (guint i = 0; i < bench->n_records / RECORDS_OF_REQUEST; i++) {
-        Done done;
-        done_init(&done, i);
         federation->now += G_TIME_SPAN_MILLISECOND;
-        grant(federation, &done);
-        report(federation, &done, done.carrier);
-        report(federation, &done, done.end);
-        report(federation, &done, done.buyer);
-        if (i % REQUESTS_A_PASS == 0 && !end_pass(bench, start_us, error))
+        accounts_do_request(federation, i);
+        if (i % REQUESTS_A_PASS == 0 && !end_pass(bench, &start, error))
             return FALSE;
     }
-    return end_pass(bench, start_us, error);
+    return end_pass(bench, &start, error);
 }
 
 static gboolean close_period(Bench *bench, GError **error)
 {
     Federation *federation = bench->federation;
-    gint64 start_us = g_get_monotonic_time();
-    bench->longest_us = 0;
+    Time start = time_now();
+    bench->longest_us = bench->longest_cpu_us = 0;
     bench->n_passes = 0;
     settle_close(federation);
-    while (end_pass(bench, start_us, error)) {
+    while (end_pass(bench, &start, error)) {
         if (!settle_is_closing(federation->accounts))
             return TRUE;
-        start_us = g_get_monotonic_time();
+        start = time_now();
         federation_tick(federation, federation->now + 1);
     }
     return FALSE;
@@ -198,17 +140,45 @@ static gboolean close_period(Bench *bench, GError **error)
 
 // --- what the parties say ------------------------------------------------------------------------
 
+// As an agent that has all batches before it.
+static const char *find_fault(const Series *series, const WireStatement *statement)
+{
+    ProtobufCBinaryData none = {0};
+    const Platform__State__Batch *last = series_find_batch(series, statement->sequence - 1);
+    return statement_find_fault(statement, statement->sequence,
+                                last ? &last->statement->digest : &none);
+}
+
+static void say(Bench *bench, const char *party, const WireStatement *statement, const char *fault)
+{
+    WireDispute dispute = WIRE_DISPUTE_INIT;
+    dispute.seller = statement->seller;
+    dispute.buyer = statement->buyer;
+    dispute.sequence = statement->sequence;
+    dispute.status = fault ? QKDNF__V1__STATUS__STATUS_BAD_REQUEST : QKDNF__V1__STATUS__STATUS_OK;
+    dispute.text = (char *)(fault ? fault : "");
+    settle_on_dispute(bench->federation, &(Sender){party, ROLE_AGENT, 1}, &dispute);
+}
+
 static gboolean answer(Bench *bench, const Series *series, guint64 sequence, GError **error)
 {
+    const WireStatement *statement = series_find_batch(series, sequence)->statement;
     const char *const parties[] = {series->seller, series->buyer};
-    WireDispute dispute = WIRE_DISPUTE_INIT;
-    dispute.seller = series->seller;
-    dispute.buyer = series->buyer;
-    dispute.sequence = sequence;
-    dispute.status = QKDNF__V1__STATUS__STATUS_OK;
-    for (guint i = 0; i < G_N_ELEMENTS(parties); i++)
-        settle_on_dispute(bench->federation, &(Sender){parties[i], ROLE_AGENT, 1}, &dispute);
-    return sequence % ANSWERS_A_PASS != 0 || end_pass(bench, g_get_monotonic_time(), error);
+    for (guint i = 0; i < G_N_ELEMENTS(parties); i++) {
+        const char *fault = find_fault(series, statement);
+        if (fault) {
+            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s finds in a batch that %s",
+                        parties[i], fault);
+            return FALSE;
+        }
+        gboolean is_disputed = i == 1 && ++bench->n_answers % BATCHES_A_DISPUTE == 0;
+        bench->n_disputes += is_disputed;
+        say(bench, parties[i], statement, is_disputed ? "it is not what was metered" : NULL);
+        // A dispute packs the batch anew.
+        statement = series_find_batch(series, sequence)->statement;
+    }
+    Time start = time_now();
+    return sequence % ANSWERS_A_PASS != 0 || end_pass(bench, &start, error);
 }
 
 static gboolean acknowledge(Bench *bench, GError **error)
@@ -221,7 +191,8 @@ static gboolean acknowledge(Bench *bench, GError **error)
                 return FALSE;
         }
     }
-    return end_pass(bench, g_get_monotonic_time(), error);
+    Time start = time_now();
+    return end_pass(bench, &start, error);
 }
 
 // --- whether it is right -------------------------------------------------------------------------
@@ -255,15 +226,6 @@ static gboolean check(const Bench *bench, guint *ret_n_batches, GError **error)
 
 // --- one number of records -----------------------------------------------------------------------
 
-typedef struct {
-    gint64 wall_us, cpu_us;
-} Time;
-
-static Time time_now(void)
-{
-    return (Time){g_get_monotonic_time(), cpu_self_us()};
-}
-
 static void add_time(json_t *row, const char *name, const Time *since)
 {
     Time now = time_now();
@@ -285,6 +247,25 @@ static gint64 peak_bytes(void)
     return usage.ru_maxrss * G_GINT64_CONSTANT(1024);
 }
 
+static void add_rate(json_t *row, const char *name, guint n_records, const char *of)
+{
+    gint64 us = MAX(json_read_integer(row, of), 1);
+    add_number(row, name, (gint64)n_records * G_USEC_PER_SEC / us);
+}
+
+static gint64 file_bytes(const char *path)
+{
+    struct stat file;
+    return stat(path, &file) == 0 ? file.st_size : 0;
+}
+
+// Its journal, too.
+static gint64 store_bytes(const char *path)
+{
+    g_autofree char *journal = g_strconcat(path, "-wal", NULL);
+    return file_bytes(path) + file_bytes(journal);
+}
+
 static gboolean measure_taking(Bench *bench, json_t *row, GError **error)
 {
     gsize before = rig_n_bytes();
@@ -297,7 +278,11 @@ static gboolean measure_taking(Bench *bench, json_t *row, GError **error)
     if (!close_period(bench, error))
         return FALSE;
     add_time(row, "close", &start);
+    add_rate(row, "taken_per_s", bench->n_records, "take_us");
+    add_rate(row, "closed_per_s", bench->n_records, "close_us");
     add_number(row, "longest_us", bench->longest_us);
+    add_number(row, "longest_cpu_us", bench->longest_cpu_us);
+    add_number(row, "store_bytes", store_bytes(bench->path));
     add_number(row, "passes", bench->n_passes);
     add_number(row, "bytes", (gint64)(rig_n_bytes() - before));
     return TRUE;
@@ -311,9 +296,14 @@ static gboolean measure_rest(Bench *bench, json_t *row, GError **error)
     if (!open_federation(bench, error))
         return FALSE;
     add_time(row, "restart", &start);
-    if (!check(bench, &n_batches, error) || !acknowledge(bench, error))
+    if (!check(bench, &n_batches, error))
         return FALSE;
+    start = time_now();
+    if (!acknowledge(bench, error))
+        return FALSE;
+    add_time(row, "check", &start);
     add_number(row, "batches", n_batches);
+    add_number(row, "disputes", bench->n_disputes);
     start = time_now();
     if (!close_period(bench, error))
         return FALSE;
@@ -376,6 +366,19 @@ json_t *bench_accounts(const BenchSettings *settings, GError **error)
 
 // --- for people ----------------------------------------------------------------------------------
 
+static void format_rates(GString *table, const json_t *rows)
+{
+    g_string_append_c(table, '\n');
+    for (gsize i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        g_string_append_printf(table, "%10" G_GINT64_FORMAT, json_read_integer(row, "records"));
+        for (gsize j = 0; j < G_N_ELEMENTS(rates); j++)
+            g_string_append_printf(table, "%14" G_GINT64_FORMAT " %s",
+                                   json_read_integer(row, rates[j]), rates[j]);
+        g_string_append_c(table, '\n');
+    }
+}
+
 char *accounts_format_table(const json_t *report)
 {
     const json_t *rows = json_object_get(report, "rows");
@@ -384,22 +387,26 @@ char *accounts_format_table(const json_t *report)
     bench_format_head(table, report);
     g_string_append_printf(table, "%10s", "records");
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
-        g_string_append_printf(table, "%14s", figures[i]);
+        g_string_append_printf(table, "%15s", figures[i]);
     g_string_append_c(table, '\n');
     for (gsize i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         g_string_append_printf(table, "%10" G_GINT64_FORMAT, json_read_integer(row, "records"));
         for (gsize j = 0; j < G_N_ELEMENTS(figures); j++)
-            g_string_append_printf(table, "%14" G_GINT64_FORMAT,
+            g_string_append_printf(table, "%15" G_GINT64_FORMAT,
                                    json_read_integer(row, figures[j]));
         g_string_append_c(table, '\n');
     }
     g_string_append_printf(table, "%10s", "records ^");
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
-        g_string_append_printf(table, "%14.2f",
+        g_string_append_printf(table, "%15.2f",
                                json_number_value(json_object_get(exponents, figures[i])));
-    g_string_append(table, "\nTime to take records in and reconcile them, to rate and batch them "
-                           "(and the longest pass of that),\nto forget them once both parties have "
-                           "their batches, and to start with all of it.\n");
+    format_rates(table, rows);
+    g_string_append(
+        table,
+        "\nTime to take records in and reconcile them, to rate and batch them "
+        "(and the longest pass of that),\nto forget them once both parties have "
+        "their batches, and to start with all of it; to check batches\nas both parties do, and "
+        "take what they say, some of it disputes.\n");
     return g_string_free(table, FALSE);
 }
