@@ -99,6 +99,9 @@ def test_accounts(fed):
     for row in report["rows"]:
         assert row["take_us"] > 0 and row["close_us"] >= row["longest_us"] > 0, row
         assert row["batches"] > 0 and row["passes"] > 0, row
+        assert row["check_us"] > 0 and row["store_bytes"] > 0, row
+        assert row["taken_per_s"] > 0 and row["closed_per_s"] > 0, row
+    assert report["rows"][-1]["disputes"] > 0, report
     assert set(report["exponents"]) >= {"take_us", "close_us", "bytes"}, report
     assert "needs no federation" in fed.run("bench", "accounts", "x", code=2)
 
