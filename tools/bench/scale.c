@@ -18,7 +18,7 @@
 #define N_PROVIDERS_MIN 2
 #define SESSIONS_FACTOR 10
 // What a session takes is seen beside a federation with so many times fewer.
-#define FEWER 4
+#define FEWER 10
 
 static const guint n_providers[] = {10, 100, 1000};
 // While providers grow in number, each has as many sessions: all that are asked for at the last
@@ -53,29 +53,28 @@ static gboolean measure_bytes(const Case *what, gsize *ret_n_bytes, GError **err
     return rig != NULL;
 }
 
-// What each more adds: what is there once, whatever there is of it, is nobody's.
-static gboolean measure_each(const Case *more, const Case *fewer, guint n_more, gsize *ret_each,
-                             GError **error)
+static gsize each_of(gsize most, gsize least, guint n)
 {
-    gsize most, least;
-    if (!measure_bytes(fewer, &least, error) || !measure_bytes(more, &most, error))
-        return FALSE;
-    *ret_each = (most - MIN(most, least)) / n_more;
-    return TRUE;
+    return (most - MIN(most, least)) / MAX(1, n);
 }
 
-static gboolean measure_memory(const Case *what, gsize *ret_provider, gsize *ret_session,
-                               GError **error)
+// What there is of it beside what each provider and session adds.
+typedef struct {
+    gsize least, empty; // with the fewest providers, and with all
+    Case fewer;         // sessions
+    gsize few;
+} Memory;
+
+static gboolean measure_memory(const Case *what, Memory *ret_memory, GError **error)
 {
     const Case least = {N_PROVIDERS_MIN, 0, what->store};
     const Case empty = {what->n_providers, 0, what->store};
-    const Case fewer = {what->n_providers, what->n_sessions / FEWER, what->store};
-    gsize first;
+    ret_memory->fewer = (Case){what->n_providers, what->n_sessions / FEWER, what->store};
     // The first in a process also pays for what libraries keep.
-    return measure_bytes(&least, &first, error) &&
-           measure_each(&empty, &least, empty.n_providers - least.n_providers, ret_provider,
-                        error) &&
-           measure_each(what, &fewer, what->n_sessions - fewer.n_sessions, ret_session, error);
+    return measure_bytes(&least, &ret_memory->least, error) &&
+           measure_bytes(&least, &ret_memory->least, error) &&
+           measure_bytes(&empty, &ret_memory->empty, error) &&
+           measure_bytes(&ret_memory->fewer, &ret_memory->few, error);
 }
 
 // In a child, whose memory holds nothing else.
@@ -83,12 +82,16 @@ static json_t *measure_case(gpointer data, InChild *self, GError **error)
 {
     const Case *what = data;
     RigTime restart;
-    gsize provider, session;
-    if (!measure_memory(what, &provider, &session, error))
+    Memory memory;
+    if (!measure_memory(what, &memory, error))
         return NULL;
+    gsize before = rig_n_bytes();
     g_autoptr(Rig) rig = build(what, error);
     if (!rig)
         return NULL;
+    gsize provider = each_of(memory.empty, memory.least, what->n_providers - N_PROVIDERS_MIN);
+    gsize session =
+        each_of(rig_n_bytes() - before, memory.few, what->n_sessions - memory.fewer.n_sessions);
     RigTime fault = rig_cut(rig);
     guint n_affected = rig_n_rerouted(rig);
     if (!rig_restart(rig, &restart, error))
