@@ -164,6 +164,40 @@ static void test_waits_for_rate(void)
     accounts_assert_positions(fixture, "a:-1 b:1 d:0");
 }
 
+// Each record costs almost all that one may, 400 of them are a batch, and a thousand times that, in
+// the currency of the netting, is almost half of what can be said. What is too much for one netting
+// waits for the next, for both parties: nothing is cut.
+static void test_all_that_can_be_said(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    accounts_set_prices(fixture, "NOK");
+    Accounts *accounts = fixture->federation->accounts;
+    FederationAccounts config = {.currency = (char *)"EUR", .decimals = 2};
+    FederationExchange rate = {
+        .currency = (char *)"NOK", .decimals = 2, .numerator = 1000, .denominator = 1};
+    g_ptr_array_add(accounts->rates, exchange_from_config(&rate, &config));
+    accounts_add_charges(fixture, 3 * BATCH_RECORDS_MAX + 1, "");
+    for (GTreeNode *node = g_tree_node_first(accounts->charges); node;
+         node = g_tree_node_next(node)) {
+        WireCharge *charge = g_tree_node_value(node);
+        WirePrice *price = tariff_of(fixture->federation, charge)->prices[0];
+        price->micro_per_key = 0;
+        price->micro_per_bit = 1000000000;
+        charge->charged_bits = G_GUINT64_CONSTANT(9000000000);
+    }
+    settle_close(fixture->federation);
+    g_assert_cmpint(accounts_statement_of(fixture, "b", 3)->amount, ==,
+                    G_GINT64_CONSTANT(3600000000000000));
+    const WireNetting *netting = g_queue_peek_tail(&accounts->nettings);
+    g_assert_cmpuint(netting->n_waiting, ==, 1);
+    g_assert_cmpstr(netting->waiting[0], ==, "b a 3");
+    accounts_assert_positions(fixture, "a:-7209000000000000000 b:7209000000000000000");
+    settle_close(fixture->federation);
+    accounts_assert_positions(fixture, "a:-3600000000000000000 b:3600000000000000000");
+    settle_close(fixture->federation);
+    accounts_assert_positions(fixture, "a:0 b:0");
+}
+
 // The buyer was waited for, and says afterwards that it got less.
 static void test_corrects(void)
 {
@@ -496,6 +530,7 @@ int main(int argc, char **argv)
     g_test_add_func("/settle/settles", test_settles);
     g_test_add_func("/settle/prices-of-the-grant", test_prices_of_the_grant);
     g_test_add_func("/settle/volume-grows-by-grants", test_volume_grows_by_grants);
+    g_test_add_func("/settle/all-that-can-be-said", test_all_that_can_be_said);
     g_test_add_func("/settle/payments", test_payments);
     g_test_add_func("/settle/waits-for-rate", test_waits_for_rate);
     g_test_add_func("/settle/corrects", test_corrects);
