@@ -257,6 +257,36 @@ static void test_a_time_that_is_too_long(void)
     g_assert_cmpuint(charge->charged_us, <=, 33 * SECOND + 33000);
 }
 
+// An order a second, each granted after a tenth; the buyer says 1 s each, the seller 2.9 s, which
+// is within the tolerance for when both hear of the end. The platform saw 1.1 s.
+static void test_a_time_within_the_tolerance(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    carry(fixture, 0, 0, SECOND / 10);
+    fixture->federation->now += 9 * SECOND / 10;
+    Request *second = carry(fixture, 1, 2, SECOND / 10);
+    const WireCharge *charge = meter(fixture, second, 29 * SECOND / 10);
+    WireUsageShare share = WIRE_USAGE_SHARE_INIT, *shares = &share;
+    WireUsage usage = WIRE_USAGE_INIT;
+    char record[UUID_CHARS + 1];
+    share.provider = (char *)"b";
+    share.keys = 2;
+    share.bits = ACCOUNTS_BITS;
+    record_id_derive(second->id, second->attempt, "a", record);
+    usage.record = record;
+    usage.request = second->id;
+    usage.end_us = (guint64)fixture->federation->now;
+    usage.start_us = usage.end_us - (guint64)SECOND;
+    usage.shares = &shares;
+    usage.n_shares = 1;
+    g_assert_cmpint(accounts_report_usage(fixture, "a", &usage), ==, STATUS_OK);
+    g_assert_true(charge->is_metered);
+    g_assert_cmpuint(charge->charged_us, ==, 11 * SECOND / 10 + 1100);
+    g_assert_nonnull(strstr(charge->dispute, "b metered 2900 ms, the platform saw 1100"));
+    // Said once, though it was looked at twice.
+    g_assert_cmpuint(prolonged_us(fixture), ==, 18 * SECOND / 10 - 1100);
+}
+
 // While the keys in between go another way, the session is not the seller's.
 static void test_a_time_of_others(void)
 {
@@ -364,6 +394,7 @@ int main(int argc, char **argv)
     g_test_add_func("/conduct/a-skip-is-a-remark", test_a_skip_is_a_remark);
     g_test_add_func("/conduct/an-honest-time", test_an_honest_time);
     g_test_add_func("/conduct/a-time-that-is-too-long", test_a_time_that_is_too_long);
+    g_test_add_func("/conduct/a-time-within-the-tolerance", test_a_time_within_the_tolerance);
     g_test_add_func("/conduct/a-time-of-others", test_a_time_of_others);
     g_test_add_func("/conduct/a-time-by-a-clock-set-back", test_a_time_by_a_clock_set_back);
     g_test_add_func("/conduct/times-of-blocks", test_times_of_blocks);
