@@ -9,6 +9,7 @@
 #include "tools/qkdnf/json-read.h"
 
 #define FETCH_TIMEOUT_MS 10000
+#define FETCH_KEYS       64 // in a call
 
 // How long, and how often at most, key that has run short is waited for.
 #define SHORT_PAUSE_US (5 * G_TIME_SPAN_MILLISECOND)
@@ -16,17 +17,6 @@
 
 // Where requests are asked evenly, it is looked so often whether one is due.
 #define DUE_MS 1
-
-// One request, as it was granted.
-typedef struct {
-    char request[37];
-    char **keys;
-} Granted;
-
-static void clear_granted(gpointer data)
-{
-    g_strfreev(((Granted *)data)->keys);
-}
 
 typedef struct {
     const LoadMeasure *measure;
@@ -36,8 +26,9 @@ typedef struct {
     struct qkdnf *initiator;
     gint64 begun_us;
     guint n_asked;
-    guint n_short;   // answers that there is not enough key now
-    GArray *granted; // Granted
+    guint n_short; // answers that there is not enough key now
+    guint n_granted;
+    GHashTable *keys; // IDs of those that were granted, and not fetched
     Samples *samples;
     char *failure;
 } Load;
@@ -107,11 +98,9 @@ static void on_reply(void *data, const struct qkdnf_reply *reply)
                 g_strdup_printf("under load, a request is not granted: %s", reply->text);
         return;
     }
-    Granted granted = {.keys = g_new0(char *, reply->n_key_ids + 1)};
-    g_strlcpy(granted.request, reply->id, sizeof granted.request);
+    load->n_granted++;
     for (gsize i = 0; i < reply->n_key_ids; i++)
-        granted.keys[i] = g_strdup(reply->key_ids[i]);
-    g_array_append_val(load->granted, granted);
+        g_hash_table_add(load->keys, g_strdup(reply->key_ids[i]));
     ask_more(load);
 }
 
@@ -150,7 +139,7 @@ static json_t *ask_all(Load *load, GError **error)
     }
     return json_pack("{s:I, s:i, s:I, s:I, s:I, s:o}", "took_us", (json_int_t)took_us, "n_short",
                      (int)load->n_short, "requests_per_s",
-                     (json_int_t)(load->granted->len * G_USEC_PER_SEC / took_us), "loaded_p50_us",
+                     (json_int_t)(load->n_granted * G_USEC_PER_SEC / took_us), "loaded_p50_us",
                      (json_int_t)samples_quantile(load->samples, 0.5), "loaded_p99_us",
                      (json_int_t)samples_quantile(load->samples, 0.99), "cpu_us",
                      cpu_times_to_json(&before, &after, load->measure->n_requests));
@@ -163,36 +152,37 @@ typedef struct {
     struct qkdnf_kme *target;
 } Kmes;
 
-static gboolean fetch_one(const Load *load, const Kmes *kmes, const Granted *granted)
+// The initiator's next keys, whatever request they are of, and the same at the target.
+static gboolean fetch_some(const Load *load, const Kmes *kmes)
 {
-    const char *const *keys = (const char *const *)granted->keys;
-    struct qkdnf_delivery deliveries[] = {{.sae = load->initiator_id}, {.sae = load->target_id}};
-    struct qkdnf_reply reply = {
-        .status = QKDNF_OK,
-        .n_key_ids = n_keys(load),
-        .key_ids = keys,
-        .size_bits = load->measure->size_bits,
-        .n_deliveries = G_N_ELEMENTS(deliveries),
-        .deliveries = deliveries,
-    };
-    g_strlcpy(reply.id, granted->request, sizeof reply.id);
-    struct qkdnf_keys *ours = qkdnf_fetch(kmes->initiator, &reply, FETCH_TIMEOUT_MS);
-    struct qkdnf_keys *theirs = qkdnf_get_keys_by_id(kmes->target, load->initiator_id, keys,
-                                                     n_keys(load), FETCH_TIMEOUT_MS);
-    gboolean is_equal = ours->n_keys == n_keys(load) && exchange_keys_equal(ours, theirs);
+    struct qkdnf_key_query query = {.targets = &load->target_id,
+                                    .n_targets = 1,
+                                    .number = MIN(FETCH_KEYS, g_hash_table_size(load->keys)),
+                                    .size_bits = load->measure->size_bits};
+    struct qkdnf_keys *ours = qkdnf_get_keys(kmes->initiator, &query, FETCH_TIMEOUT_MS);
+    g_autofree const char **ids = g_new(const char *, ours->n_keys + 1);
+    gboolean is_ours = ours->n_keys == query.number;
+    for (gsize i = 0; i < ours->n_keys; i++) {
+        ids[i] = ours->keys[i].id;
+        is_ours &= g_hash_table_remove(load->keys, ids[i]);
+    }
+    struct qkdnf_keys *theirs =
+        qkdnf_get_keys_by_id(kmes->target, load->initiator_id, ids, ours->n_keys, FETCH_TIMEOUT_MS);
+    gboolean is_equal = is_ours && exchange_keys_equal(ours, theirs);
     qkdnf_keys_free(ours);
     qkdnf_keys_free(theirs);
     return is_equal;
 }
 
+// All that was granted, each key once.
 static gboolean fetch_all(const Load *load, GError **error)
 {
     Kmes kmes = {exchange_open_kme(load->federation, load->initiator_id, error), NULL};
     if (kmes.initiator)
         kmes.target = exchange_open_kme(load->federation, load->target_id, error);
     gboolean done = kmes.target != NULL;
-    for (guint i = 0; done && i < load->granted->len; i++)
-        done = fetch_one(load, &kmes, &g_array_index(load->granted, Granted, i)) ||
+    while (done && g_hash_table_size(load->keys) > 0)
+        done = fetch_some(load, &kmes) ||
                fail(error, "a key that was granted under load is not the same at both ends");
     qkdnf_kme_free(kmes.initiator);
     qkdnf_kme_free(kmes.target);
@@ -208,7 +198,7 @@ static json_t *run(Load *load, GError **error)
         return NULL;
     gboolean done = !load->measure->fetches || fetch_all(load, error);
     json_object_set_new(result, "n_fetched",
-                        json_integer(load->measure->fetches ? load->granted->len : 0));
+                        json_integer(load->measure->fetches ? load->n_granted : 0));
     if (done)
         return result;
     json_decref(result);
@@ -223,16 +213,15 @@ json_t *load_measure(gpointer data, InChild *self, GError **error)
         .initiator_id = json_read_text(measure->pair, "initiator"),
         .target_id = json_read_text(measure->pair, "target"),
         .federation = access_load(measure->dir, error),
-        .granted = g_array_new(FALSE, FALSE, sizeof(Granted)),
+        .keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
         .samples = samples_new(),
     };
-    g_array_set_clear_func(load.granted, clear_granted);
     if (load.federation)
         load.initiator = request_join(measure->dir, load.initiator_id, error);
     json_t *result = load.initiator ? run(&load, error) : NULL;
     qkdnf_close(load.initiator);
     json_decref(load.federation);
-    g_array_unref(load.granted);
+    g_hash_table_unref(load.keys);
     samples_free(load.samples);
     g_free(load.failure);
     return result;
