@@ -27,7 +27,7 @@ typedef struct {
     gint64 begun_us;
     guint n_asked;
     guint n_short; // answers that there is not enough key now
-    guint n_granted;
+    guint64 n_granted;
     GHashTable *keys; // IDs of those that were granted, and not fetched
     Samples *samples;
     char *failure;

@@ -32,7 +32,7 @@ static gboolean run_floor(const FloorOps *ops, const FloorChain *chain, json_t *
     gint64 took_us = MAX(1, samples_quantile(samples, 1));
     json_array_append_new(
         json_object_get(measured, "runs"),
-        json_pack("{s:I}", figures[0], (json_int_t)(chain->n_rounds * G_USEC_PER_SEC / took_us)));
+        json_pack("{s:I}", figures[0], (json_int_t)chain->n_rounds * G_USEC_PER_SEC / took_us));
     set_median(measured, figures[0]);
     return TRUE;
 }
