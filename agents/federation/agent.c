@@ -261,11 +261,9 @@ static void create_tables(Agent *agent)
 static gboolean open_borders(Agent *agent, GError **error)
 {
     g_autoptr(DriverMap) map = agent->driver->ops->discover(agent->driver);
-    for (guint i = 0; i < map->borders->len; i++) {
-        if (!border_open(agent, map->borders->pdata[i], error))
-            return FALSE;
-    }
-    return TRUE;
+    for (guint i = 0; i < map->borders->len; i++)
+        border_add(agent, map->borders->pdata[i]);
+    return borders_load(agent, error);
 }
 
 static gboolean load(Agent *agent, GError **error)

@@ -50,22 +50,32 @@ void border_free(gpointer data)
     g_free(border);
 }
 
-gboolean border_open(Agent *agent, const DriverBorder *description, GError **error)
+void border_add(Agent *agent, const DriverBorder *description)
 {
     Border *border = g_new0(Border, 1);
     border->id = g_strdup(description->id);
     border->node = g_strdup(description->node);
     border->peer = g_strdup(description->peer);
     border->is_filler = strcmp(agent->config->id, description->peer) < 0;
-    border->ledger =
-        ledger_open(border->id, agent->store, agent->config->master_key, agent->random, error);
-    if (!border->ledger) {
-        border_free(border);
-        return FALSE;
-    }
-    border->sent_end = ledger_open_end(border->ledger);
-    g_tree_insert(agent->borders, border->id, border);
+    border->ledger = ledger_new(border->id, agent->store, agent->config->master_key, agent->random);
+    g_tree_replace(agent->borders, border->id, border);
     border_update(agent, description);
+}
+
+gboolean borders_load(Agent *agent, GError **error)
+{
+    g_autoptr(GHashTable) ledgers = g_hash_table_new(g_str_hash, g_str_equal);
+    GTreeNode *first = g_tree_node_first(agent->borders);
+    for (GTreeNode *node = first; node; node = g_tree_node_next(node)) {
+        Border *border = g_tree_node_value(node);
+        g_hash_table_insert(ledgers, border->id, border->ledger);
+    }
+    if (!ledgers_load(agent->store, ledgers, error))
+        return FALSE;
+    for (GTreeNode *node = first; node; node = g_tree_node_next(node)) {
+        Border *border = g_tree_node_value(node);
+        border->sent_end = ledger_open_end(border->ledger);
+    }
     return TRUE;
 }
 

@@ -191,7 +191,9 @@ void notice_list(Agent *agent, const char *operator_id, const WireAdmin *admin);
 
 // border.c
 typedef struct Border Border;
-gboolean border_open(Agent *agent, const DriverBorder *description, GError **error);
+void border_add(Agent *agent, const DriverBorder *description);
+// What the store holds of all that were added.
+gboolean borders_load(Agent *agent, GError **error);
 void border_free(gpointer border);
 void border_update(Agent *agent, const DriverBorder *description);
 Ledger *border_find_ledger(const Agent *agent, const char *link);

@@ -41,5 +41,5 @@ Block *block_new(const Ledger *ledger, const char *id, guint64 first, const Secr
 // deleted.
 void ledger_save(Ledger *ledger);
 void block_save(Ledger *ledger, Block *block);
-// Everything that the store holds of this link, into an empty ledger.
-gboolean ledger_load(Ledger *ledger, GError **error);
+// Once its blocks are known.
+void ledger_count_open(Ledger *ledger);

@@ -83,10 +83,9 @@ static gboolean load_failed(RecordLoading *loading, const char *place, const cha
     return FALSE;
 }
 
-static gboolean load_block_state(RecordLoading *loading, const char *place, guint64 first,
-                                 const Agent__State__Block *state)
+static gboolean load_block_state(RecordLoading *loading, Ledger *ledger, const char *place,
+                                 guint64 first, const Agent__State__Block *state)
 {
-    Ledger *ledger = loading->core;
     g_autofree char *bound = sealed_place(place, state->spent.data, state->spent.len);
     g_autoptr(Secret) key =
         unseal(ledger->master_key, bound, state->sealed.data, state->sealed.len);
@@ -111,16 +110,16 @@ static gboolean load_block_state(RecordLoading *loading, const char *place, guin
 static void load_block(gpointer data, GBytes *key, GBytes *value)
 {
     RecordLoading *loading = data;
-    Ledger *ledger = loading->core;
     g_autofree char *place = record_name(key);
-    char *slash = strchr(place, '/');
-    if (!slash || strncmp(place, ledger->link, (gsize)(slash - place)) != 0 ||
-        ledger->link[slash - place])
+    const char *slash = strchr(place, '/');
+    g_autofree char *link = slash ? g_strndup(place, (gsize)(slash - place)) : NULL;
+    Ledger *ledger = link ? g_hash_table_lookup(loading->core, link) : NULL;
+    if (!ledger)
         return;
     guint64 first = g_ascii_strtoull(slash + 1, NULL, 16);
     Agent__State__Block *state = record_unpack(&agent__state__block__descriptor, value);
     if (state)
-        load_block_state(loading, place, first, state);
+        load_block_state(loading, ledger, place, first, state);
     else
         load_failed(loading, place, "is damaged");
     wire_free(state);
@@ -129,9 +128,9 @@ static void load_block(gpointer data, GBytes *key, GBytes *value)
 static void load_ledger(gpointer data, GBytes *key, GBytes *value)
 {
     RecordLoading *loading = data;
-    Ledger *ledger = loading->core;
     g_autofree char *link = record_name(key);
-    if (strcmp(link, ledger->link) != 0)
+    Ledger *ledger = g_hash_table_lookup(loading->core, link);
+    if (!ledger)
         return;
     Agent__State__Ledger *state = record_unpack(&agent__state__ledger__descriptor, value);
     if (!state) {
@@ -145,8 +144,15 @@ static void load_ledger(gpointer data, GBytes *key, GBytes *value)
     wire_free(state);
 }
 
-gboolean ledger_load(Ledger *ledger, GError **error)
+gboolean ledgers_load(Store *store, GHashTable *ledgers, GError **error)
 {
-    return record_load(ledger->store, "ledger", load_ledger, ledger, error) &&
-           record_load(ledger->store, "block", load_block, ledger, error);
+    GHashTableIter iter;
+    gpointer ledger;
+    if (!record_load(store, "ledger", load_ledger, ledgers, error) ||
+        !record_load(store, "block", load_block, ledgers, error))
+        return FALSE;
+    g_hash_table_iter_init(&iter, ledgers);
+    while (g_hash_table_iter_next(&iter, NULL, &ledger))
+        ledger_count_open(ledger);
+    return TRUE;
 }

@@ -62,19 +62,20 @@ static guint64 count_unspent(const Ledger *ledger, guint64 from, guint64 to)
     return n_unspent;
 }
 
-Ledger *ledger_open(const char *link, Store *store, const Secret *master_key, const Random *random,
-                    GError **error)
+Ledger *ledger_new(const char *link, Store *store, const Secret *master_key, const Random *random)
 {
-    g_autoptr(Ledger) ledger = g_new0(Ledger, 1);
+    Ledger *ledger = g_new0(Ledger, 1);
     ledger->link = link;
     ledger->store = store;
     ledger->master_key = master_key;
     ledger->random = random;
     ledger->blocks = g_tree_new_full(compare_slots, NULL, NULL, block_free);
-    if (!ledger_load(ledger, error))
-        return NULL;
+    return ledger;
+}
+
+void ledger_count_open(Ledger *ledger)
+{
     ledger->n_open = count_unspent(ledger, 0, ledger->open_end);
-    return g_steal_pointer(&ledger);
 }
 
 void ledger_free(Ledger *ledger)

@@ -22,10 +22,12 @@ typedef struct {
     guint64 n_slots;
 } Slots;
 
-// `link` and `master_key` outlive the ledger. Loads what the store holds of this link.
-Ledger *ledger_open(const char *link, Store *store, const Secret *master_key, const Random *random,
-                    GError **error);
+// `link` and `master_key` outlive the ledger, which is empty until it is loaded.
+Ledger *ledger_new(const char *link, Store *store, const Secret *master_key, const Random *random);
 void ledger_free(Ledger *ledger);
+// What the store holds of these links (link → Ledger, all of them empty): each record is read once,
+// whichever it is of. What it holds of others is left alone.
+gboolean ledgers_load(Store *store, GHashTable *ledgers, GError **error);
 
 // Slots below `end` were given key at this end; below `open_end`, at the other end as well.
 guint64 ledger_end(const Ledger *ledger);

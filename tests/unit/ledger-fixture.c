@@ -4,14 +4,23 @@
 
 #include <string.h>
 
+Ledger *ledger_fixture_open(const char *link, Store *store, const Secret *master_key,
+                            const Random *random, GError **error)
+{
+    g_autoptr(GHashTable) ledgers = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(Ledger) ledger = ledger_new(link, store, master_key, random);
+    g_hash_table_insert(ledgers, (char *)link, ledger);
+    return ledgers_load(store, ledgers, error) ? g_steal_pointer(&ledger) : NULL;
+}
+
 void ledger_fixture_reopen(LedgerFixture *fixture)
 {
     g_autoptr(GError) error = NULL;
     g_clear_pointer(&fixture->ledger, ledger_free);
     g_clear_pointer(&fixture->store, store_free);
     fixture->store = store_new_memory(fixture->disk);
-    fixture->ledger =
-        ledger_open(LEDGER_LINK, fixture->store, fixture->master_key, &fixture->random, &error);
+    fixture->ledger = ledger_fixture_open(LEDGER_LINK, fixture->store, fixture->master_key,
+                                          &fixture->random, &error);
     g_assert_no_error(error);
 }
 

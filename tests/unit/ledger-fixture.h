@@ -17,6 +17,10 @@ typedef struct {
     Ledger *ledger;
 } LedgerFixture;
 
+// With what the store holds of the link.
+Ledger *ledger_fixture_open(const char *link, Store *store, const Secret *master_key,
+                            const Random *random, GError **error);
+
 // The set-up and tear-down of g_test_add().
 void ledger_fixture_set_up(LedgerFixture *fixture, gconstpointer data);
 void ledger_fixture_tear_down(LedgerFixture *fixture, gconstpointer data);

@@ -7,6 +7,7 @@
 #include "agents/federation/seal.h"
 #include "agents/federation/state.pb-c.h"
 #include "tests/unit/keystore-fixture.h"
+#include "tests/unit/ledger-fixture.h"
 #include "tests/unit/place.h"
 #include "topics/frame.h"
 
@@ -253,8 +254,8 @@ static void test_a_grant_of_nothing(Fixture *fixture, gconstpointer data)
 static Ledger *open_ledger(const Fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    Ledger *ledger =
-        ledger_open("graz-vienna", fixture->store, fixture->master_key, &fixture->random, &error);
+    Ledger *ledger = ledger_fixture_open("graz-vienna", fixture->store, fixture->master_key,
+                                         &fixture->random, &error);
     g_assert_no_error(error);
     return ledger;
 }

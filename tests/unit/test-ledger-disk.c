@@ -59,7 +59,7 @@ static void assert_damaged(LedgerFixture *fixture, const Secret *master_key, con
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Store) store = store_new_memory(fixture->disk);
-    g_assert_null(ledger_open(LEDGER_LINK, store, master_key, &fixture->random, &error));
+    g_assert_null(ledger_fixture_open(LEDGER_LINK, store, master_key, &fixture->random, &error));
     g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
     g_assert_cmpstr(error->message, ==, message);
 }

@@ -174,11 +174,43 @@ static void test_ledgers_do_not_mix(LedgerFixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
     static const char *const others[] = {"graz", "graz-vienna2", "vienna", "graz-vienn"};
     for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
-        g_autoptr(Ledger) other =
-            ledger_open(others[i], fixture->store, fixture->master_key, &fixture->random, &error);
+        g_autoptr(Ledger) other = ledger_fixture_open(
+            others[i], fixture->store, fixture->master_key, &fixture->random, &error);
         g_assert_no_error(error);
         assert_numbers(other, 0, 0, 0, 0);
     }
+}
+
+// Each has its own of what the store holds, and what is of none of them stays there.
+static void test_many_are_loaded_at_once(LedgerFixture *fixture, gconstpointer data)
+{
+    static const char *const links[] = {LEDGER_LINK, "graz-wels", "linz-wels", "none"};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GHashTable) ledgers =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)ledger_free);
+    ledger_fixture_append_some(fixture);
+    g_autoptr(Secret) key = secret_new(2 * SLOT_BYTES);
+    for (gsize i = 1; i < 3; i++) {
+        g_autoptr(Ledger) other =
+            ledger_new(links[i], fixture->store, fixture->master_key, &fixture->random);
+        ledger_append(other, "block", key);
+        ledger_set_open_end(other, 2 * (i - 1));
+        ledger_fixture_commit(fixture);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(links); i++) {
+        if (i != 2)
+            g_hash_table_insert(
+                ledgers, (char *)links[i],
+                ledger_new(links[i], fixture->store, fixture->master_key, &fixture->random));
+    }
+    g_assert_true(ledgers_load(fixture->store, ledgers, &error));
+    g_assert_no_error(error);
+    assert_numbers(g_hash_table_lookup(ledgers, LEDGER_LINK), 20, 12, 12, 0);
+    assert_numbers(g_hash_table_lookup(ledgers, "graz-wels"), 2, 0, 0, 0);
+    assert_numbers(g_hash_table_lookup(ledgers, "none"), 0, 0, 0, 0);
+    g_autoptr(Ledger) left = ledger_fixture_open("linz-wels", fixture->store, fixture->master_key,
+                                                 &fixture->random, &error);
+    assert_numbers(left, 2, 2, 2, 0);
 }
 
 // --- letting go ----------------------------------------------------------------------------------
@@ -281,6 +313,7 @@ int main(int argc, char **argv)
     ADD("only-what-was-committed-is-spent", test_only_what_was_committed_is_spent);
     ADD("a-restart-of-the-agent", test_a_restart_of_the_agent);
     ADD("ledgers-do-not-mix", test_ledgers_do_not_mix);
+    ADD("many-are-loaded-at-once", test_many_are_loaded_at_once);
     ADD("truncation-ends-at-a-block", test_truncation_ends_at_a_block);
     ADD("what-was-used-is-not-numbered-again", test_what_was_used_is_not_numbered_again);
     ADD("what-is-reserved-is-not-truncated", test_what_is_reserved_is_not_truncated);
