@@ -19,7 +19,6 @@ Accounts *accounts_new(const FederationAccounts *config)
     accounts->grants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wire_free);
     accounts->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     accounts->charges = g_tree_new_full(id_compare, NULL, NULL, wire_free);
-    accounts->found = g_hash_table_new(g_str_hash, g_str_equal);
     return accounts;
 }
 
@@ -33,7 +32,6 @@ void accounts_free(Accounts *accounts)
     g_clear_pointer(&accounts->spent, g_array_unref);
     g_clear_pointer(&accounts->net, net_free);
     g_clear_pointer(&accounts->late, g_ptr_array_unref);
-    g_hash_table_unref(accounts->found);
     g_tree_unref(accounts->charges);
     g_tree_unref(accounts->series);
     g_tree_unref(accounts->conducts);
@@ -106,7 +104,7 @@ void grant_drop(Federation *federation, const char *name)
 
 WireCharge *charge_find(const Federation *federation, const char *record)
 {
-    return g_hash_table_lookup(federation->accounts->found, record);
+    return g_tree_lookup(federation->accounts->charges, record);
 }
 
 static void keep(Federation *federation, WireCharge *charge)
@@ -115,8 +113,6 @@ static void keep(Federation *federation, WireCharge *charge)
         note_request(federation->accounts, charge->request, 1);
         tariff_use(federation, charge->agreement);
     }
-    // Before the one that was there, whose name it has, is gone.
-    g_hash_table_replace(federation->accounts->found, charge->record, charge);
     g_tree_replace(federation->accounts->charges, charge->record, charge);
 }
 
@@ -142,7 +138,6 @@ void charge_forget(Federation *federation, const char *record)
     note_request(federation->accounts, charge->request, -1);
     tariff_release(federation, charge->agreement);
     store_delete_text(federation->store, "charge", record);
-    g_hash_table_remove(federation->accounts->found, record);
     g_tree_remove(federation->accounts->charges, record);
 }
 

@@ -32,7 +32,6 @@ typedef struct Net Net;
 struct Accounts {
     GHashTable *grants; // "request/attempt" → Platform__State__Grant
     GTree *charges;     // record ID → WireCharge: all that is not settled and forgotten
-    GHashTable *found;  // the same, to be found at once
     GTree *over;        // of these, as they came, what is settled or nobody pays
     GTree *due;         // "seller buyer" → Due: the others
     GHashTable *known;  // request → of how many grants and charges it is
