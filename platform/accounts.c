@@ -118,6 +118,12 @@ static guint64 longest_us(const WireCharge *charge, const Platform__State__Share
     return share->seen_us + share->seen_us / 1000;
 }
 
+// Whatever the buyer says, and whenever that was stored: nothing lasts longer than a record can.
+static guint64 bought_us(const Platform__State__Share *share)
+{
+    return MIN(share->buyer_us, (guint64)LONGEST_US) + TOLERANCE_US;
+}
+
 static gboolean is_shortened(const WireCharge *charge)
 {
     return charge->session[0] && charge->charged_us < duration_us(charge->start_us, charge->end_us);
@@ -130,7 +136,9 @@ static void add_time(GString *text, const WireCharge *charge, const Platform__St
     g_string_append_printf(text, ", %s metered %" G_GUINT64_FORMAT " ms, %s %" G_GUINT64_FORMAT,
                            charge->seller, duration_us(charge->start_us, charge->end_us) / 1000,
                            is_by_platform ? "the platform saw" : buyer,
-                           (is_by_platform ? share->seen_us : charge->charged_us - TOLERANCE_US) /
+                           (is_by_platform
+                                ? share->seen_us
+                                : charge->charged_us - MIN(charge->charged_us, TOLERANCE_US)) /
                                1000);
 }
 
@@ -180,9 +188,9 @@ static void reconcile(Federation *federation, WireCharge *charge,
         charge->buyer_bits = share->buyer_bits;
         charge->charged_keys = MIN(charge->charged_keys, share->buyer_keys);
         charge->charged_bits = MIN(charge->charged_bits, share->buyer_bits);
-        if (charge->session[0] && us > share->buyer_us + TOLERANCE_US)
-            conduct_on_prolong(federation, charge, us - share->buyer_us - TOLERANCE_US);
-        us = MIN(us, share->buyer_us + TOLERANCE_US);
+        if (charge->session[0] && us > bought_us(share))
+            conduct_on_prolong(federation, charge, us - bought_us(share));
+        us = MIN(us, bought_us(share));
     }
     charge->charged_us = charge->session[0] ? us : 0;
     g_autofree char *dispute = format_dispute(charge, share);
@@ -364,10 +372,10 @@ void accounts_on_usage(gpointer data, const Sender *sender, gconstpointer messag
         return;
     }
     WireCharge *known = charge_find(federation, usage->record);
-    if (known)
+    if (known) {
         conduct_on_repeat(federation, known, usage);
-    if (known)
         answer(federation, sender->id, usage, STATUS_OK, "");
-    else if (!is_open(federation, usage))
+    } else if (!is_open(federation, usage)) {
         answer(federation, sender->id, usage, take(federation, sender->id, usage), "");
+    }
 }

@@ -60,11 +60,17 @@ static void note_block(Platform__State__Row *row, const Request *request, gint64
     memmove(row->blocks, row->blocks + 1, --row->n_blocks * sizeof *row->blocks);
 }
 
+// Of a session that began before its orders were counted nothing is known, be what is ordered now
+// a copy of its first keys, or another attempt to make them.
+static gboolean begins(const Request *request)
+{
+    return request->session->first == 0 && request->attempt == 0 && !request->copy;
+}
+
 void rows_on_orders(Federation *federation, const Request *request)
 {
     const WireSessionKeys *keys = request->session;
-    // It began before its orders were counted.
-    if (!keys || (keys->first > 0 && !first_row(federation, keys->session)))
+    if (!keys || !(begins(request) || first_row(federation, keys->session)))
         return;
     for (guint i = 0; i < request->parts->len; i++) {
         const Part *part = request->parts->pdata[i];
@@ -121,21 +127,19 @@ static void tell(Federation *federation, const WireCharge *charge, guint n_order
                      charge->seller, charge->partial, n_orders, n_orders - 1);
 }
 
-// Those that come after it have as many too many: only more than that is new.
+// Those that come after it have as many too many: only more than that is new. When the session is
+// forgotten, so is what was told of it.
 void rows_check(Federation *federation, WireCharge *charge, guint n_orders)
 {
-    if (!charge->session[0] || n_orders == 0 || charge->partial < n_orders)
+    Platform__State__Row *row = find_row(federation, charge->session, charge->seller);
+    if (!row || n_orders == 0 || charge->partial < n_orders)
         return;
     guint n = charge->partial - n_orders + 1;
-    Platform__State__Row *row = find_row(federation, charge->session, charge->seller);
-    guint n_told = row ? row->n_skipped : 0;
-    if (n <= n_told)
+    if (n <= row->n_skipped)
         return;
-    charge->skipped = n - n_told;
-    if (row) {
-        row->n_skipped = n;
-        put(federation, charge->session, charge->seller, row);
-    }
+    charge->skipped = n - row->n_skipped;
+    row->n_skipped = n;
+    put(federation, charge->session, charge->seller, row);
     tell(federation, charge, n_orders);
 }
 

@@ -39,12 +39,19 @@ void conduct_save(Federation *federation, const WireConduct *conduct)
 
 // --- records -------------------------------------------------------------------------------------
 
+// Whoever says more than can be counted does not begin at 0 again.
+static void add_up(guint64 *sum, guint64 n)
+{
+    if (!g_uint64_checked_add(sum, *sum, n))
+        *sum = G_MAXUINT64;
+}
+
 void conduct_on_overbill(Federation *federation, const WireCharge *charge)
 {
     WireConduct *conduct = conduct_open(federation, charge->seller);
     conduct->overbilled++;
     conduct->overbilled_keys += charge->keys - MIN(charge->keys, charge->granted_keys);
-    conduct->overbilled_bits += charge->bits - MIN(charge->bits, charge->granted_bits);
+    add_up(&conduct->overbilled_bits, charge->bits - MIN(charge->bits, charge->granted_bits));
     conduct_save(federation, conduct);
 }
 
@@ -69,12 +76,12 @@ void conduct_on_denial(Federation *federation, const Platform__State__Grant *gra
     conduct_save(federation, buyer);
 }
 
-// Once for each record, however often it is said.
+// Once for each record, however often it is said; of what it did for itself only it is told.
 void conduct_on_repeat(Federation *federation, WireCharge *charge, const WireUsage *usage)
 {
     gboolean is_same = usage->keys == charge->keys && usage->bits == charge->bits &&
                        usage->partial == charge->partial;
-    if (is_same || charge->changed)
+    if (is_same || charge->changed || charge_is_own(charge))
         return;
     charge->changed = TRUE;
     charge_save(federation, charge);

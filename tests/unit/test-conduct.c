@@ -63,6 +63,20 @@ static void test_overbills(void)
     g_assert_cmpuint(conduct_of(fixture, "a")->overbilled, ==, 0);
 }
 
+// Whoever says the highest number that there is does not count from 0 again.
+static void test_overbills_without_end(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = granted(fixture);
+    accounts_report(fixture, request, &(AccountsReport){"b", 2, G_MAXUINT64, 0});
+    g_assert_cmpuint(conduct_of(fixture, "b")->overbilled_bits, ==, G_MAXUINT64 - ACCOUNTS_BITS);
+    request = accounts_ask_as(fixture, "00000000-0000-4000-8000-0000000000bb");
+    accounts_grant(fixture, request);
+    accounts_report(fixture, request, &(AccountsReport){"b", 2, 2 * ACCOUNTS_BITS + 1, 0});
+    g_assert_cmpuint(conduct_of(fixture, "b")->overbilled, ==, 2);
+    g_assert_cmpuint(conduct_of(fixture, "b")->overbilled_bits, ==, G_MAXUINT64);
+}
+
 static void test_denies(void)
 {
     g_autoptr(FederationFixture) fixture = accounts_fixture_new();
@@ -106,6 +120,18 @@ static void test_says_something_else(void)
     accounts_set_standing(fixture, "EUR");
     settle_close(fixture->federation);
     accounts_assert_positions(fixture, "a:-14 b:10 d:4");
+}
+
+// Of what it did for itself nobody is wronged.
+static void test_says_something_else_to_itself(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = granted(fixture);
+    N_EVENTS("");
+    accounts_report(fixture, request, &(AccountsReport){"a", 2, ACCOUNTS_BITS, 2});
+    accounts_report(fixture, request, &(AccountsReport){"a", 9, 9 * ACCOUNTS_BITS, 2});
+    g_assert_cmpuint(conduct_of(fixture, "a")->changed, ==, 0);
+    g_assert_cmpuint(N_EVENTS("usage.changed"), ==, 0);
 }
 
 // --- sessions ------------------------------------------------------------------------------------
@@ -157,6 +183,20 @@ static void test_skips(void)
     check(fixture, G_MAXUINT32, 1, G_MAXUINT32 - 3);
     rows_drop(fixture->federation, SESSION);
     g_assert_cmpint(g_tree_nnodes(fixture->federation->accounts->rows), ==, 0);
+}
+
+// A record that comes when its session is forgotten says nothing of what was told before.
+static void test_skips_are_counted_once(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = accounts_ask(fixture);
+    for (guint i = 0; i < 4; i++)
+        order_in_session(fixture, request, i);
+    check(fixture, 2, 2, 1);
+    rows_drop(fixture->federation, SESSION);
+    check(fixture, 3, 3, 0);
+    check(fixture, 4, 4, 0);
+    g_assert_cmpuint(conduct_of(fixture, "b")->skipped, ==, 1);
 }
 
 static void test_a_skip_is_a_remark(void)
@@ -213,6 +253,26 @@ static const WireCharge *meter(FederationFixture *fixture, const Request *reques
     return accounts_charge_of(fixture, request, "b");
 }
 
+// The buyer says for how long it had b's part of it.
+static void meter_as_buyer(FederationFixture *fixture, const Request *request, guint64 start_us,
+                           guint64 end_us)
+{
+    WireUsageShare share = WIRE_USAGE_SHARE_INIT, *shares = &share;
+    WireUsage usage = WIRE_USAGE_INIT;
+    char record[UUID_CHARS + 1];
+    share.provider = (char *)"b";
+    share.keys = 2;
+    share.bits = ACCOUNTS_BITS;
+    record_id_derive(request->id, request->attempt, "a", record);
+    usage.record = record;
+    usage.request = request->id;
+    usage.start_us = start_us;
+    usage.end_us = end_us;
+    usage.shares = &shares;
+    usage.n_shares = 1;
+    g_assert_cmpint(accounts_report_usage(fixture, "a", &usage), ==, STATUS_OK);
+}
+
 static guint64 prolonged_us(FederationFixture *fixture)
 {
     return conduct_open(fixture->federation, "b")->prolonged_us;
@@ -266,25 +326,46 @@ static void test_a_time_within_the_tolerance(void)
     fixture->federation->now += 9 * SECOND / 10;
     Request *second = carry(fixture, 1, 2, SECOND / 10);
     const WireCharge *charge = meter(fixture, second, 29 * SECOND / 10);
-    WireUsageShare share = WIRE_USAGE_SHARE_INIT, *shares = &share;
-    WireUsage usage = WIRE_USAGE_INIT;
-    char record[UUID_CHARS + 1];
-    share.provider = (char *)"b";
-    share.keys = 2;
-    share.bits = ACCOUNTS_BITS;
-    record_id_derive(second->id, second->attempt, "a", record);
-    usage.record = record;
-    usage.request = second->id;
-    usage.end_us = (guint64)fixture->federation->now;
-    usage.start_us = usage.end_us - (guint64)SECOND;
-    usage.shares = &shares;
-    usage.n_shares = 1;
-    g_assert_cmpint(accounts_report_usage(fixture, "a", &usage), ==, STATUS_OK);
+    guint64 now_us = (guint64)fixture->federation->now;
+    meter_as_buyer(fixture, second, now_us - (guint64)SECOND, now_us);
     g_assert_true(charge->is_metered);
     g_assert_cmpuint(charge->charged_us, ==, 11 * SECOND / 10 + 1100);
     g_assert_nonnull(strstr(charge->dispute, "b metered 2900 ms, the platform saw 1100"));
     // Said once, though it was looked at twice.
     g_assert_cmpuint(prolonged_us(fixture), ==, 18 * SECOND / 10 - 1100);
+}
+
+// The platform saw 60 s, and the seller says so; the buyer says that it had 10 s.
+static void test_a_time_of_which_the_buyer_had_less(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *request = carry(fixture, 0, 0, 60 * SECOND);
+    const WireCharge *charge = meter(fixture, request, 60 * SECOND);
+    guint64 now_us = (guint64)fixture->federation->now;
+    meter_as_buyer(fixture, request, now_us - 10 * SECOND, now_us);
+    g_assert_cmpuint(charge->charged_us, ==, 12 * SECOND);
+    g_assert_nonnull(strstr(charge->dispute, "b metered 60000 ms, a got 10000"));
+    federation_fixture_restart(fixture, NULL);
+    g_assert_cmpuint(conduct_of(fixture, "b")->prolonged, ==, 1);
+    g_assert_cmpuint(prolonged_us(fixture), ==, 48 * SECOND);
+}
+
+// More time than there is makes the bill no smaller, and no seller guilty, whoever speaks first.
+static void test_a_time_without_end(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    Request *first = carry(fixture, 0, 0, 60 * SECOND);
+    const WireCharge *charge = meter(fixture, first, 60 * SECOND);
+    meter_as_buyer(fixture, first, 0, G_MAXUINT64);
+    g_assert_true(charge->is_metered);
+    g_assert_cmpuint(charge->charged_us, ==, 60 * SECOND);
+    g_assert_cmpstr(charge->dispute, ==, "");
+    g_autofree char *id = g_strdup(carry(fixture, 1, 2, 60 * SECOND)->id);
+    meter_as_buyer(fixture, g_hash_table_lookup(fixture->federation->requests, id), 0, G_MAXUINT64);
+    federation_fixture_restart(fixture, NULL);
+    const Request *second = g_hash_table_lookup(fixture->federation->requests, id);
+    g_assert_cmpuint(meter(fixture, second, 60 * SECOND)->charged_us, ==, 60 * SECOND);
+    g_assert_cmpuint(conduct_of(fixture, "b")->prolonged, ==, 0);
 }
 
 // While the keys in between go another way, the session is not the seller's.
@@ -336,6 +417,14 @@ static void test_a_session_that_has_begun_before(void)
     order_in_session(fixture, request, 5);
     g_assert_cmpuint(row_orders(fixture->federation, SESSION, "b"), ==, 0);
     check(fixture, 17, 0, 0);
+    // Nor by what its first keys are copied with, or made with once more.
+    request->attempt = 1;
+    order_in_session(fixture, request, 0);
+    request->attempt = 0;
+    WireKeyCopy copy = WIRE_KEY_COPY_INIT;
+    request->copy = message_copy(&copy.base);
+    order_in_session(fixture, request, 0);
+    g_assert_cmpuint(row_orders(fixture->federation, SESSION, "b"), ==, 0);
 }
 
 // --- batches -------------------------------------------------------------------------------------
@@ -367,34 +456,77 @@ static void test_objects(void)
     accounts_assert_positions(fixture, "a:-14 b:10 d:4");
 }
 
+// More than a page holds.
+#define N_LISTED 401
+
+typedef struct {
+    GPtrArray *members;
+    gboolean has_more;
+    guint n_pages;
+} Listed;
+
+static void read_listed(gpointer data, const Publish *publish)
+{
+    Listed *listed = data;
+    Topic topic;
+    g_autoptr(Frame) frame = published_frame(publish, &topic);
+    if (topic.kind != KIND_ADMIN_REPLY)
+        return;
+    const WireAdminReply *reply = (const WireAdminReply *)frame->messages[0];
+    for (gsize i = 0; i < reply->n_conducts; i++)
+        g_ptr_array_add(listed->members, g_strdup(reply->conducts[i]->member));
+    listed->has_more = reply->more;
+    listed->n_pages++;
+}
+
+// All of them, each once, in order; the pages follow on each other.
 static void test_is_listed(void)
 {
     g_autoptr(FederationFixture) fixture = accounts_fixture_new();
-    conduct_open(fixture->federation, "b");
-    conduct_open(fixture->federation, "a");
+    g_autoptr(GPtrArray) members = g_ptr_array_new_with_free_func(g_free);
     WireAccountsCommand command = WIRE_ACCOUNTS_COMMAND_INIT;
-    command.action = QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_PARTIES;
-    command.after = (char *)"a";
     WireAdmin admin = WIRE_ADMIN_INIT;
+    Listed listed = {.members = members};
+    command.action = QKDNF__V1__ACCOUNTS_ACTION__ACCOUNTS_ACTION_PARTIES;
     admin.id = (char *)FEDERATION_UUID;
     admin.command_case = QKDNF__V1__ADMIN__COMMAND_ACCOUNTS;
     admin.accounts = &command;
-    guint64 before = outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY);
-    accounts_on_command(fixture->federation, &(Sender){"op", ROLE_OPERATOR, 1}, &admin);
-    g_assert_cmpuint(outbox_n_added(fixture->federation->outbox, KIND_ADMIN_REPLY), ==, before + 1);
+    for (guint i = N_LISTED; i-- > 0;) {
+        g_autofree char *member = g_strdup_printf("m%03u", i);
+        conduct_open(fixture->federation, member);
+    }
+    N_EVENTS("");
+    do {
+        if (members->len > 0)
+            command.after = members->pdata[members->len - 1];
+        accounts_on_command(fixture->federation, &(Sender){"op", ROLE_OPERATOR, 1}, &admin);
+        outbox_flush(fixture->federation->outbox, fixture->federation->now, read_listed, &listed);
+    } while (listed.has_more && listed.n_pages < 10);
+    g_assert_cmpuint(listed.n_pages, ==, 3);
+    g_assert_cmpuint(members->len, ==, N_LISTED);
+    for (guint i = 0; i < N_LISTED; i++) {
+        g_autofree char *member = g_strdup_printf("m%03u", i);
+        g_assert_cmpstr(members->pdata[i], ==, member);
+    }
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/conduct/overbills", test_overbills);
+    g_test_add_func("/conduct/overbills-without-end", test_overbills_without_end);
     g_test_add_func("/conduct/denies", test_denies);
     g_test_add_func("/conduct/says-something-else", test_says_something_else);
+    g_test_add_func("/conduct/says-something-else-to-itself", test_says_something_else_to_itself);
     g_test_add_func("/conduct/skips", test_skips);
+    g_test_add_func("/conduct/skips-are-counted-once", test_skips_are_counted_once);
     g_test_add_func("/conduct/a-skip-is-a-remark", test_a_skip_is_a_remark);
     g_test_add_func("/conduct/an-honest-time", test_an_honest_time);
     g_test_add_func("/conduct/a-time-that-is-too-long", test_a_time_that_is_too_long);
     g_test_add_func("/conduct/a-time-within-the-tolerance", test_a_time_within_the_tolerance);
+    g_test_add_func("/conduct/a-time-of-which-the-buyer-had-less",
+                    test_a_time_of_which_the_buyer_had_less);
+    g_test_add_func("/conduct/a-time-without-end", test_a_time_without_end);
     g_test_add_func("/conduct/a-time-of-others", test_a_time_of_others);
     g_test_add_func("/conduct/a-time-by-a-clock-set-back", test_a_time_by_a_clock_set_back);
     g_test_add_func("/conduct/times-of-blocks", test_times_of_blocks);
