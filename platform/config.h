@@ -64,6 +64,7 @@ typedef struct {
     guint64 period_s;   // of settlement
     GPtrArray *tariffs; // FederationTariff
     GPtrArray *rates;   // FederationExchange
+    guint pass_records; // looked at in one pass while a period closes; 0: as many as are bearable
 } FederationAccounts;
 
 // The standing terms that the platform offers to every member, as the broker of agreements.

@@ -238,7 +238,8 @@ static void finish(Federation *federation)
 static void step(Federation *federation)
 {
     Accounts *accounts = federation->accounts;
-    guint n_left = PASS_RECORDS;
+    guint of_pass = federation->config->accounts.pass_records;
+    guint n_left = of_pass > 0 ? of_pass : PASS_RECORDS;
     if (accounts->stage == STAGE(FORGET) && forget_some(federation, &n_left))
         enter(accounts, STAGE(BATCH));
     if (accounts->stage == STAGE(BATCH) && settle_some(federation, &n_left))

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+// So that few records are many passes, and a platform dies between any two.
+#define PASS_RECORDS 7
+
 static FederationPrice by_key = {.micro_per_key = 1370000, .micro_per_bit = 1700};
 static FederationPrice by_time = {.micro_per_key = 733333, .micro_per_second = 2500000};
 static gpointer keys[] = {&by_key}, times[] = {&by_time};
@@ -38,6 +41,7 @@ void money_set_prices(FederationAccounts *accounts)
     accounts->decimals = 2;
     accounts->tariffs = &tariffs;
     accounts->rates = &rates;
+    accounts->pass_records = PASS_RECORDS;
 }
 
 const GList *money_last_netting(gconstpointer federation)
