@@ -12,8 +12,6 @@
 #define NETTINGS_BYTES    (64 << 10)
 #define STATEMENTS_BYTES  (64 << 10)
 
-// An operator repeats itself until it is answered: it means one period.
-#define SAME_US (15 * G_TIME_SPAN_SECOND)
 // So many may wait for one period.
 #define ASKERS_MAX 64
 
@@ -126,7 +124,7 @@ static void list_nettings(Federation *federation, const Sender *sender, const Wi
     admin_answer(federation, sender, admin, &answer);
 }
 
-static AdminResult refusal(Status status, const char *text)
+static AdminResult result(Status status, const char *text)
 {
     return (AdminResult){status, (char *)text};
 }
@@ -136,21 +134,19 @@ static AdminResult refusal(Status status, const char *text)
 static AdminResult join(Federation *federation, const char *id)
 {
     Accounts *accounts = federation->accounts;
-    gint64 last_us = MAX(accounts->closed_at_us, accounts->finished_us);
-    g_auto(GStrv) askers = g_strsplit(accounts->settled_by ? accounts->settled_by : "", " ", -1);
-    if (g_strv_contains((const char *const *)askers, id) && federation->now < last_us + SAME_US)
-        return refusal(STATUS_OK, "");
+    if (settle_is_fresh(federation) &&
+        g_ptr_array_find_with_equal_func(accounts->settled_by, id, g_str_equal, NULL))
+        return result(STATUS_OK, "");
     if (!id[0] || strlen(id) > ID_MAX_BYTES || strchr(id, ' '))
-        return refusal(STATUS_BAD_REQUEST, "the question's ID is not a UUID");
-    if (settle_is_closing(accounts) && g_strv_length(askers) >= ASKERS_MAX)
-        return refusal(STATUS_BUSY, "too many wait for the period that closes");
+        return result(STATUS_BAD_REQUEST, "the question's ID is not a UUID");
+    if (!settle_is_closing(accounts))
+        g_ptr_array_set_size(accounts->settled_by, 0);
+    if (accounts->settled_by->len >= ASKERS_MAX)
+        return result(STATUS_BUSY, "too many wait for the period that closes");
     settle_close(federation);
-    char *all =
-        accounts->settled_by ? g_strdup_printf("%s %s", accounts->settled_by, id) : g_strdup(id);
-    g_free(accounts->settled_by);
-    accounts->settled_by = all;
+    g_ptr_array_add(accounts->settled_by, g_strdup(id));
     settle_save_period(federation);
-    return refusal(STATUS_OK, "");
+    return result(STATUS_OK, "");
 }
 
 static void settle_now(Federation *federation, const Sender *sender, const WireAdmin *admin)

@@ -15,6 +15,7 @@ Accounts *accounts_new(const FederationAccounts *config)
     accounts->rows = g_tree_new_full(id_compare, NULL, g_free, wire_free);
     tariffs_init(accounts, config);
     due_init(accounts);
+    accounts->settled_by = g_ptr_array_new_with_free_func(g_free);
     accounts->done = g_strdup("");
     accounts->grants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wire_free);
     accounts->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -38,7 +39,7 @@ void accounts_free(Accounts *accounts)
     g_tree_unref(accounts->rows);
     tariffs_clear(accounts);
     g_queue_clear_full(&accounts->nettings, wire_free);
-    g_free(accounts->settled_by);
+    g_ptr_array_unref(accounts->settled_by);
     g_free(accounts->done);
     g_free(accounts->current);
     g_free(accounts);

@@ -41,14 +41,14 @@ struct Accounts {
     GTree *contracts;       // agreement ID → Contract: prices of its own
     GPtrArray *rates;       // WireExchangeRate
 
-    guint64 period;      // the last that was closed
-    gint64 from_us;      // when it began
-    gint64 closed_at_us; // and when it ended
-    GTree *series;       // "seller buyer" → Series
-    GQueue nettings;     // WireNetting, oldest first
-    GTree *conducts;     // member → WireConduct
-    GTree *rows;         // "session provider" → Platform__State__Row
-    char *settled_by;    // IDs of the questions that closed it, or NULL
+    guint64 period;        // the last that was closed
+    gint64 from_us;        // when it began
+    gint64 closed_at_us;   // and when it ended
+    GTree *series;         // "seller buyer" → Series
+    GQueue nettings;       // WireNetting, oldest first
+    GTree *conducts;       // member → WireConduct
+    GTree *rows;           // "session provider" → Platform__State__Row
+    GPtrArray *settled_by; // IDs of the questions that closed it
 
     // While the period closes, in as many passes as that takes.
     Platform__State__SettleStage stage;
@@ -58,7 +58,7 @@ struct Accounts {
     GArray *spent;      // Spent: what its batches cost so far; NULL: not counted yet
     Net *net;           // of the batches up to `done`; NULL: of none
     GPtrArray *late;    // names of grants that are to be given up, last first; NULL: not looked for
-    gint64 finished_us; // when the last one was done, in this life
+    gint64 finished_us; // when the last one was done
 };
 
 // accounts-tariff.c

@@ -128,21 +128,20 @@ static WireMoney *money_in(WireConduct *conduct, const WireCurrency *currency)
     return conduct->objected[conduct->n_objected++];
 }
 
-static void add_objection(WireConduct *conduct, const WireStatement *statement)
+void conduct_on_answer(Federation *federation, const char *party)
 {
+    WireConduct *conduct = conduct_open(federation, party);
+    conduct->answered++;
+    conduct_save(federation, conduct);
+}
+
+void conduct_on_objection(Federation *federation, const char *party, const WireStatement *statement)
+{
+    WireConduct *conduct = conduct_open(federation, party);
     WireMoney *money = money_in(conduct, statement->currency);
     conduct->objections++;
     if (money && __builtin_add_overflow(money->minor, statement->amount, &money->minor))
         money->minor = statement->amount < 0 ? G_MININT64 : G_MAXINT64;
-}
-
-void conduct_on_answer(Federation *federation, const char *party, const WireStatement *statement,
-                       gboolean is_objection)
-{
-    WireConduct *conduct = conduct_open(federation, party);
-    conduct->answered++;
-    if (is_objection)
-        add_objection(conduct, statement);
     conduct_save(federation, conduct);
 }
 

@@ -22,8 +22,9 @@ void conduct_on_denial(Federation *federation, const Platform__State__Grant *gra
 // What the seller says under the ID of a record that it has said before.
 void conduct_on_repeat(Federation *federation, WireCharge *charge, const WireUsage *usage);
 void conduct_on_batch(Federation *federation, const WireStatement *statement);
-void conduct_on_answer(Federation *federation, const char *party, const WireStatement *statement,
-                       gboolean is_objection);
+void conduct_on_answer(Federation *federation, const char *party);
+void conduct_on_objection(Federation *federation, const char *party,
+                          const WireStatement *statement);
 
 // Numbers of the records of a session. A seller that was sent so many orders of it has no record of
 // a higher number: then it has skipped some, or keeps them back.

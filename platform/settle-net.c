@@ -75,27 +75,30 @@ static gboolean convert(const Federation *federation, const Platform__State__Bat
                         (gint64)batch->statement->until_us, ret_minor);
 }
 
+static void wait(Net *net, const WireStatement *statement)
+{
+    if (net->waiting->len < WAITING_MAX)
+        g_ptr_array_add(net->waiting, g_strdup_printf("%s %s %" G_GUINT64_FORMAT, statement->seller,
+                                                      statement->buyer, statement->sequence));
+}
+
 static gboolean is_netted_now(const Federation *federation, const Platform__State__Batch *batch)
 {
     return batch->is_netted && batch->netted_in == federation->accounts->period;
 }
 
-// What an earlier life has netted in this period counts again, and is marked already.
+// What an earlier life has netted in this period counts again, and is marked already; but with
+// other settings it may have to wait.
 static void net_batch(Federation *federation, Net *net, Platform__State__Batch *batch)
 {
-    const WireStatement *statement = batch->statement;
     gint64 minor = 0;
-    if (!convert(federation, batch, &minor) || !give(net, statement, minor)) {
-        if (net->waiting->len < WAITING_MAX)
-            g_ptr_array_add(net->waiting,
-                            g_strdup_printf("%s %s %" G_GUINT64_FORMAT, statement->seller,
-                                            statement->buyer, statement->sequence));
+    gboolean is_netted = convert(federation, batch, &minor) && give(net, batch->statement, minor);
+    if (!is_netted)
+        wait(net, batch->statement);
+    if (batch->is_netted == is_netted)
         return;
-    }
-    if (batch->is_netted)
-        return;
-    batch->is_netted = TRUE;
-    batch->netted_in = federation->accounts->period;
+    batch->is_netted = is_netted;
+    batch->netted_in = is_netted ? federation->accounts->period : 0;
     batch_mark(federation, batch);
 }
 

@@ -78,6 +78,8 @@ void batch_mark(Federation *federation, const Platform__State__Batch *batch)
     mark.buyer_has = batch->buyer_has;
     mark.is_netted = batch->is_netted;
     mark.netted_in = batch->netted_in;
+    mark.seller_again = batch->seller_again;
+    mark.buyer_again = batch->buyer_again;
     mark.replaced_by = batch->replaced_by;
     g_autofree char *key = batch_name(batch->statement);
     g_autoptr(GBytes) value = message_pack(&mark.base);
@@ -137,8 +139,9 @@ void settle_save_period(Federation *federation)
 
     period.stage = federation->accounts->stage;
     period.done = federation->accounts->done;
-    if (federation->accounts->settled_by)
-        period.settled_by = federation->accounts->settled_by;
+    period.settled_by = (char **)federation->accounts->settled_by->pdata;
+    period.n_settled_by = federation->accounts->settled_by->len;
+    period.finished_us = (guint64)federation->accounts->finished_us;
     g_autoptr(GBytes) value = message_pack(&period.base);
     store_put_text(federation->store, "period", "last", value);
 }
@@ -177,7 +180,7 @@ static gpointer unpack(RecordLoading *loading, const char *what,
     return message;
 }
 
-static void mark_settled(Federation *federation, const WireStatement *statement)
+static void note_settled(Federation *federation, const WireStatement *statement)
 {
     for (gsize i = 0; i < statement->n_items; i++) {
         WireCharge *charge = charge_find(federation, statement->items[i]->record);
@@ -197,7 +200,7 @@ static void load_batch(gpointer data, GBytes *key, GBytes *value)
         statement ? series_open(federation, statement->seller, statement->buyer) : NULL;
     if (series && (series->batches->len == 0 || statement->sequence == series->sequence + 1)) {
         append(series, batch);
-        mark_settled(federation, statement);
+        note_settled(federation, statement);
         return;
     }
     record_fail(loading, "batch", name,
@@ -225,6 +228,8 @@ static void load_mark(gpointer data, GBytes *key, GBytes *value)
         batch->buyer_has = mark->buyer_has;
         batch->is_netted = mark->is_netted;
         batch->netted_in = mark->netted_in;
+        batch->seller_again = mark->seller_again;
+        batch->buyer_again = mark->buyer_again;
         batch->replaced_by = mark->replaced_by;
     } else {
         record_fail(loading, "mark", name, mark ? "is of no batch" : "is damaged");
@@ -243,7 +248,9 @@ static void load_period(gpointer data, GBytes *key, GBytes *value)
     federation->accounts->period = period->number;
     federation->accounts->closed_at_us = (gint64)period->closed_at_us;
     federation->accounts->from_us = (gint64)period->from_us;
-    federation->accounts->settled_by = g_strdup(period->settled_by);
+    federation->accounts->finished_us = (gint64)period->finished_us;
+    for (gsize i = 0; i < period->n_settled_by; i++)
+        g_ptr_array_add(federation->accounts->settled_by, g_strdup(period->settled_by[i]));
     federation->accounts->stage = period->stage;
     g_free(federation->accounts->done);
     federation->accounts->done = g_strdup(period->done);

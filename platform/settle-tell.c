@@ -13,9 +13,6 @@
 #define TELL_AT_ONCE  8
 #define TELL_PAUSE_US G_TIME_SPAN_MILLISECOND
 
-// Of one batch; what is said against it beyond that is not kept.
-#define OBJECTIONS_MAX 8
-
 static protobuf_c_boolean *answer_of(Platform__State__Batch *batch, const char *party)
 {
     protobuf_c_boolean *has = NULL;
@@ -24,6 +21,22 @@ static protobuf_c_boolean *answer_of(Platform__State__Batch *batch, const char *
     else if (strcmp(batch->statement->buyer, party) == 0)
         has = &batch->buyer_has;
     return has;
+}
+
+// Of a party.
+static protobuf_c_boolean *again_of(Platform__State__Batch *batch, const char *party)
+{
+    return strcmp(batch->statement->seller, party) == 0 ? &batch->seller_again
+                                                        : &batch->buyer_again;
+}
+
+static gboolean has_objection(const Platform__State__Batch *batch, const char *party)
+{
+    for (gsize i = 0; i < batch->n_objections; i++) {
+        if (strcmp(batch->objections[i]->by, party) == 0)
+            return TRUE;
+    }
+    return FALSE;
 }
 
 static Platform__State__Batch *first_untold(const Series *series, const char *party)
@@ -132,8 +145,25 @@ static void go_back(Federation *federation, Series *series, const char *party, g
         if (batch->statement->sequence < expected || !*answer_of(batch, party))
             continue;
         *answer_of(batch, party) = FALSE;
+        *again_of(batch, party) = TRUE;
         batch_mark(federation, batch);
     }
+}
+
+// Its answer counts once, and so does its objection, however often it is told: that of the other
+// finds its place.
+static void take_answer(Federation *federation, Platform__State__Batch *batch, const char *party,
+                        const WireDispute *dispute)
+{
+    *answer_of(batch, party) = TRUE;
+    if (!*again_of(batch, party))
+        conduct_on_answer(federation, party);
+    if (dispute->status == STATUS_OK || has_objection(batch, party)) {
+        batch_mark(federation, batch);
+        return;
+    }
+    conduct_on_objection(federation, party, batch->statement);
+    note_objection(federation, batch, party, dispute);
 }
 
 void settle_on_dispute(gpointer data, const Sender *sender, gconstpointer message)
@@ -151,12 +181,7 @@ void settle_on_dispute(gpointer data, const Sender *sender, gconstpointer messag
         go_back(federation, series, sender->id, dispute->expected);
         return;
     }
-    *has = TRUE;
-    conduct_on_answer(federation, sender->id, batch->statement, dispute->status != STATUS_OK);
-    if (dispute->status == STATUS_OK || batch->n_objections >= OBJECTIONS_MAX)
-        batch_mark(federation, batch);
-    else
-        note_objection(federation, batch, sender->id, dispute);
+    take_answer(federation, batch, sender->id, dispute);
     series->repeat_us = 0;
     tell(federation, series, sender->id);
     arm_repeat(federation, series);

@@ -14,6 +14,9 @@
 // Who has not reported by then has lost its claim.
 #define LATE_US (7 * G_TIME_SPAN_DAY)
 
+// An operator repeats itself until it is answered: it means one period.
+#define SAME_US (15 * G_TIME_SPAN_SECOND)
+
 // So many records are looked at in one pass, and each pair, and each
 // that is given up, counts for some.
 #define PASS_RECORDS 2000
@@ -31,6 +34,13 @@ void settle_set_done(Accounts *accounts, const char *name)
 gboolean settle_is_closing(const Accounts *accounts)
 {
     return accounts->stage != STAGE(IDLE);
+}
+
+gboolean settle_is_fresh(const Federation *federation)
+{
+    const Accounts *accounts = federation->accounts;
+    gint64 last_us = MAX(accounts->closed_at_us, accounts->finished_us);
+    return settle_is_closing(accounts) || federation->now < last_us + SAME_US;
 }
 
 // When its clock was set back, nobody knows how long it has waited.
@@ -68,6 +78,13 @@ static gboolean is_needed(Federation *federation, const WireCharge *charge)
     return !charge_is_own(charge) && (is_open(federation, charge) || !is_told(federation, charge));
 }
 
+// Of the next period. What comes after now was there before a clock was set back.
+static gboolean is_new(const Federation *federation, const WireCharge *charge)
+{
+    gint64 received_us = (gint64)charge->received_at_us;
+    return received_us > federation->accounts->closed_at_us && received_us <= federation->now;
+}
+
 // FALSE: there is more.
 static gboolean forget_some(Federation *federation, guint *n_left)
 {
@@ -76,7 +93,9 @@ static gboolean forget_some(Federation *federation, guint *n_left)
         const WireCharge *charge = over_next(accounts, &accounts->at);
         if (!charge)
             return TRUE;
-        if (!is_needed(federation, charge))
+        if (is_new(federation, charge))
+            accounts->at = (DuePosition){.at_us = (guint64)federation->now + 1};
+        else if (!is_needed(federation, charge))
             charge_forget(federation, accounts->at.record);
     }
     return FALSE;
@@ -257,10 +276,12 @@ void settle_close(Federation *federation)
     Accounts *accounts = federation->accounts;
     if (settle_is_closing(accounts))
         return;
+    // What the clock closes does not take the answer from who asked for the last.
+    if (!settle_is_fresh(federation))
+        g_ptr_array_set_size(accounts->settled_by, 0);
     accounts->period++;
     accounts->from_us = MIN(accounts->closed_at_us, federation->now);
     accounts->closed_at_us = federation->now;
-    g_clear_pointer(&accounts->settled_by, g_free);
     enter(accounts, STAGE(FORGET));
     step(federation);
 }

@@ -44,6 +44,8 @@ gboolean settle_series(Federation *federation, Series *series, const Due *due, g
 void settle_set_done(Accounts *accounts, const char *name);
 // A period is between its first pass and its last.
 gboolean settle_is_closing(const Accounts *accounts);
+// So it is, or it was closed so little ago that who asked for it may not know yet.
+gboolean settle_is_fresh(const Federation *federation);
 // The buyer's word is there, or has been waited for.
 gboolean settle_is_ripe(const Federation *federation, const WireCharge *charge);
 // What was charged in a batch has become less: another one stands for it.

@@ -5,6 +5,9 @@
 
 #include "tests/unit/accounts-fixture.h"
 
+#include "platform/conduct.h"
+#include "platform/prices.h"
+
 #include <string.h>
 
 #define N_RECORDS 9000
@@ -169,7 +172,8 @@ static void test_many_ask_at_once(void)
     while (is_closing(fixture))
         next_pass(fixture);
     ask_to_settle(fixture, "op", "another");
-    g_assert_cmpstr(federation->accounts->settled_by, ==, "another");
+    g_assert_cmpuint(federation->accounts->settled_by->len, ==, 1);
+    g_assert_cmpstr(federation->accounts->settled_by->pdata[0], ==, "another");
 }
 
 // What comes in meanwhile is in this period or the next one, once.
@@ -355,6 +359,186 @@ static void test_a_clock_is_set_back(void)
     accounts_assert_positions(fixture, "a:-10 b:10");
 }
 
+// --- again ---------------------------------------------------------------------------------------
+
+// The same settings, with or without a rate for dollars.
+static void set_dollars(FederationFixture *fixture, gboolean has_rate)
+{
+    FederationExchange rate = {
+        .currency = (char *)"USD", .decimals = 2, .numerator = 1, .denominator = 1};
+    FederationAccounts config = {.currency = (char *)"EUR", .decimals = 2};
+    accounts_set_standing(fixture, "USD");
+    if (has_rate)
+        g_ptr_array_add(fixture->federation->accounts->rates, exchange_from_config(&rate, &config));
+}
+
+static void close_period(FederationFixture *fixture)
+{
+    settle_close(fixture->federation);
+    while (is_closing(fixture))
+        next_pass(fixture);
+}
+
+// Of all nettings.
+static gint64 total_of(const FederationFixture *fixture, const char *member)
+{
+    gint64 total = 0;
+    for (GList *item = fixture->federation->accounts->nettings.head; item; item = item->next) {
+        const WireNetting *netting = item->data;
+        for (gsize i = 0; i < netting->n_positions; i++)
+            total += strcmp(netting->positions[i]->member, member) == 0
+                         ? netting->positions[i]->amount
+                         : 0;
+    }
+    return total;
+}
+
+// A rate goes while its batches are netted: those that were, wait as the others do.
+static void test_a_rate_goes_meanwhile(void)
+{
+    g_autoptr(FederationFixture) fixture = accounts_fixture_new();
+    accounts_set_prices(fixture, "USD");
+    add_pairs(fixture, 500);
+    federation_fixture_restart(fixture, NULL);
+    set_dollars(fixture, TRUE);
+    settle_close(fixture->federation);
+    while (fixture->federation->accounts->stage != PLATFORM__STATE__SETTLE_STAGE__SETTLE_NET)
+        next_pass(fixture);
+    next_pass(fixture);
+    g_assert_true(is_closing(fixture));
+    federation_fixture_restart(fixture, NULL);
+    set_dollars(fixture, FALSE);
+    while (is_closing(fixture))
+        next_pass(fixture);
+    g_assert_cmpint(total_of(fixture, "b"), ==, 0);
+    federation_fixture_restart(fixture, NULL);
+    set_dollars(fixture, TRUE);
+    close_period(fixture);
+    g_assert_cmpint(total_of(fixture, "b"), ==, 500 * 5);
+    close_period(fixture);
+    g_assert_cmpint(total_of(fixture, "b"), ==, 500 * 5);
+}
+
+// However long it takes and however often it asks, it is one that waits.
+static void test_an_operator_waits_long(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    Federation *federation = fixture->federation;
+    guint64 before = outbox_n_added(federation->outbox, KIND_ADMIN_REPLY);
+    ask_to_settle(fixture, "op", FEDERATION_UUID);
+    federation->now += 20 * G_TIME_SPAN_SECOND;
+    for (guint i = 0; i < 70; i++)
+        ask_to_settle(fixture, "op", FEDERATION_UUID);
+    ask_to_settle(fixture, "other", OTHER_UUID);
+    g_assert_true(is_closing(fixture));
+    g_assert_cmpuint(outbox_n_added(federation->outbox, KIND_ADMIN_REPLY), ==, before);
+    g_assert_cmpuint(federation->accounts->settled_by->len, ==, 2);
+}
+
+// What closed late, was asked for by the same question after a restart, too; and when the clock has
+// closed the next meanwhile.
+static void test_an_operator_asks_again(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(N_RECORDS);
+    ask_to_settle(fixture, "op", FEDERATION_UUID);
+    ask_to_settle(fixture, "other", OTHER_UUID);
+    fixture->federation->now += 20 * G_TIME_SPAN_SECOND;
+    while (is_closing(fixture))
+        next_pass(fixture);
+    gint64 finished_us = fixture->federation->now;
+    federation_fixture_restart(fixture, NULL);
+    accounts_set_standing(fixture, "EUR");
+    fixture->federation->now = finished_us + G_TIME_SPAN_SECOND;
+    ask_to_settle(fixture, "op", FEDERATION_UUID);
+    ask_to_settle(fixture, "other", OTHER_UUID);
+    g_assert_cmpuint(fixture->federation->accounts->period, ==, 1);
+    close_period(fixture);
+    ask_to_settle(fixture, "op", FEDERATION_UUID);
+    g_assert_cmpuint(fixture->federation->accounts->period, ==, 2);
+    // Long ago it was another wish.
+    fixture->federation->now += 20 * G_TIME_SPAN_SECOND;
+    ask_to_settle(fixture, "op", FEDERATION_UUID);
+    g_assert_cmpuint(fixture->federation->accounts->period, ==, 3);
+}
+
+// The other party's objection finds its place, and what is said again counts no more.
+static void test_objects_again(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(1000);
+    close_period(fixture);
+    for (guint i = 0; i < 8; i++) {
+        accounts_answer(fixture, "b", 1, STATUS_NOT_ALLOWED, 2);
+        accounts_answer(fixture, "b", 2, STATUS_NOT_ALLOWED, 1);
+        if (i == 4) {
+            federation_fixture_restart(fixture, NULL);
+            accounts_set_standing(fixture, "EUR");
+        }
+    }
+    accounts_answer(fixture, "a", 1, STATUS_NOT_ALLOWED, 2);
+    const Series *series = series_find(fixture->federation, "b", "a");
+    const Platform__State__Batch *batch = series_find_batch(series, 1);
+    const WireConduct *conduct = g_tree_lookup(fixture->federation->accounts->conducts, "b");
+    g_assert_true(batch->buyer_has);
+    g_assert_cmpuint(batch->n_objections, ==, 2);
+    g_assert_cmpstr(batch->objections[0]->by, ==, "b");
+    g_assert_cmpstr(batch->objections[1]->by, ==, "a");
+    g_assert_cmpuint(conduct->answered, ==, 1);
+    g_assert_cmpuint(conduct->objections, ==, 1);
+    g_assert_cmpint(conduct->objected[0]->minor, ==, batch->statement->amount);
+}
+
+// Who has agreed and objects when it is told again, objects.
+static void test_agrees_then_objects(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(1000);
+    close_period(fixture);
+    accounts_answer(fixture, "a", 1, STATUS_OK, 2);
+    accounts_answer(fixture, "a", 2, STATUS_NOT_ALLOWED, 1);
+    accounts_answer(fixture, "a", 1, STATUS_NOT_ALLOWED, 2);
+    const Series *series = series_find(fixture->federation, "b", "a");
+    const WireConduct *conduct = g_tree_lookup(fixture->federation->accounts->conducts, "a");
+    g_assert_cmpuint(series_find_batch(series, 1)->n_objections, ==, 1);
+    g_assert_cmpuint(conduct->answered, ==, 1);
+    g_assert_cmpuint(conduct->objections, ==, 1);
+}
+
+// n records of what b did for itself, which came at that time.
+static void add_own(FederationFixture *fixture, guint n, gint64 received_us)
+{
+    static guint n_all = 0;
+    WireCharge charge = WIRE_CHARGE_INIT;
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *record = g_strdup_printf("%08x-89ab-4cde-8f01-00000000000a", n_all++);
+        charge.record = record;
+        charge.request = (char *)FEDERATION_UUID;
+        charge.seller = charge.buyer = (char *)"b";
+        charge.received_at_us = (guint64)received_us;
+        charge_add(fixture->federation, message_copy(&charge.base));
+        charge_save(fixture->federation, charge_find(fixture->federation, record));
+    }
+}
+
+// What comes while it closes is of the next period, however much that is; a clock that was set back
+// keeps nothing.
+static void test_more_comes_meanwhile(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new(0);
+    Federation *federation = fixture->federation;
+    guint n_passes = 0;
+    add_own(fixture, 3000, federation->now);
+    add_own(fixture, 3000, federation->now + G_TIME_SPAN_DAY);
+    settle_close(federation);
+    for (; is_closing(fixture) && n_passes < 20; n_passes++) {
+        federation->now++;
+        add_own(fixture, 3000, federation->now);
+        next_pass(fixture);
+    }
+    g_assert_false(is_closing(fixture));
+    g_assert_cmpint(g_tree_nnodes(federation->accounts->charges), ==, (gint)n_passes * 3000);
+    close_period(fixture);
+    g_assert_cmpint(g_tree_nnodes(federation->accounts->charges), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -371,5 +555,11 @@ int main(int argc, char **argv)
     g_test_add_func("/settle-passes/waits-in-pieces", test_waits_in_pieces);
     g_test_add_func("/settle-passes/gives-up-in-pieces", test_gives_up_in_pieces);
     g_test_add_func("/settle-passes/a-clock-is-set-back", test_a_clock_is_set_back);
+    g_test_add_func("/settle-passes/a-rate-goes-meanwhile", test_a_rate_goes_meanwhile);
+    g_test_add_func("/settle-passes/an-operator-waits-long", test_an_operator_waits_long);
+    g_test_add_func("/settle-passes/an-operator-asks-again", test_an_operator_asks_again);
+    g_test_add_func("/settle-passes/objects-again", test_objects_again);
+    g_test_add_func("/settle-passes/agrees-then-objects", test_agrees_then_objects);
+    g_test_add_func("/settle-passes/more-comes-meanwhile", test_more_comes_meanwhile);
     return g_test_run();
 }
