@@ -27,8 +27,9 @@
 
 void settle_set_done(Accounts *accounts, const char *name)
 {
-    g_autofree char *old = accounts->done;
-    accounts->done = g_strdup(name);
+    char *done = g_strdup(name);
+    g_free(accounts->done);
+    accounts->done = done;
 }
 
 gboolean settle_is_closing(const Accounts *accounts)

@@ -94,6 +94,7 @@ static void test_time(void)
     accounts_grant(fixture, request);
     g_autofree char *name = grant_name(request->id, request->attempt);
     Platform__State__Grant *grant = g_hash_table_lookup(federation->accounts->grants, name);
+    g_free(grant->session);
     grant->session = g_strdup(FEDERATION_UUID);
     char record[UUID_CHARS + 1];
     record_id_derive(request->id, request->attempt, "b", record);
