@@ -229,6 +229,19 @@ gboolean agreement_covers(const Provider *buyer, const Provider *seller, Purpose
     return buyer == seller || (provider_right(buyer, seller).purposes & purposes);
 }
 
+// What a pair has by standing terms stands in nobody's way where it is one's own that does.
+static const Agreement *find_obstacle(const Provider *buyer, const Provider *seller,
+                                      const Agreement *agreement)
+{
+    const Agreement *all[] = {agreement, buyer->standing.agreement, seller->standing.agreement};
+    guint n = agreement && agreement_is_standing(agreement) ? G_N_ELEMENTS(all) : 0;
+    for (guint i = 0; i < n; i++) {
+        if (all[i] && !is_available(all[i]))
+            return all[i];
+    }
+    return agreement;
+}
+
 char *agreement_explain(const Provider *buyer, const Provider *seller, Purposes purposes,
                         Status *ret_status)
 {
@@ -240,10 +253,11 @@ char *agreement_explain(const Provider *buyer, const Provider *seller, Purposes 
         return g_strdup_printf("what '%s' may use of '%s' is used up: %" G_GUINT64_FORMAT
                                " bits are left of %s in this period",
                                buyer->id, seller->id, right.left_bits, right.agreement->wire->id);
-    const char *state = right.agreement ? agreement_state_name(right.agreement->wire->state) : NULL;
+    const Agreement *obstacle = find_obstacle(buyer, seller, right.agreement);
+    const char *state = obstacle ? agreement_state_name(obstacle->wire->state) : NULL;
     return state ? g_strdup_printf("'%s' may not use '%s' for %s: agreement %s is %s; expected one "
                                    "that is AVAILABLE and for that",
-                                   buyer->id, seller->id, what, right.agreement->wire->id, state)
+                                   buyer->id, seller->id, what, obstacle->wire->id, state)
                  : g_strdup_printf("'%s' may not use '%s' for %s: expected an agreement between "
                                    "them that is AVAILABLE",
                                    buyer->id, seller->id, what);

@@ -61,6 +61,16 @@ static void offer(Federation *federation, Provider *seller, const char *actor, c
                     &(AgreementChange){AGREEMENT(OFFERED), actor, command, reason});
 }
 
+// Until what ran under it is done there is nothing to offer.
+static void await_end(Federation *federation, Agreement *agreement)
+{
+    if (agreement->wire->state != AGREEMENT(ENDING) || agreement->is_awaited ||
+        agreement->is_withheld)
+        return;
+    agreement->is_awaited = TRUE;
+    agreement_save(federation, agreement);
+}
+
 // One that ended, or came to nothing, is history once the member takes part anew; but for one that
 // an operator has ended.
 void agreement_offer_standing(Federation *federation, Member *member)
@@ -74,11 +84,23 @@ void agreement_offer_standing(Federation *federation, Member *member)
         agreement = NULL;
     }
     if (agreement) {
+        await_end(federation, agreement);
         agreement_tell(federation, agreement);
         return;
     }
     offer(federation, member->provider, federation->config->id, "terms",
           "the standing terms of the federation");
+}
+
+gboolean agreement_follow_return(Federation *federation, const Agreement *agreement)
+{
+    Member *member = member_find(federation, agreement->seller->id);
+    if (!agreement->is_awaited || agreement->is_withheld || !member ||
+        member->state != MEMBER(ACTIVE) ||
+        agreement_standing_of(federation, agreement->seller) != agreement)
+        return FALSE;
+    agreement_offer_standing(federation, member);
+    return TRUE;
 }
 
 void agreement_offer_again(Federation *federation, Agreement *agreement, const char *operator_id,

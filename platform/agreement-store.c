@@ -19,6 +19,7 @@ void agreement_save(Federation *federation, const Agreement *agreement)
     state.used_bits = agreement->used_bits;
     state.period = agreement->period;
     state.is_withheld = agreement->is_withheld;
+    state.is_awaited = agreement->is_awaited;
     state.granted_bits = agreement->granted_bits;
     state.granted_period = agreement->granted_period;
     g_autoptr(GBytes) value = message_pack(&state.base);
@@ -51,6 +52,7 @@ static void restore(Federation *federation, const Platform__State__Agreement *st
     agreement->used_bits = state->used_bits;
     agreement->period = state->period;
     agreement->is_withheld = state->is_withheld;
+    agreement->is_awaited = state->is_awaited;
     agreement->granted_bits = state->granted_bits;
     agreement->granted_period = state->granted_period;
     agreement->repeat_us = G_TIME_SPAN_SECOND;

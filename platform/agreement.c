@@ -351,7 +351,7 @@ static void follow_end(Federation *federation, Agreement *agreement)
     gboolean is_kept = agreement_is_standing(agreement) &&
                        (agreement->buyer || agreement->is_withheld) &&
                        agreement->wire->terms->version == federation->config->terms.version;
-    if (is_kept)
+    if (is_kept || agreement_follow_return(federation, agreement))
         return;
     if (federation->now >= forget_us)
         agreement_forget(federation, agreement);

@@ -27,6 +27,7 @@ typedef struct Agreement {
     // Of a member with the federation: an operator has ended it, and no birth of the member undoes
     // that.
     gboolean is_withheld;
+    gboolean is_awaited; // it ends, and the member has come back: then it is offered anew
 } Agreement;
 
 typedef struct {
@@ -98,6 +99,8 @@ void agreement_unbook(Federation *federation, const Agreement *agreement);
 // agreement-standing.c
 // The member takes part: the federation's standing terms are offered to it, unless they have been.
 void agreement_offer_standing(Federation *federation, Member *member);
+// One has ended that was awaited. TRUE: it is gone, and another is offered in its place.
+gboolean agreement_follow_return(Federation *federation, const Agreement *agreement);
 // An operator has ended that, and takes it up again: it is offered anew.
 void agreement_offer_again(Federation *federation, Agreement *agreement, const char *operator_id,
                            const char *reason);

@@ -293,6 +293,44 @@ static void test_who_comes_back_sells_again(void)
     g_assert_true(covers(fixture, "b"));
 }
 
+// It comes back before all is done that ran under what it had; the platform may end in between.
+static void test_who_comes_back_early_sells_again(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    agreement_on_member_gone(fixture->federation, provider(fixture, "b"));
+    agreement_offer_standing(fixture->federation, member_find(fixture->federation, "b"));
+    federation_fixture_restart(fixture, NULL);
+    member_find(fixture->federation, "b")->state = MEMBER(ACTIVE);
+    Agreement *standing = agreement_standing_of(fixture->federation, provider(fixture, "b"));
+    g_assert_cmpint(standing->wire->state, ==, AGREEMENT(ENDING));
+    agreement_on_timer(fixture->federation, TIMER_TERM, "terms-1/all/b");
+    standing = agreement_standing_of(fixture->federation, provider(fixture, "b"));
+    g_assert_cmpint(standing->wire->state, ==, AGREEMENT(OFFERED));
+    // What a member ends while it is there is not offered to it by itself.
+    enter(fixture, standing, AGREEMENT(ACCEPTED));
+    enter(fixture, standing, AGREEMENT(ENDING));
+    agreement_on_timer(fixture->federation, TIMER_TERM, "terms-1/all/b");
+    standing = agreement_standing_of(fixture->federation, provider(fixture, "b"));
+    g_assert_cmpint(standing->wire->state, ==, AGREEMENT(ENDED));
+}
+
+// It says whose agreement it is that does not hold.
+static void test_says_what_does_not_hold(void)
+{
+    g_autoptr(FederationFixture) fixture = fixture_new();
+    const Provider *buyer = provider(fixture, "a"), *seller = provider(fixture, "d");
+    const char *expected = "agreement terms-1/all/a is LOCKED; expected one that is AVAILABLE";
+    Status status;
+    enter(fixture, agreement_standing_of(fixture->federation, buyer), AGREEMENT(LOCKED));
+    g_autofree char *text = agreement_explain(buyer, seller, PURPOSES_ANY, &status);
+    g_assert_nonnull(strstr(text, expected));
+    g_assert_cmpint(status, ==, STATUS_NO_AGREEMENT);
+    // Also where the two have one of their own by the same terms.
+    single_out(fixture, "a", "d");
+    g_autofree char *again = agreement_explain(buyer, seller, PURPOSES_ANY, &status);
+    g_assert_nonnull(strstr(again, expected));
+}
+
 static void test_other_terms_replace_the_old(void)
 {
     g_autoptr(FederationFixture) fixture = fixture_new();
@@ -372,6 +410,9 @@ int main(int argc, char **argv)
     g_test_add_func("/agreement/the-next-takes-over-in-time", test_the_next_takes_over_in_time);
     g_test_add_func("/agreement/a-seller-is-away", test_a_seller_is_away);
     g_test_add_func("/agreement/who-comes-back-sells-again", test_who_comes_back_sells_again);
+    g_test_add_func("/agreement/who-comes-back-early-sells-again",
+                    test_who_comes_back_early_sells_again);
+    g_test_add_func("/agreement/says-what-does-not-hold", test_says_what_does_not_hold);
     g_test_add_func("/agreement/other-terms", test_other_terms_replace_the_old);
     g_test_add_func("/agreement/terms", test_terms_are_compared);
     return g_test_run();
