@@ -90,5 +90,7 @@ GBytes *message_pack(const ProtobufCMessage *message);
 
 // A copy that outlives the dispatcher's; free with wire_free().
 gpointer message_copy(const ProtobufCMessage *message);
+// What one element of a repeated field takes.
+gsize message_element_bytes(ProtobufCType type);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Frame, frame_free)

@@ -5,7 +5,7 @@
 
 #include "topics/frame.h"
 
-static gsize element_bytes(ProtobufCType type)
+gsize message_element_bytes(ProtobufCType type)
 {
     switch (type) {
     case PROTOBUF_C_TYPE_INT32:
@@ -44,7 +44,7 @@ static void copy_elements(const ProtobufCFieldDescriptor *field, guint8 *copy)
 {
     gsize n = *(const gsize *)(copy + field->quantifier_offset);
     gpointer *elements = (gpointer *)(copy + field->offset);
-    *elements = n > 0 ? g_memdup2(*elements, n * element_bytes(field->type)) : NULL;
+    *elements = n > 0 ? g_memdup2(*elements, n * message_element_bytes(field->type)) : NULL;
     for (gsize i = 0; i < n; i++) {
         if (field->type == PROTOBUF_C_TYPE_STRING)
             ((char **)*elements)[i] = g_strdup(((char **)*elements)[i]);

@@ -65,43 +65,14 @@ static json_t *decode_value(const ProtobufCFieldDescriptor *field, const void *v
     return json_null();
 }
 
-static gsize value_size(const ProtobufCFieldDescriptor *field)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_FLOAT:
-        return 4;
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return 8;
-    case PROTOBUF_C_TYPE_BOOL:
-        return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_ENUM:
-        return sizeof(int);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    }
-    return 0;
-}
-
 static json_t *decode_repeated(const ProtobufCFieldDescriptor *field, const guint8 *base)
 {
     json_t *array = json_array();
     gsize n = *(const gsize *)(base + field->quantifier_offset);
     const guint8 *values = *(guint8 *const *)(base + field->offset);
     for (gsize i = 0; i < n; i++)
-        json_array_append_new(array, decode_value(field, values + i * value_size(field)));
+        json_array_append_new(array,
+                              decode_value(field, values + i * message_element_bytes(field->type)));
     return array;
 }
 
