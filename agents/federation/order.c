@@ -119,14 +119,20 @@ static void order_finish(Agent *agent, Order *order, Status status, const char *
     wire_free(wire);
 }
 
-// Nobody will do more of it, or use what was kept for it, or hears of it again but that it is void.
-static void order_void(Agent *agent, Order *order)
+// Nobody will do more of it, or use what was kept for it.
+static void order_stop(Agent *agent, Order *order)
 {
     if (order->state == ORDER_WORKING) {
         cancel_relays(agent, order);
         order_give_up(agent, order);
     }
     g_ptr_array_set_size(order->sent, 0);
+}
+
+// Nor does anybody hear of it again but that it is void.
+static void order_void(Agent *agent, Order *order)
+{
+    order_stop(agent, order);
     order_close(agent, order, ORDER_VOIDED, STATUS_VOIDED, NULL);
 }
 
@@ -360,14 +366,13 @@ static void order_forget(Agent *agent, const char *id)
         timers_arm_loosely(agent->timers, TIMER_ORDER, id, order->forget_at_us);
         return;
     }
-    // The platform never said what became of it; it will not use these slots again.
-    if (order->state == ORDER_WORKING) {
-        gboolean is_used = order->is_used;
+    // Who says what became of it is still to be told that it has used its share of a quota.
+    if (order->state == ORDER_WORKING && order->is_used) {
         order_void(agent, order);
-        // Who says what became of it is still to be told that it has used its share of a quota.
-        if (is_used)
-            return;
+        return;
     }
+    // Of one that is worked on the platform never said that; it will not use these slots again.
+    order_stop(agent, order);
     store_delete_text(agent->store, "order", id);
     g_hash_table_remove(agent->orders, id);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "agents/federation/agent.h"
+#include "agents/federation/order.h"
 #include "agents/federation/state.pb-c.h"
 #include "agents/qkdn/sim.h"
 #include "agents/settings.h"
@@ -94,6 +94,27 @@ static void test_a_state_that_is_none(Site *site, gconstpointer data)
     g_assert_nonnull(g_strstr_len(error->message, -1, "is damaged"));
 }
 
+// Of an order that nobody speaks of again, and that has used nothing, nothing is left to do.
+static void test_an_order_that_is_forgotten(Site *site, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    Agent *agent = start(site, &error);
+    g_assert_no_error(error);
+    WireOrder wire = WIRE_ORDER_INIT;
+    wire.request = (char *)"01234567-89ab-4cde-8f01-23456789abcd";
+    Order *order = order_new(agent, "01234567-89ab-4cde-8f01-23456789abcd/0", ORDER_WORKING);
+    order->order = message_copy(&wire.base);
+    order_on_timer(agent, TIMER_ORDER, "01234567-89ab-4cde-8f01-23456789abcd/0");
+    g_assert_cmpuint(g_hash_table_size(agent->orders), ==, 0);
+    guint what;
+    char *id;
+    while (timers_pop(agent->timers, G_MAXINT64, &what, &id)) {
+        g_free(id);
+        g_assert_cmpuint(what, !=, TIMER_ORDER);
+    }
+    agent_free(agent);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const tables[] = {"agreement",  "key",   "ledger",        "leg",
@@ -103,6 +124,8 @@ int main(int argc, char **argv)
     g_test_add("/agent/a-beginning", Site, NULL, site_set_up, test_a_beginning, site_tear_down);
     g_test_add("/agent/a-state-that-is-none", Site, NULL, site_set_up, test_a_state_that_is_none,
                site_tear_down);
+    g_test_add("/agent/an-order-that-is-forgotten", Site, NULL, site_set_up,
+               test_an_order_that_is_forgotten, site_tear_down);
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
         g_autofree char *name = g_strdup_printf("/agent/a-damaged-record/%s", tables[i]);
         g_test_add(name, Site, tables[i], site_set_up, test_a_damaged_record, site_tear_down);
