@@ -47,7 +47,8 @@ void accounts_print_head(AccountsTable table, AccountsFormat format)
         [ACCOUNTS_CHARGES] =
             ("record,request,attempt,session,partial,seller,buyer,purpose,keys,bits,"
              "granted_keys,granted_bits,buyer_keys,buyer_bits,charged_keys,"
-             "charged_bits,charged_us,start_us,end_us,sequence,dispute,agreement,granted_at_us"),
+             "charged_bits,charged_us,start_us,end_us,sequence,dispute,agreement,granted_at_us,"
+             "overrun,skipped,changed"),
         [ACCOUNTS_STATEMENTS] =
             ("seller,buyer,sequence,period,replaces,record,purpose,keys,bits,"
              "start_us,duration_us,amount,currency,decimals,remark,agreement,overrun,"
@@ -70,32 +71,33 @@ static void print_charge_csv(const WireCharge *charge)
     printf("%s,%s,%u,%s,%u,%s,%s,%s,%u,%" G_GUINT64_FORMAT ",%u,%" G_GUINT64_FORMAT
            ",%u,%" G_GUINT64_FORMAT ",%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
            ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
-           ",%s,%s,%" G_GUINT64_FORMAT "\r\n",
+           ",%s,%s,%" G_GUINT64_FORMAT ",%d,%u,%d\r\n",
            charge->record, charge->request, charge->attempt, charge->session, charge->partial,
            charge->seller, charge->buyer, usage_purpose_name(charge->purpose), charge->keys,
            charge->bits, charge->granted_keys, charge->granted_bits, charge->buyer_keys,
            charge->buyer_bits, charge->charged_keys, charge->charged_bits, charge->charged_us,
            charge->start_us, charge->end_us, charge->sequence, dispute, charge->agreement,
-           charge->granted_at_us);
+           charge->granted_at_us, charge->is_overrun, charge->skipped, charge->changed);
 }
 
 static json_t *charge_json(const WireCharge *charge)
 {
     return json_pack(
-        "{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I,"
-        " s:I, s:I, s:I, s:s, s:s, s:I}",
-        "record", charge->record, "request", charge->request, "attempt", (int)charge->attempt,
-        "session", charge->session, "partial", (int)charge->partial, "seller", charge->seller,
-        "buyer", charge->buyer, "purpose", usage_purpose_name(charge->purpose), "keys",
-        (json_int_t)charge->keys, "bits", (json_int_t)charge->bits, "granted_keys",
-        (json_int_t)charge->granted_keys, "granted_bits", (json_int_t)charge->granted_bits,
-        "is_metered", charge->is_metered, "buyer_keys", (json_int_t)charge->buyer_keys,
-        "buyer_bits", (json_int_t)charge->buyer_bits, "charged_keys",
-        (json_int_t)charge->charged_keys, "charged_bits", (json_int_t)charge->charged_bits,
-        "charged_us", (json_int_t)charge->charged_us, "start_us", (json_int_t)charge->start_us,
-        "end_us", (json_int_t)charge->end_us, "sequence", (json_int_t)charge->sequence, "dispute",
-        charge->dispute, "agreement", charge->agreement, "granted_at_us",
-        (json_int_t)charge->granted_at_us);
+        "{s:s, s:s, s:I, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I,"
+        " s:I, s:I, s:I, s:s, s:s, s:I, s:b, s:I, s:b}",
+        "record", charge->record, "request", charge->request, "attempt",
+        (json_int_t)charge->attempt, "session", charge->session, "partial",
+        (json_int_t)charge->partial, "seller", charge->seller, "buyer", charge->buyer, "purpose",
+        usage_purpose_name(charge->purpose), "keys", (json_int_t)charge->keys, "bits",
+        (json_int_t)charge->bits, "granted_keys", (json_int_t)charge->granted_keys, "granted_bits",
+        (json_int_t)charge->granted_bits, "is_metered", charge->is_metered, "buyer_keys",
+        (json_int_t)charge->buyer_keys, "buyer_bits", (json_int_t)charge->buyer_bits,
+        "charged_keys", (json_int_t)charge->charged_keys, "charged_bits",
+        (json_int_t)charge->charged_bits, "charged_us", (json_int_t)charge->charged_us, "start_us",
+        (json_int_t)charge->start_us, "end_us", (json_int_t)charge->end_us, "sequence",
+        (json_int_t)charge->sequence, "dispute", charge->dispute, "agreement", charge->agreement,
+        "granted_at_us", (json_int_t)charge->granted_at_us, "overrun", charge->is_overrun,
+        "skipped", (json_int_t)charge->skipped, "changed", charge->changed);
 }
 
 static void print_charge(const WireCharge *charge, AccountsFormat format)
@@ -106,11 +108,13 @@ static void print_charge(const WireCharge *charge, AccountsFormat format)
         print_charge_csv(charge);
     else
         printf("%s  %-16s for %-16s %-8s %4u keys %9" G_GUINT64_FORMAT " bits  batch %" //
-               G_GUINT64_FORMAT "%s%s%s%s\n",
+               G_GUINT64_FORMAT "%s%s%s%s%s%s\n",
                charge->record, charge->seller, charge->buyer, usage_purpose_name(charge->purpose),
                charge->charged_keys, charge->charged_bits, charge->sequence,
                charge->agreement[0] ? "  by agreement " : "", charge->agreement,
-               charge->dispute[0] ? "; " : "", charge->dispute);
+               charge->is_overrun ? "  beyond the quota" : "",
+               charge->changed ? "  said again otherwise" : "", charge->dispute[0] ? "; " : "",
+               charge->dispute);
 }
 
 char *accounts_print_charges(const WireAdminReply *answer, AccountsFormat format)
@@ -124,14 +128,14 @@ char *accounts_print_charges(const WireAdminReply *answer, AccountsFormat format
 
 static json_t *item_json(const WireStatementItem *item)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:s, s:b, s:I}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:I}",
                      "record", item->record, "request", item->request, "session", item->session,
                      "purpose", usage_purpose_name(item->purpose), "keys", (json_int_t)item->keys,
                      "bits", (json_int_t)item->bits, "start_us", (json_int_t)item->start_us,
-                     "duration_us", (json_int_t)item->duration_us, "partial", (int)item->partial,
-                     "amount", (json_int_t)item->amount, "remark", item->remark, "agreement",
-                     item->agreement, "overrun", item->is_overrun, "granted_at_us",
-                     (json_int_t)item->granted_at_us);
+                     "duration_us", (json_int_t)item->duration_us, "partial",
+                     (json_int_t)item->partial, "amount", (json_int_t)item->amount, "remark",
+                     item->remark, "agreement", item->agreement, "overrun", item->is_overrun,
+                     "granted_at_us", (json_int_t)item->granted_at_us);
 }
 
 static char *hexadecimal(const ProtobufCBinaryData *bytes)
