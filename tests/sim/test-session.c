@@ -3,6 +3,7 @@
 // A session from its opening to its end among real cores: keys are fetched at both ends, in their
 // order, while everything that they come over fails in turn. The witness sees all of it.
 
+#include "tests/sim/money.h"
 #include "tests/sim/stage.h"
 #include "tests/sim/witness.h"
 
@@ -55,7 +56,9 @@ static Scene *scene_new(void)
     static const WorldHooks hooks = {.broker = {.tap = on_publish}, .wrap_driver = wrap_driver};
     Scene *scene = g_new0(Scene, 1);
     scene->witness = witness_new();
-    scene->world = world_new(network_diamond(), 1, &hooks, scene);
+    Network *network = network_diamond();
+    money_set_prices(&network->federation.accounts);
+    scene->world = world_new(network, 1, &hooks, scene);
     scene->world->on_fetched = on_fetched;
     scene->from = world_find_application(scene->world, "sae-a");
     world_start(scene->world);

@@ -134,13 +134,14 @@ void witness_on_statement(Witness *witness, const WireStatement *statement)
     for (gsize i = 0; i < statement->n_items; i++) {
         const char *record = statement->items[i]->record;
         Metered *metered = g_hash_table_lookup(witness->metered, record);
-        // It may have been taken in by a platform that died before it could say so.
-        if (metered && g_hash_table_contains(witness->granted, metered->attempt))
-            metered->is_accepted = TRUE;
-        else
-            witness_fail(witness, "batch %s has %s, which was not granted", name, record);
-        if (metered)
-            check_item(witness, name, metered, statement, statement->items[i]);
+        if (!metered) {
+            witness_fail(witness, "batch %s has %s, which is no order", name, record);
+            break;
+        }
+        // It may have been granted and taken in by a platform that died before it could say so;
+        // that it is granted is seen to in the end.
+        metered->is_accepted = TRUE;
+        check_item(witness, name, metered, statement, statement->items[i]);
         amount += statement->items[i]->amount;
         if (statement->replaces == 0 && !g_hash_table_add(witness->settled, g_strdup(record)))
             witness_fail(witness, "batch %s has %s, which was settled before", name, record);
