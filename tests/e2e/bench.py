@@ -89,7 +89,8 @@ def test_scales(fed):
     assert [row["providers"] for row in report["providers"]] == [10], report
     for row in report["providers"] + report["sessions"]:
         assert row["restart_us"] > 0 and row["fault_us"] > 0, row
-    assert set(report["exponents"]) == {"routing", "providers", "sessions"}, report
+    for fits in ("exponents", "misfits"):
+        assert set(report[fits]) == {"routing", "providers", "sessions", "fault_by_affected"}, report
     assert "needs no federation" in fed.run("bench", "scale", "x", code=2)
 
 

@@ -44,7 +44,8 @@ double bench_exponent(const json_t *rows, const char *from, const char *figure)
         xx_sum += x * x;
         xy_sum += x * y;
     }
-    return n < 2 ? 0 : (n * xy_sum - x_sum * y_sum) / (n * xx_sum - x_sum * x_sum);
+    double spread = n * xx_sum - x_sum * x_sum;
+    return spread > 0 ? (n * xy_sum - x_sum * y_sum) / spread : 0;
 }
 
 double bench_misfit(const json_t *rows, const char *from, const char *figure)

@@ -35,7 +35,7 @@ json_t *bench_report_new_of_pair(const char *name, const char *dir, const BenchS
                                  GError **error);
 gint64 bench_median(const json_t *runs, const char *figure);
 // How the one figure grows with the other: of a straight line through the logarithms, by least
-// squares; 0 of fewer than two.
+// squares; 0 where the one has not two values.
 double bench_exponent(const json_t *rows, const char *from, const char *figure);
 // By which factor the row that is farthest from that line is off it: 1 where all are on it.
 double bench_misfit(const json_t *rows, const char *from, const char *figure);
