@@ -35,7 +35,8 @@ guint rig_n_rerouted(const Rig *rig);
 // and link again, which is durable then. What was under way is lost.
 gboolean rig_restart(Rig *rig, RigTime *ret_took, GError **error);
 
-// That this process has allocated now, but for SQLite's cache of pages, which has a size of its own.
+// That this process has allocated now, but for SQLite's cache of pages, which has a size of its
+// own.
 gsize rig_n_bytes(void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rig, rig_free)
