@@ -14,8 +14,11 @@
 #define BUFFER     64
 #define TIMEOUT_MS 15000
 
+#define LATE_US    G_TIME_SPAN_SECOND
+
 #define ROUNDS_A_HANDOVER 10
-#define LATE_US           G_TIME_SPAN_SECOND
+// A platform lets no application move much more often in so short a time.
+#define HANDOVERS_MAX 24
 
 // Until the session is filled, and between two handovers.
 #define FILL_US (2 * G_TIME_SPAN_SECOND)
@@ -208,7 +211,8 @@ static json_t *measure(gpointer data, InChild *self, GError **error)
 json_t *bench_handover(const char *dir, const BenchSettings *settings, GError **error)
 {
     guint64 n_rounds = settings->n_rounds * settings->n_runs;
-    Course course = {.dir = dir, .n_handovers = (guint)MAX(2, n_rounds / ROUNDS_A_HANDOVER)};
+    guint64 n_handovers = CLAMP(n_rounds / ROUNDS_A_HANDOVER, 2, HANDOVERS_MAX);
+    Course course = {.dir = dir, .n_handovers = (guint)n_handovers};
     json_t *result = in_child(measure, &course, error);
     if (!result)
         return NULL;
