@@ -14,7 +14,7 @@
 #define BUFFER     64
 #define TIMEOUT_MS 15000
 
-#define LATE_US    G_TIME_SPAN_SECOND
+#define LATE_US G_TIME_SPAN_SECOND
 
 #define ROUNDS_A_HANDOVER 10
 // A platform lets no application move much more often in so short a time.
