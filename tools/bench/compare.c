@@ -23,8 +23,8 @@ static json_t *read_report(const char *path, GError **error)
 
 // What is measured is a whole number of its unit in reports, and what is a fraction is a ratio, but
 // for these. An exponent is none: that of what does not grow is about 0.
-static const char *const others[] = {"machine",   "runs",        "exponent",
-                                     "exponents", "affected_us", NULL};
+static const char *const others[] = {"machine", "runs",        "exponent", "exponents",
+                                     "misfits", "affected_us", NULL};
 
 static void add_ratio(json_t *list, const char *name, double first, double second)
 {
