@@ -22,7 +22,7 @@ char *accounts_format_money(gint64 minor, const WireCurrency *currency)
                            (int)decimals, size % unit);
 }
 
-static const char *code_of(const WireCurrency *currency)
+const char *accounts_currency_code(const WireCurrency *currency)
 {
     return currency ? currency->code : "";
 }
@@ -184,7 +184,7 @@ static json_t *statement_json(const WireStatement *statement)
                      (json_int_t)statement->sequence, "period", (json_int_t)statement->period,
                      "from_us", (json_int_t)statement->from_us, "until_us",
                      (json_int_t)statement->until_us, "replaces", (json_int_t)statement->replaces,
-                     "currency", code_of(statement->currency), "decimals",
+                     "currency", accounts_currency_code(statement->currency), "decimals",
                      statement->currency ? (int)statement->currency->decimals : 0, "records",
                      (json_int_t)statement->n_records, "keys", (json_int_t)statement->keys, "bits",
                      (json_int_t)statement->bits, "minimum", (json_int_t)statement->minimum,
@@ -200,7 +200,8 @@ static void print_minimum_csv(const WireStatement *statement)
            ",%s,%u,\"missing to the minimum of the tariff\",,0,0\r\n",
            statement->seller, statement->buyer, statement->sequence, statement->period,
            statement->replaces, statement->from_us, statement->minimum,
-           code_of(statement->currency), statement->currency ? statement->currency->decimals : 0);
+           accounts_currency_code(statement->currency),
+           statement->currency ? statement->currency->decimals : 0);
 }
 
 static void print_statement_csv(const WireStatement *statement)
@@ -216,7 +217,7 @@ static void print_statement_csv(const WireStatement *statement)
                statement->seller, statement->buyer, statement->sequence, statement->period,
                statement->replaces, item->record, usage_purpose_name(item->purpose), item->keys,
                item->bits, item->start_us, item->duration_us, item->amount,
-               code_of(statement->currency),
+               accounts_currency_code(statement->currency),
                statement->currency ? statement->currency->decimals : 0, remark, item->agreement,
                item->is_overrun, item->granted_at_us);
     }
@@ -254,7 +255,7 @@ static void print_statement_text(const WireAdminReply *answer, const WireStateme
         printf("  missing to the minimum of the tariff: %s\n", minimum);
     printf("  %u records, %" G_GUINT64_FORMAT " keys, %" G_GUINT64_FORMAT " bits: %s %s\n",
            statement->n_records, statement->keys, statement->bits, amount,
-           code_of(statement->currency));
+           accounts_currency_code(statement->currency));
     printf("  SHA-256 %s\n", digest);
     const WireDispute *objection = NULL;
     for (gsize at = 0; (objection = next_objection(answer, statement, &at));)
@@ -301,7 +302,7 @@ static json_t *netting_json(const WireNetting *netting)
     return json_pack("{s:I, s:I, s:I, s:s, s:i, s:o, s:o, s:o}", "period",
                      (json_int_t)netting->period, "from_us", (json_int_t)netting->from_us,
                      "until_us", (json_int_t)netting->until_us, "currency",
-                     code_of(netting->currency), "decimals",
+                     accounts_currency_code(netting->currency), "decimals",
                      netting->currency ? (int)netting->currency->decimals : 0, "positions",
                      positions, "payments", payments, "waiting", waiting);
 }
@@ -311,14 +312,15 @@ static void print_netting_csv(const WireNetting *netting)
     for (gsize i = 0; i < netting->n_positions; i++)
         printf("%" G_GUINT64_FORMAT ",%s,%" G_GINT64_FORMAT ",%s,%u\r\n", netting->period,
                netting->positions[i]->member, netting->positions[i]->amount,
-               code_of(netting->currency), netting->currency ? netting->currency->decimals : 0);
+               accounts_currency_code(netting->currency),
+               netting->currency ? netting->currency->decimals : 0);
 }
 
 static void print_netting_text(const WireNetting *netting)
 {
     g_autofree char *from = admin_format_time(netting->from_us);
     g_autofree char *until = admin_format_time(netting->until_us);
-    const char *code = code_of(netting->currency);
+    const char *code = accounts_currency_code(netting->currency);
     printf("Period %" G_GUINT64_FORMAT ": %s to %s\n", netting->period, from, until);
     for (gsize i = 0; i < netting->n_positions; i++) {
         g_autofree char *amount =

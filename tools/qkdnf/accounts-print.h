@@ -16,6 +16,8 @@ typedef enum {
 
 // 12345 with two decimals: "123.45". To be freed.
 char *accounts_format_money(gint64 minor, const WireCurrency *currency);
+// "EUR"; "" where none is said.
+const char *accounts_currency_code(const WireCurrency *currency);
 
 void accounts_print_head(AccountsTable table, AccountsFormat format);
 

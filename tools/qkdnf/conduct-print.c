@@ -8,11 +8,6 @@
 
 #include <stdio.h>
 
-static const char *code_of(const WireMoney *money)
-{
-    return money->currency ? money->currency->code : "";
-}
-
 // --- JSON and CSV --------------------------------------------------------------------------------
 
 static json_t *objected_json(const WireConduct *conduct)
@@ -20,10 +15,10 @@ static json_t *objected_json(const WireConduct *conduct)
     json_t *objected = json_array();
     for (gsize i = 0; i < conduct->n_objected; i++) {
         const WireMoney *money = conduct->objected[i];
-        json_array_append_new(objected,
-                              json_pack("{s:I, s:s, s:i}", "amount", (json_int_t)money->minor,
-                                        "currency", code_of(money), "decimals",
-                                        money->currency ? (int)money->currency->decimals : 0));
+        json_array_append_new(
+            objected, json_pack("{s:I, s:s, s:i}", "amount", (json_int_t)money->minor, "currency",
+                                accounts_currency_code(money->currency), "decimals",
+                                money->currency ? (int)money->currency->decimals : 0));
     }
     return objected;
 }
@@ -52,7 +47,8 @@ static char *format_objected(const WireConduct *conduct)
     for (gsize i = 0; i < conduct->n_objected; i++) {
         const WireMoney *money = conduct->objected[i];
         g_autofree char *amount = accounts_format_money(money->minor, money->currency);
-        g_string_append_printf(text, "%s%s %s", i > 0 ? ", " : "", amount, code_of(money));
+        g_string_append_printf(text, "%s%s %s", i > 0 ? ", " : "", amount,
+                               accounts_currency_code(money->currency));
     }
     return g_string_free(text, FALSE);
 }
