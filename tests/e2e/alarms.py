@@ -6,11 +6,9 @@ Argument: the build directory."""
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -34,12 +32,9 @@ CHEATING = {CHEAT: "QKDNF_TAMPER=flip QKDNF_CHEAT=overbill"}
 
 class Watched(fabric.Fabric):
     def __init__(self, build):
-        self.place = tempfile.TemporaryDirectory(prefix="qkdnf-")
-        place = pathlib.Path(self.place.name)
         description = (fabric.ROOT / "tools" / "demo" / "four-in-a-row.yaml").read_text()
         assert "\nplatform:" not in description
-        super().__init__(fabric.make_cheating_build(pathlib.Path(build), place / "build", CHEATING),
-                         description + PLATFORM, place)
+        super().__init__(build, description + PLATFORM, cheats=CHEATING)
         self.platform = self.info["platform"]["id"]
         self.exporters = {member["id"]: member["metrics"]
                           for member in [self.info["platform"], *self.info["qkdns"]]}
@@ -49,9 +44,9 @@ class Watched(fabric.Fabric):
             stdout=subprocess.PIPE, preexec_fn=fabric.die_with_parent)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        self.screen = terminal.Terminal(place, self.qkdnf, "top", "--federation", str(self.dir),
+        self.screen = terminal.Terminal(self.path, self.qkdnf, "top", "--federation", str(self.dir),
                                         columns=250, rows=120)
-        self.browser = self._open_browser(place) if "dashboard" in self.info["broker"] else None
+        self.browser = self._open_browser(self.path) if "dashboard" in self.info["broker"] else None
         fabric.wait_until("top", lambda: self.screen.shows(r"^qkdnf top   providers 4 of 4 "), WAIT_S)
         self.wait_for_key()
         self.seen = {}  # alarm → view → seconds after it was raised
@@ -129,7 +124,6 @@ class Watched(fabric.Fabric):
         self.tap.terminate()
         self.tap.wait()
         super().close()
-        self.place.cleanup()
 
 
 def exhaust(fed, sae, peer):

@@ -7,12 +7,10 @@ import collections
 import contextlib
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import urllib.request
 
 import fabric
@@ -66,15 +64,10 @@ class Federation(fabric.Fabric):
     """One in which most cheat, and a period of it."""
 
     def __init__(self, build):
-        self.place = tempfile.TemporaryDirectory(prefix="qkdnf-")
-        place = pathlib.Path(self.place.name)
-        description = place / "federation.yaml"
-        description.write_text(describe())
-        super().__init__(fabric.make_cheating_build(pathlib.Path(build), place / "build", HOW),
-                         description, place)
+        super().__init__(build, describe(), cheats=HOW)
         self.tap = fabric.Decoded(self)
         self.raw = fabric.Tap(self)
-        self.screen = terminal.Terminal(place, self.qkdnf, "top", "--federation", str(self.dir),
+        self.screen = terminal.Terminal(self.path, self.qkdnf, "top", "--federation", str(self.dir),
                                         columns=250, rows=120)
         self.wait_for_key()
         self.live()
@@ -190,7 +183,6 @@ class Federation(fabric.Fabric):
         self.tap.close()
         self.raw.close()
         super().close()
-        self.place.cleanup()
 
 
 # --- computed again ---

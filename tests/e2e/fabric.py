@@ -167,13 +167,16 @@ class Decoded:
 
 
 class Fabric:
-    """A running federation, of a description's path or its text."""
+    """A running federation, of a description's path or its text. What `cheats` says of providers is as
+    make_cheating_build() has it."""
 
-    def __init__(self, build, description, directory=None):
+    def __init__(self, build, description, directory=None, cheats=None):
         self.build = pathlib.Path(build)
-        self.qkdnf = str(self.build / "tools" / "qkdnf" / "qkdnf")
         self.temporary = None if directory else tempfile.TemporaryDirectory(prefix="qkdnf-")
         self.path = pathlib.Path(directory or self.temporary.name)
+        if cheats:
+            self.build = make_cheating_build(self.build, self.path / "build", cheats)
+        self.qkdnf = str(self.build / "tools" / "qkdnf" / "qkdnf")
         self.dir = self.path / "federation"
         if isinstance(description, str):
             text, description = description, self.path / "federation.yaml"

@@ -4,10 +4,8 @@ and the key takes another way or is refused, aloud. Argument: the build director
 
 import contextlib
 import json
-import pathlib
 import subprocess
 import sys
-import tempfile
 import uuid
 
 import fabric
@@ -40,13 +38,8 @@ class Federation(fabric.Fabric):
     """One in which the short ways lead through cheats."""
 
     def __init__(self, build):
-        self.place = tempfile.TemporaryDirectory(prefix="qkdnf-")
-        place = pathlib.Path(self.place.name)
-        description = place / "federation.yaml"
-        description.write_text(describe())
-        cheats = {cheat: f"QKDNF_TAMPER={cheat}" for cheat in CHEATS}
-        super().__init__(fabric.make_cheating_build(pathlib.Path(build), place / "build", cheats),
-                         description, place)
+        super().__init__(build, describe(),
+                         cheats={cheat: f"QKDNF_TAMPER={cheat}" for cheat in CHEATS})
         self.tap = fabric.Tap(self)
         fabric.wait_until("key on all borders", self._has_key)
 
@@ -76,7 +69,6 @@ class Federation(fabric.Fabric):
     def close(self):
         self.tap.close()
         super().close()
-        self.place.cleanup()
 
 
 def key_id(report, attempt):
