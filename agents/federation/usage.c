@@ -14,8 +14,8 @@
 #define REPEAT_US     (2 * G_TIME_SPAN_SECOND)
 #define REPEAT_MAX_US (8 * G_TIME_SPAN_SECOND)
 
-// So many are under way at a time.
-#define PAGE_MAX 2000
+// So many are under way at a time: the platform takes them in one pass, and requests wait for it.
+#define PAGE_MAX 256
 
 // An hour of a busy provider without its platform.
 #define RECORDS_MAX 1000000
