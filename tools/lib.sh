@@ -12,7 +12,7 @@ build_packages=(
     gcc:gcc libc6-dev meson:meson ninja:ninja-build pkg-config:pkg-config
     protoc-c:protobuf-c-compiler libprotobuf-c-dev libglib2.0-dev libssl-dev uuid-dev libyaml-dev
     libsqlite3-dev libevent-dev libjansson-dev libcurl4-openssl-dev libpaho-mqtt-dev
-    mosquitto-dev libmosquitto-dev libncurses-dev
+    mosquitto-dev libmosquitto-dev libncurses-dev libgoogle-perftools-dev
 )
 page_packages=(node:nodejs npm:npm)
 run_packages=(mosquitto curl:curl openssl:openssl dot:graphviz)
