@@ -66,9 +66,11 @@ def test_stays_as_it_is(fed):
         # No faster than it is asked: the last is due so much later than the first.
         n = part["n_fetched"]
         assert part["requests_per_s"] * (n - 1) <= report["asked_per_s"] * n, report
-        assert all(kib > 0 for kib in part["memory_kib"].values()), report
-    last, second = (sum(report["parts"][i]["memory_kib"].values()) for i in (-1, 1))
-    assert abs(report["last_over_second"]["memory_kib"] - last / second) < 0.001, report
+        assert all(kib > 0 for kib in part["memory_of"].values()), report
+        assert part["memory_kib"] == sum(part["memory_of"].values()), report
+    for figure, ratio in report["last_over_second"].items():
+        last, second = (report["parts"][i][figure] for i in (-1, 1))
+        assert abs(ratio - last / second) < 0.001, report
 
 
 def test_reroutes(fed):

@@ -26,6 +26,26 @@ gint64 bench_median(const json_t *runs, const char *figure)
     return values->len > 0 ? g_array_index(values, gint64, values->len / 2) : 0;
 }
 
+static int compare_reals(gconstpointer a, gconstpointer b)
+{
+    double difference = *(const double *)a - *(const double *)b;
+    return (difference > 0) - (difference < 0);
+}
+
+double bench_median_ratio(const json_t *runs, const char *figure, const json_t *floor_runs,
+                          const char *floor_figure)
+{
+    g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
+    for (gsize i = 0; i < MIN(json_array_size(runs), json_array_size(floor_runs)); i++) {
+        gint64 floor = json_read_integer(json_array_get(floor_runs, i), floor_figure);
+        gint64 ours = json_read_integer(json_array_get(runs, i), figure);
+        double ratio = (double)ours / (double)MAX(1, floor);
+        g_array_append_val(ratios, ratio);
+    }
+    g_array_sort(ratios, compare_reals);
+    return ratios->len > 0 ? g_array_index(ratios, double, ratios->len / 2) : 0;
+}
+
 static double logarithm(const json_t *row, const char *figure)
 {
     double value = json_number_value(json_object_get(row, figure));
@@ -131,8 +151,8 @@ static void add_ratios(json_t *report)
         json_t *ratios = json_object();
         for (gsize j = 0; j < json_array_size(measured); j++) {
             const json_t *below = json_array_get(measured, j);
-            gint64 p50_us = MAX(1, json_read_integer(below, "p50_us"));
-            double ratio = (double)json_read_integer(request, "p50_us") / (double)p50_us;
+            double ratio = bench_median_ratio(json_object_get(request, "runs"), "p50_us",
+                                              json_object_get(below, "runs"), "p50_us");
             json_object_set_new(ratios, json_read_text(below, "client"), json_real(ratio));
         }
         json_object_set_new(request, "above_floor", ratios);

@@ -99,9 +99,10 @@ static json_t *ratios(const json_t *stores)
 {
     json_t *found = json_object();
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++) {
-        gint64 full = json_read_integer(json_array_get(stores, STORE_SYNC_FULL), figures[i]);
-        gint64 off = json_read_integer(json_array_get(stores, STORE_SYNC_OFF), figures[i]);
-        json_object_set_new(found, figures[i], json_real((double)full / (double)MAX(1, off)));
+        const json_t *full = json_object_get(json_array_get(stores, STORE_SYNC_FULL), "runs");
+        const json_t *off = json_object_get(json_array_get(stores, STORE_SYNC_OFF), "runs");
+        json_object_set_new(found, figures[i],
+                            json_real(bench_median_ratio(full, figures[i], off, figures[i])));
     }
     return found;
 }

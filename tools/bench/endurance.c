@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define LOAD_FACTOR   10 // so many times the rounds are asked to find the peak
+#define LOAD_FACTOR   50 // so many times the rounds are asked to find the peak
 #define SHARE_PERCENT 70
-#define N_PARTS       10
+#define N_TENTHS      10
+
+// Keys are fetched after each part: no longer than this, so that there is room for them until then.
+#define PART_MAX_S 60
 
 // --- memory --------------------------------------------------------------------------------------
 
@@ -47,32 +50,35 @@ static gboolean add_part(json_t *parts, const LoadMeasure *load, const json_t *f
     json_t *part = in_child(load_measure, (gpointer)load, error);
     if (!part)
         return FALSE;
-    json_object_set_new(part, "memory_kib", memory_to_json(federation));
+    json_t *memory = memory_to_json(federation), *kib;
+    const char *role;
+    gint64 sum_kib = 0;
+    json_object_foreach(memory, role, kib) sum_kib += json_integer_value(kib);
+    json_object_set_new(part, "memory_kib", json_integer(sum_kib));
+    json_object_set_new(part, "memory_of", memory);
     return json_array_append_new(parts, part) == 0;
 }
 
-static gint64 figure_of(const json_t *part, const char *figure)
+static json_t *tenth_of(const json_t *parts, guint which)
 {
-    const json_t *memory = json_object_get(part, figure), *kib;
-    const char *role;
-    gint64 sum = 0;
-    if (!json_is_object(memory))
-        return json_read_integer(part, figure);
-    json_object_foreach((json_t *)memory, role, kib) sum += json_integer_value(kib);
-    return sum;
+    gsize n = json_array_size(parts) / N_TENTHS;
+    json_t *tenth = json_array();
+    for (gsize i = 0; i < n; i++)
+        json_array_append(tenth, json_array_get(parts, which * n + i));
+    return tenth;
 }
 
 // The first tenth is that in which everything is met for the first time.
 static json_t *compare(const json_t *parts)
 {
-    static const char *const figures[] = {"loaded_p50_us", "loaded_p99_us", "memory_kib"};
-    const json_t *second = json_array_get(parts, 1);
-    const json_t *last = json_array_get(parts, json_array_size(parts) - 1);
+    static const char *const figures[] = {"requests_per_s", "loaded_p50_us", "loaded_p99_us",
+                                          "memory_kib"};
+    json_auto_t *second = tenth_of(parts, 1), *last = tenth_of(parts, N_TENTHS - 1);
     json_t *ratios = json_object();
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         json_object_set_new(ratios, figures[i],
-                            json_real((double)figure_of(last, figures[i]) /
-                                      (double)MAX(1, figure_of(second, figures[i]))));
+                            json_real((double)bench_median(last, figures[i]) /
+                                      (double)MAX(1, bench_median(second, figures[i]))));
     return ratios;
 }
 
@@ -87,12 +93,14 @@ static gboolean measure(const char *dir, const BenchSettings *settings, json_t *
         return FALSE;
     gint64 per_s = json_read_integer(peak, "requests_per_s");
     load.rate_per_s = MAX(1, (guint64)per_s * SHARE_PERCENT / 100);
-    load.n_requests = (guint)MAX(1, load.rate_per_s * settings->n_seconds / N_PARTS);
+    // As many parts in each tenth.
+    guint n_parts = N_TENTHS * (guint)MAX(1, settings->n_seconds / (N_TENTHS * PART_MAX_S));
+    load.n_requests = (guint)MAX(1, load.rate_per_s * settings->n_seconds / n_parts);
     json_object_set_new(report, "peak_per_s", json_integer(per_s));
     json_object_set_new(report, "asked_per_s", json_integer((json_int_t)load.rate_per_s));
     json_t *parts = json_array();
     json_object_set_new(report, "parts", parts);
-    for (guint i = 0; i < N_PARTS; i++) {
+    for (guint i = 0; i < n_parts; i++) {
         if (!add_part(parts, &load, federation, error))
             return FALSE;
     }
@@ -126,7 +134,7 @@ char *endurance_format_table(const json_t *report)
                            "fetched", "platform KiB", "agents KiB", "broker KiB");
     json_array_foreach(json_object_get(report, "parts"), i, part)
     {
-        const json_t *memory = json_object_get(part, "memory_kib");
+        const json_t *memory = json_object_get(part, "memory_of");
         g_string_append_printf(
             table,
             "%12" G_GINT64_FORMAT "%12" G_GINT64_FORMAT "%12" G_GINT64_FORMAT "%12" G_GINT64_FORMAT
@@ -137,7 +145,7 @@ char *endurance_format_table(const json_t *report)
             json_read_integer(memory, "broker"));
     }
     const json_t *ratios = json_object_get(report, "last_over_second");
-    g_string_append_printf(table, "last over second: p50 %.2f, p99 %.2f, memory %.2f\n",
+    g_string_append_printf(table, "last tenth over second: p50 %.2f, p99 %.2f, memory %.2f\n",
                            json_number_value(json_object_get(ratios, "loaded_p50_us")),
                            json_number_value(json_object_get(ratios, "loaded_p99_us")),
                            json_number_value(json_object_get(ratios, "memory_kib")));

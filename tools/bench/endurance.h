@@ -8,9 +8,10 @@
 #include "tools/bench/bench.h"
 
 // `{"bench", "machine", "versions", "settings", "pair", "peak_per_s", "asked_per_s", "parts":
-// [{"requests_per_s", "loaded_p50_us", "loaded_p99_us", "n_fetched", "memory_kib": {ROLE: …}, …}],
-// "last_over_second": {"loaded_p50_us", "loaded_p99_us", "memory_kib"}}`. An error as soon as one
-// is not granted, or not the same.
+// [{"requests_per_s", "loaded_p50_us", "loaded_p99_us", "n_fetched", "memory_kib",
+// "memory_of": {ROLE: …}, …}], "last_over_second": {FIGURE: ratio}}`, where the last tenth of the
+// parts is compared with the second, by medians. An error as soon as one is not granted, or not the
+// same.
 json_t *bench_endurance(const char *dir, const BenchSettings *settings, GError **error);
 
 char *endurance_format_table(const json_t *report);

@@ -239,8 +239,7 @@ static gboolean run_case(Course *course, gsize which, const char *floor_url, jso
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         json_object_set_new(measured, figures[i], json_integer(bench_median(runs, figures[i])));
     json_object_set_new(measured, "over_floor",
-                        json_real((double)json_read_integer(measured, "per_s") /
-                                  (double)MAX(1, json_read_integer(measured, "floor_per_s"))));
+                        json_real(bench_median_ratio(runs, "per_s", runs, "floor_per_s")));
     return TRUE;
 }
 

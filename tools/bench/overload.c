@@ -7,7 +7,7 @@
 #include "tools/qkdnf/exchange.h"
 #include "tools/qkdnf/json-read.h"
 
-#define LOAD_FACTOR     10
+#define LOAD_FACTOR     50 // so many times the rounds are asked to find the peak
 #define OVERLOAD_FACTOR 3
 #define POLL_MS         1
 
@@ -186,9 +186,9 @@ json_t *bench_overload(const char *dir, const BenchSettings *settings, GError **
         json_object_set_new(
             report, figures[i],
             json_integer(bench_median(json_object_get(report, "runs"), figures[i])));
+    const json_t *runs = json_object_get(report, "runs");
     json_object_set_new(report, "over_peak",
-                        json_real((double)json_read_integer(report, figures[2]) /
-                                  (double)MAX(1, json_read_integer(report, figures[0]))));
+                        json_real(bench_median_ratio(runs, figures[2], runs, figures[0])));
     return g_steal_pointer(&report);
 }
 

@@ -111,15 +111,14 @@ static gboolean add_publishes(const LoadMeasure *load, json_t *measured, GError 
 static void add_ratios(json_t *report)
 {
     json_t *requests = json_object_get(report, "requests");
-    gint64 ours = json_read_integer(requests, figures[0]);
     json_t *ratios = json_object();
     gsize i;
     json_t *floor;
     json_array_foreach(json_object_get(report, "floor"), i, floor)
     {
-        gint64 theirs = MAX(1, json_read_integer(floor, figures[0]));
-        json_object_set_new(ratios, json_read_text(floor, "client"),
-                            json_real((double)ours / (double)theirs));
+        double ratio = bench_median_ratio(json_object_get(requests, "runs"), figures[0],
+                                          json_object_get(floor, "runs"), figures[0]);
+        json_object_set_new(ratios, json_read_text(floor, "client"), json_real(ratio));
     }
     json_object_set_new(requests, "over_floor", ratios);
 }
